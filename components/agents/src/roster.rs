@@ -1,0 +1,121 @@
+//! The list of agents in the configuration.
+//!
+//! Shown is the list in force. Changed is only the tenant's own: what the
+//! gateway gives all tenants is never copied into it. A list of the tenant
+//! stands in the place of the gateway's, as with every list of an overlay.
+
+use crate::names::MAIN;
+use openclaw_sdk::config::Settings;
+use openclaw_sdk::{Call, Error, Result};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+/// How often a change is tried again when somebody else was faster.
+const ATTEMPTS: usize = 5;
+
+/// An entry of `agents.list`; keys that are not of interest here stay in it.
+pub(crate) type Entry = Map<String, Value>;
+
+/// The tenant's own lists, as they stand in its overlay.
+#[derive(Default)]
+pub(crate) struct Own {
+    pub(crate) agents: Vec<Entry>,
+    pub(crate) bindings: Vec<Value>,
+}
+
+/// The configuration as a change begins from it.
+#[derive(Deserialize)]
+struct Snapshot {
+    parsed: Value,
+    valid: bool,
+    hash: Option<String>,
+}
+
+pub(crate) fn id(entry: &Entry) -> &str {
+    entry.get("id").and_then(Value::as_str).unwrap_or_default()
+}
+
+/// The agents in force; `main` is always one of them.
+pub(crate) fn in_force(settings: &Settings) -> Result<Vec<Entry>> {
+    let mut agents: Vec<Entry> = settings.effective("/agents/list")?.unwrap_or_default();
+    agents.retain(|agent| !id(agent).is_empty());
+    if !agents.iter().any(|agent| id(agent) == MAIN) {
+        agents.insert(0, Entry::from_iter([("id".into(), MAIN.into())]));
+    }
+    Ok(agents)
+}
+
+/// Refuses an id that no agent has.
+pub(crate) fn check_exists(settings: &Settings, wanted: &str) -> Result<()> {
+    match in_force(settings)?.iter().any(|agent| id(agent) == wanted) {
+        true => Ok(()),
+        false => Err(Error::not_found(format!("there is no agent {wanted}"))),
+    }
+}
+
+/// Reads the tenant's own lists, changes them and writes what is different;
+/// begins again when somebody else was faster.
+pub(crate) fn change<T>(call: &Call, mut change: impl FnMut(&mut Own) -> Result<T>) -> Result<T> {
+    let settings = call.config()?;
+    let editor = call.config_write()?;
+    let mut attempt = 1;
+    loop {
+        let snapshot: Snapshot = settings.snapshot()?;
+        if !snapshot.valid {
+            return Err(Error::unavailable("the configuration is not valid: see config.get", None));
+        }
+        let mut own = Own::of(&snapshot.parsed);
+        let answer = change(&mut own)?;
+        let patch = own.patch(&snapshot.parsed).to_string();
+        match editor.patch::<Value>(&patch, snapshot.hash.as_deref()) {
+            Ok(_) => return Ok(answer),
+            Err(error) if error.is_conflict() && attempt < ATTEMPTS => attempt += 1,
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+impl Own {
+    fn of(overlay: &Value) -> Self {
+        let list = |pointer| overlay.pointer(pointer).and_then(Value::as_array).cloned();
+        let agents = list("/agents/list").unwrap_or_default();
+        Self {
+            agents: agents
+                .into_iter()
+                .filter_map(|agent| match agent {
+                    Value::Object(entry) => Some(entry),
+                    _ => None,
+                })
+                .collect(),
+            bindings: list("/bindings").unwrap_or_default(),
+        }
+    }
+
+    /// The tenant's own entry of an agent.
+    pub(crate) fn agent(&mut self, wanted: &str) -> Option<&mut Entry> {
+        self.agents.iter_mut().find(|agent| id(agent) == wanted)
+    }
+
+    /// What differs from the overlay, as a merge patch. An empty list is no
+    /// list: the gateway's is in force again.
+    fn patch(self, overlay: &Value) -> Value {
+        let list = |values: Vec<Value>| match values.is_empty() {
+            true => Value::Null,
+            false => Value::Array(values),
+        };
+        let before = |pointer| overlay.pointer(pointer).cloned().unwrap_or(Value::Null);
+        let agents = list(self.agents.into_iter().map(Value::Object).collect());
+        let bindings = list(self.bindings);
+        let mut patch = json!({});
+        if agents != before("/agents/list") {
+            patch["agents"] = json!({"list": agents});
+        }
+        if bindings != before("/bindings") {
+            patch["bindings"] = bindings;
+        }
+        patch
+    }
+}
+
+#[cfg(test)]
+mod tests;

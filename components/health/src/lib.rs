@@ -1,0 +1,240 @@
+//! Whether the tenant's side of the gateway works, in one answer.
+
+use openclaw_sdk::documents::{Document, Order, Range, SharedCollection};
+use openclaw_sdk::{Call, Result, monotonic_ms, now_ms};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+openclaw_sdk::component! {
+    /// The health of the tenant's side of the gateway.
+    family: "health",
+    shared_documents: [("sessions", "sessions")],
+    methods: {
+        /// Channels, agents and sessions of the tenant at a glance.
+        "health" => health, scope: read, tier: core;
+    }
+}
+
+const DEFAULT_AGENT: &str = "main";
+const RECENT: u32 = 5;
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Params {
+    /// Asks the channels' services too, once there are channels.
+    #[serde(default, rename = "probe")]
+    _probe: bool,
+}
+
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(deny_unknown_fields)]
+struct Health {
+    ok: bool,
+    /// Unix milliseconds.
+    ts: u64,
+    duration_ms: f64,
+    channels: Map<String, Value>,
+    channel_order: Vec<String>,
+    channel_labels: Map<String, Value>,
+    /// 0 when no agent has a heartbeat.
+    heartbeat_seconds: u64,
+    default_agent_id: String,
+    agents: Vec<Agent>,
+    sessions: Sessions,
+}
+
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(deny_unknown_fields)]
+struct Agent {
+    agent_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    is_default: bool,
+    heartbeat: Heartbeat,
+    sessions: Sessions,
+}
+
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(deny_unknown_fields)]
+struct Heartbeat {
+    enabled: bool,
+    /// As in `30m`; `disabled` when there is none.
+    every: String,
+    every_ms: Option<u64>,
+}
+
+#[derive(Clone, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Sessions {
+    /// Relative to the tenant's directory.
+    path: String,
+    count: u64,
+    recent: Vec<Recent>,
+}
+
+#[derive(Clone, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(deny_unknown_fields)]
+struct Recent {
+    key: String,
+    /// Unix milliseconds.
+    updated_at: i64,
+    /// Milliseconds since then.
+    age: i64,
+}
+
+/// The part of the configuration that is looked at.
+#[derive(Default, Deserialize)]
+struct AgentsConfig {
+    #[serde(default)]
+    defaults: AgentConfig,
+    #[serde(default)]
+    list: Vec<AgentConfig>,
+}
+
+#[derive(Default, Deserialize)]
+struct AgentConfig {
+    id: Option<String>,
+    #[serde(default)]
+    default: bool,
+    name: Option<String>,
+    heartbeat: Option<HeartbeatConfig>,
+}
+
+#[derive(Clone, Deserialize)]
+struct HeartbeatConfig {
+    every: Option<String>,
+}
+
+fn health(call: &Call, _: Params) -> Result<Health> {
+    let started = monotonic_ms();
+    let now = now_ms();
+    let config: AgentsConfig = call.config()?.effective("/agents")?.unwrap_or_default();
+    let stored = Store { collection: call.shared_documents("sessions", "sessions")?, now };
+    let sessions = stored.sessions("")?;
+    let agents = agents(&stored, config, &sessions)?;
+    let default_agent_id =
+        agents.iter().find(|agent| agent.is_default).map_or(DEFAULT_AGENT.into(), |agent| agent.agent_id.clone());
+    Ok(Health {
+        ok: true,
+        ts: now,
+        channels: Map::new(),
+        channel_order: Vec::new(),
+        channel_labels: Map::new(),
+        heartbeat_seconds: agents
+            .iter()
+            .filter_map(|agent| agent.heartbeat.every_ms)
+            .min()
+            .map_or(0, |milliseconds| milliseconds / 1000),
+        sessions,
+        default_agent_id,
+        agents,
+        duration_ms: monotonic_ms() - started,
+    })
+}
+
+/// The agents of the configuration; `main` is always one of them.
+fn agents(stored: &Store, config: AgentsConfig, all: &Sessions) -> Result<Vec<Agent>> {
+    let mut list = config.list;
+    if !list.iter().any(|agent| agent.id.as_deref() == Some(DEFAULT_AGENT)) {
+        list.insert(0, AgentConfig { id: Some(DEFAULT_AGENT.into()), ..AgentConfig::default() });
+    }
+    let default = list
+        .iter()
+        .find(|agent| agent.default)
+        .and_then(|agent| agent.id.clone())
+        .unwrap_or_else(|| DEFAULT_AGENT.into());
+    let everyone = config.defaults.heartbeat;
+    list.into_iter()
+        .filter_map(|agent| Some((agent.id?, agent.name, agent.heartbeat)))
+        .map(|(agent_id, name, heartbeat)| {
+            Ok(Agent {
+                is_default: agent_id == default,
+                heartbeat: heartbeat_of(heartbeat.or_else(|| everyone.clone())),
+                sessions: stored.sessions_of(&agent_id, all)?,
+                agent_id,
+                name,
+            })
+        })
+        .collect()
+}
+
+/// Off unless an interval is configured.
+fn heartbeat_of(config: Option<HeartbeatConfig>) -> Heartbeat {
+    let every = config.and_then(|heartbeat| heartbeat.every);
+    let every_ms = every.as_deref().and_then(milliseconds).filter(|&ms| ms > 0);
+    Heartbeat {
+        enabled: every_ms.is_some(),
+        every: every.filter(|_| every_ms.is_some()).unwrap_or_else(|| "disabled".into()),
+        every_ms,
+    }
+}
+
+/// A duration as OpenClaw writes it: a number with `ms`, `s`, `m`, `h` or `d`,
+/// minutes where there is no unit.
+fn milliseconds(duration: &str) -> Option<u64> {
+    let duration = duration.trim();
+    let digits = duration.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = duration.split_at(digits);
+    let factor = match unit.trim() {
+        "ms" => 1,
+        "s" => 1000,
+        "" | "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(factor)
+}
+
+/// The tenant's sessions as the family `sessions` keeps them.
+struct Store {
+    collection: SharedCollection,
+    /// Unix milliseconds.
+    now: u64,
+}
+
+impl Store {
+    fn sessions_of(&self, agent_id: &str, all: &Sessions) -> Result<Sessions> {
+        let prefix = format!("agent:{agent_id}:");
+        let count = self.collection.count(&prefix)?;
+        if count == all.count {
+            return Ok(all.clone());
+        }
+        self.with_recent(&prefix, count)
+    }
+
+    /// How many sessions have keys with this prefix, and the newest of them.
+    fn sessions(&self, prefix: &str) -> Result<Sessions> {
+        self.with_recent(prefix, self.collection.count(prefix)?)
+    }
+
+    fn with_recent(&self, prefix: &str, count: u64) -> Result<Sessions> {
+        let recent = if count == 0 {
+            Vec::new()
+        } else {
+            let newest = Range::first(RECENT, Order::RankDescending).with_prefix(prefix);
+            self.collection.scan(&newest)?.documents
+        };
+        Ok(Sessions {
+            path: "sessions".into(),
+            count,
+            recent: recent.into_iter().map(|document| self.recent(document)).collect(),
+        })
+    }
+
+    fn recent(&self, document: Document) -> Recent {
+        Recent {
+            age: self.now.cast_signed().saturating_sub(document.rank),
+            key: document.key,
+            updated_at: document.rank,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

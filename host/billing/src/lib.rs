@@ -1,0 +1,13 @@
+//! Request-rate quotas and request usage: windows of time, the rate limiter at the request boundary,
+//! what a refusal says, and the ledger's counters. Nothing here opens a file or reads a clock: the
+//! ledger writes through `ControlDb`, and the time is a parameter everywhere.
+
+mod rate;
+mod refusal;
+mod usage;
+mod window;
+
+pub use rate::{Admitted, Instants, Policy, RateLimiter, RateState, RequestRates};
+pub use refusal::Refusal;
+pub use usage::{LedgerError, MAX_MONTHS, Measured, TenantQuotaStatus, TenantUsageSnapshot, UsageLedger};
+pub use window::{CalendarUnit, ParsePeriodError, Period, Window, calendar_window};

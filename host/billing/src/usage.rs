@@ -1,0 +1,215 @@
+//! The ledger of requests and refusals, a row each tenant and month, in `control.db`.
+//!
+//! Requests are counted in memory and written by `flush` (its caller's timer: once a second, and at
+//! the shutdown), so `kill -9` loses the last second of them at most. Refusals are written, grouped
+//! with whatever else waits, before the caller is told: they are never lost.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use openclaw_control::{ControlDb, ControlError};
+use openclaw_tenancy::{Quotas, TenantId};
+use rusqlite::Transaction;
+
+use crate::window::{Period, Window};
+
+mod rows;
+mod snapshot;
+#[cfg(test)]
+mod tests;
+
+pub use snapshot::{Measured, TenantQuotaStatus, TenantUsageSnapshot};
+
+/// Most months that a history answers.
+pub const MAX_MONTHS: u32 = 120;
+
+/// Why the ledger could not be read or written.
+#[derive(Debug, thiserror::Error)]
+#[error("the usage ledger: {0}")]
+pub struct LedgerError(#[from] ControlError);
+
+type Result<T> = std::result::Result<T, LedgerError>;
+
+/// The usage of all tenants; one a process.
+pub struct UsageLedger {
+    control: ControlDb,
+    zone: TimeZone,
+    counters: Arc<Mutex<Counters>>,
+    /// Held for writing by a flush: a reader sees its rows and the counters of one moment.
+    flushing: Arc<tokio::sync::RwLock<()>>,
+}
+
+#[derive(Default)]
+struct Counters {
+    /// The month that was last counted in: the zone is asked once a month, not once a request.
+    month: Option<(Period, Window)>,
+    pending: HashMap<(TenantId, Period), Count>,
+}
+
+/// Requests not yet written, and when the last of them came.
+#[derive(Debug, Clone, Copy, Default)]
+struct Count {
+    requests: u64,
+    updated_at_ms: i64,
+}
+
+impl Count {
+    fn add(&mut self, other: Self) {
+        self.requests += other.requests;
+        self.updated_at_ms = self.updated_at_ms.max(other.updated_at_ms);
+    }
+}
+
+impl UsageLedger {
+    /// Brings the ledger's tables up to date. Months are those of `zone`. Blocks: for the start.
+    pub fn open(control: ControlDb, zone: TimeZone) -> Result<Self> {
+        control.migrate("usage", rows::STEPS)?;
+        Ok(Self { control, zone, counters: Arc::default(), flushing: Arc::default() })
+    }
+
+    pub fn zone(&self) -> &TimeZone {
+        &self.zone
+    }
+
+    /// Counts an admitted request, in memory.
+    pub fn record_request(&self, tenant: &TenantId, now: Timestamp) {
+        let mut counters = lock(&self.counters);
+        let period = counters.period(now, &self.zone);
+        let count = counters.pending.entry((tenant.clone(), period)).or_default();
+        count.add(Count { requests: 1, updated_at_ms: now.as_millisecond() });
+    }
+
+    /// Counts a refused request; answered when it is durable, so that the refusal may be sent.
+    pub async fn record_refusal(&self, tenant: &TenantId, quota: &'static str, now: Timestamp) -> Result<()> {
+        let period = lock(&self.counters).period(now, &self.zone);
+        let (tenant, at) = (tenant.clone(), now.as_millisecond());
+        let write = move |tx: &Transaction<'_>| Ok(rows::add_refusal(tx, &tenant, period, quota, at)?);
+        Ok(self.control.write(write).await?)
+    }
+
+    /// Writes what was counted, in one transaction. On an error the counts are kept for the next.
+    pub async fn flush(&self) -> Result<()> {
+        let exclusive = Arc::clone(&self.flushing).write_owned().await;
+        let (control, counters) = (self.control.clone(), Arc::clone(&self.counters));
+        // A task of its own: a caller that goes away must not lose what was taken.
+        let flush = tokio::spawn(async move {
+            let _exclusive = exclusive;
+            write_pending(&control, &counters).await
+        });
+        flush.await.unwrap_or(Err(ControlError::Closed)).map_err(LedgerError)
+    }
+
+    /// Forgets a deleted tenant, so that a later one of the same name begins at nothing.
+    pub async fn forget(&self, tenant: &TenantId) -> Result<()> {
+        let _exclusive = self.flushing.write().await;
+        lock(&self.counters).pending.retain(|(counted, _), _| counted != tenant);
+        let tenant = tenant.clone();
+        Ok(self.control.write(move |tx| Ok(rows::remove(tx, &tenant)?)).await?)
+    }
+
+    /// The usage of one month; `measured` is what the ledger does not count.
+    pub async fn snapshot(
+        &self,
+        tenant: &TenantId,
+        period: Period,
+        measured: &Measured,
+    ) -> Result<TenantUsageSnapshot> {
+        let count = self.count(tenant, period).await?;
+        Ok(snapshot::of(tenant, period, count, measured, &self.zone))
+    }
+
+    /// The months with usage among the newest `months` (1 to [`MAX_MONTHS`]), newest first; the
+    /// running month is always there. Measures are of the present, so older months have none.
+    pub async fn history(
+        &self,
+        tenant: &TenantId,
+        months: u32,
+        now: Timestamp,
+        measured: &Measured,
+    ) -> Result<Vec<TenantUsageSnapshot>> {
+        let mut period = Period::of(now, &self.zone);
+        let mut history = vec![self.snapshot(tenant, period, measured).await?];
+        let stored = self.stored(tenant).await?;
+        for _ in 1..months.clamp(1, MAX_MONTHS) {
+            period = period.previous();
+            if let Some(count) = stored.get(&period.to_string()) {
+                history.push(snapshot::of(tenant, period, *count, &Measured::default(), &self.zone));
+            }
+        }
+        Ok(history)
+    }
+
+    /// The tenant's limits against its usage of the running month, and when each starts anew.
+    pub async fn quota_status(
+        &self,
+        tenant: &TenantId,
+        quotas: &Quotas,
+        now: Timestamp,
+        measured: &Measured,
+    ) -> Result<TenantQuotaStatus> {
+        let usage = self.snapshot(tenant, Period::of(now, &self.zone), measured).await?;
+        Ok(snapshot::status(quotas, usage, now, measured, &self.zone))
+    }
+
+    /// How often each quota refused a request in a month, by the quota's name.
+    pub async fn refusals(&self, tenant: &TenantId, period: Period) -> Result<Vec<(String, u64)>> {
+        let tenant = tenant.clone();
+        Ok(self.control.read(move |db| Ok(rows::refusals(db, &tenant, period)?)).await?)
+    }
+
+    async fn count(&self, tenant: &TenantId, period: Period) -> Result<Count> {
+        let _shared = self.flushing.read().await;
+        let pending = lock(&self.counters).pending.get(&(tenant.clone(), period)).copied();
+        let tenant = tenant.clone();
+        let stored = self.control.read(move |db| Ok(rows::of_period(db, &tenant, period)?)).await?;
+        let mut count = stored.unwrap_or_default();
+        count.add(pending.unwrap_or_default());
+        Ok(count)
+    }
+
+    async fn stored(&self, tenant: &TenantId) -> Result<HashMap<String, Count>> {
+        let tenant = tenant.clone();
+        Ok(self.control.read(move |db| Ok(rows::of_tenant(db, &tenant)?)).await?)
+    }
+}
+
+impl Counters {
+    fn period(&mut self, now: Timestamp, zone: &TimeZone) -> Period {
+        match &self.month {
+            Some((period, window)) if window.holds(now) => *period,
+            _ => {
+                let period = Period::of(now, zone);
+                self.month = Some((period, period.window(zone)));
+                period
+            }
+        }
+    }
+}
+
+async fn write_pending(control: &ControlDb, counters: &Mutex<Counters>) -> std::result::Result<(), ControlError> {
+    let taken = std::mem::take(&mut lock(counters).pending);
+    if taken.is_empty() {
+        return Ok(());
+    }
+    let counts = taken.clone();
+    let written = control.write(move |tx| {
+        for ((tenant, period), count) in &counts {
+            rows::add_requests(tx, tenant, *period, *count)?;
+        }
+        Ok(())
+    });
+    let outcome = written.await;
+    if outcome.is_err() {
+        let mut counters = lock(counters);
+        for (key, count) in taken {
+            counters.pending.entry(key).or_default().add(count);
+        }
+    }
+    outcome
+}
+
+fn lock(counters: &Mutex<Counters>) -> MutexGuard<'_, Counters> {
+    counters.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,79 @@
+//! `components`: the limits of a call, what a family may ask for, what is loaded.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// WebAssembly components.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Components {
+    /// The limits of one call.
+    pub limits: CallLimits,
+    /// Capabilities that a family may ask for, besides what the built-in families have; by family.
+    pub grants: BTreeMap<String, Vec<String>>,
+    /// Component files that are loaded at the start, over the built-in ones.
+    pub load: Vec<String>,
+    /// Whether tenants may install components of their own.
+    pub self_service: bool,
+    /// Public keys (ed25519, base64) one of which must have signed a component that is installed.
+    /// Empty: a signature is not asked for.
+    pub trusted_keys: Vec<String>,
+}
+
+/// The limits of one call of a component.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct CallLimits {
+    /// Most linear memory, in MiB.
+    #[schemars(range(min = 1, max = 4096))]
+    pub memory_mb: u32,
+    /// Most CPU time, in milliseconds; waiting for the host does not count.
+    #[schemars(range(min = 1, max = 3_600_000))]
+    pub cpu_ms: u64,
+    /// Longest call, in milliseconds, where the method names no time of its own.
+    #[schemars(range(min = 1, max = 86_400_000))]
+    pub wall_ms: u64,
+    /// The longest time that a method may name, in milliseconds.
+    #[schemars(range(min = 1, max = 86_400_000))]
+    pub max_wall_ms: u64,
+    /// Most stack, in KiB.
+    #[schemars(range(min = 64, max = 8192))]
+    pub stack_kb: u32,
+    /// Most elements of one table.
+    #[schemars(range(min = 1, max = 1_048_576))]
+    pub table_elements: u32,
+    /// Most core instances, tables and memories together.
+    #[schemars(range(min = 1, max = 4096))]
+    pub instances: u32,
+    /// Most calls of the host.
+    #[schemars(range(min = 1))]
+    pub host_calls: u64,
+    /// Most bytes that cross in calls of the host, both ways.
+    #[schemars(range(min = 1024))]
+    pub host_call_bytes: u64,
+    /// Largest result, in bytes.
+    #[schemars(range(min = 1024, max = 1_073_741_824))]
+    pub result_bytes: u64,
+    /// Most log lines; the rest is dropped and counted.
+    pub log_lines: u32,
+}
+
+impl Default for CallLimits {
+    fn default() -> Self {
+        Self {
+            memory_mb: 64,
+            cpu_ms: 1000,
+            wall_ms: 30_000,
+            max_wall_ms: 3_600_000,
+            stack_kb: 512,
+            table_elements: 4096,
+            instances: 16,
+            host_calls: 10_000,
+            host_call_bytes: 64 * 1024 * 1024,
+            result_bytes: 8 * 1024 * 1024,
+            log_lines: 200,
+        }
+    }
+}

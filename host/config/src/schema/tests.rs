@@ -1,0 +1,25 @@
+use super::*;
+
+#[test]
+fn a_tenants_schema_is_closed_and_stands_by_itself() {
+    let tenant = tenant();
+    let text = tenant.schema.to_string();
+    assert!(!text.contains("$ref"), "{text}");
+    assert_eq!(tenant.schema["additionalProperties"], false);
+    let cron = &tenant.schema["properties"]["cron"]["properties"];
+    assert_eq!(cron["max_concurrent_runs"]["minimum"], 1);
+    assert!(cron.get("store").is_none());
+    assert!(tenant.schema["properties"].get("gateway").is_none());
+    assert!(tenant.schema["properties"]["sandbox"]["properties"].get("mode").is_none());
+    assert!(tenant.ui_hints.contains_key("cron.enabled") && !tenant.ui_hints.contains_key("gateway.listen"));
+}
+
+#[test]
+fn hints_name_and_mark_the_keys() {
+    let full = full();
+    let hint = &full.ui_hints["gateway.control_plane_token"];
+    assert!(hint.sensitive && hint.label == "Control plane token" && hint.help.is_some(), "{hint:?}");
+    assert_eq!(full.ui_hints["channels.*.botToken"].label, "Bot token");
+    assert!(full.ui_hints["channels.*.botToken"].sensitive);
+    assert!(!full.ui_hints["gateway.listen"].sensitive);
+}

@@ -1,0 +1,154 @@
+//! YAML by serde-saphyr, within a budget.
+
+use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
+use serde_saphyr::{Error, Location, Options, Spanned};
+
+use super::build::{Root, text_error};
+use super::{MAX_DEPTH, Place, Places, Position, TextError};
+use crate::path::KeyPath;
+
+fn options() -> Options {
+    serde_saphyr::options! {
+        budget: serde_saphyr::budget! {
+            max_depth: MAX_DEPTH,
+            max_documents: 1,
+            max_aliases: 256,
+            max_anchors: 256,
+            max_merge_keys: 256,
+        },
+        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: 20_000 },
+        strict_booleans: true,
+        with_snippet: false,
+    }
+}
+
+/// What the text says; `null` for an empty one.
+pub(super) fn value(text: &str) -> Result<Value, TextError> {
+    match serde_saphyr::from_str_with_options::<Root>(text, options()) {
+        Ok(root) => Ok(root.0),
+        Err(error) => Err(describe(&error)),
+    }
+}
+
+fn describe(error: &Error) -> TextError {
+    let error = error.without_snippet();
+    let position = error.location().and_then(position);
+    let message = error.to_string();
+    // serde-saphyr writes "error: line 1 column 2: what"; the position is kept apart here.
+    let message = message.trim_start_matches("error: ");
+    let what = message.split_once(": ").filter(|(head, _)| head.starts_with("line ")).map_or(message, |(_, what)| what);
+    text_error(what, position)
+}
+
+fn position(location: Location) -> Option<Position> {
+    (location != Location::UNKNOWN)
+        .then(|| Position { line: location.line() as usize, column: location.column() as usize })
+}
+
+/// The place of every key of a text that was read before; empty for one that cannot be read.
+pub(super) fn places(text: &str) -> Places {
+    let mut places = Places::new();
+    if let Ok(root) = serde_saphyr::from_str_with_options::<Spanned<Node>>(text, options()) {
+        collect(&root.value, &KeyPath::root(), &mut places);
+    }
+    places
+}
+
+/// The shape of a document, scalars left out.
+enum Node {
+    Scalar,
+    Array(Vec<Spanned<Node>>),
+    Object(Vec<(Spanned<String>, Spanned<Node>)>),
+}
+
+fn collect(node: &Node, path: &KeyPath, places: &mut Places) {
+    let children: Vec<(KeyPath, Location, &Spanned<Node>)> = match node {
+        Node::Scalar => return,
+        Node::Array(items) => {
+            items.iter().enumerate().map(|(index, item)| (path.index(index), item.referenced, item)).collect()
+        }
+        Node::Object(members) => {
+            members.iter().map(|(key, item)| (path.key(&key.value), key.referenced, item)).collect()
+        }
+    };
+    for (path, location, item) in children {
+        collect(&item.value, &path, places);
+        if let Some(position) = position(location) {
+            places.insert(path, Place { position, scalar: scalar_bytes(item) });
+        }
+    }
+}
+
+fn scalar_bytes(item: &Spanned<Node>) -> Option<std::ops::Range<usize>> {
+    if !matches!(item.value, Node::Scalar) || item.referenced != item.defined {
+        return None;
+    }
+    let span = item.defined.span();
+    let start = span.byte_offset()? as usize;
+    Some(start..start + span.byte_len()? as usize)
+}
+
+impl<'de> Deserialize<'de> for Node {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(NodeVisitor)
+    }
+}
+
+struct NodeVisitor;
+
+impl<'de> Visitor<'de> for NodeVisitor {
+    type Value = Node;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("any YAML")
+    }
+
+    fn visit_unit<E: de::Error>(self) -> Result<Node, E> {
+        Ok(Node::Scalar)
+    }
+
+    fn visit_none<E: de::Error>(self) -> Result<Node, E> {
+        Ok(Node::Scalar)
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Node, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+
+    fn visit_bool<E: de::Error>(self, _: bool) -> Result<Node, E> {
+        Ok(Node::Scalar)
+    }
+
+    fn visit_i64<E: de::Error>(self, _: i64) -> Result<Node, E> {
+        Ok(Node::Scalar)
+    }
+
+    fn visit_u64<E: de::Error>(self, _: u64) -> Result<Node, E> {
+        Ok(Node::Scalar)
+    }
+
+    fn visit_f64<E: de::Error>(self, _: f64) -> Result<Node, E> {
+        Ok(Node::Scalar)
+    }
+
+    fn visit_str<E: de::Error>(self, _: &str) -> Result<Node, E> {
+        Ok(Node::Scalar)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Node, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = seq.next_element()? {
+            items.push(item);
+        }
+        Ok(Node::Array(items))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node, A::Error> {
+        let mut members = Vec::new();
+        while let Some(member) = map.next_entry()? {
+            members.push(member);
+        }
+        Ok(Node::Object(members))
+    }
+}

@@ -1,0 +1,165 @@
+//! The promises of the control database, on real files.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tempfile::TempDir;
+
+use crate::{ControlDb, ControlError, Durability};
+
+const NOTES: &[&str] = &["CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT UNIQUE) STRICT"];
+
+fn fresh() -> (TempDir, PathBuf, ControlDb) {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("control.db");
+    let db = ControlDb::open(&path, Durability::Process).unwrap();
+    db.migrate("notes", NOTES).unwrap();
+    (home, path, db)
+}
+
+fn add(tx: &rusqlite::Transaction<'_>, text: &str) -> Result<i64, ControlError> {
+    tx.execute("INSERT INTO notes (text) VALUES (?1)", [text])?;
+    Ok(tx.last_insert_rowid())
+}
+
+fn count(db: &ControlDb) -> i64 {
+    db.read_blocking(|db| Ok(db.query_row("SELECT count(*) FROM notes", [], |row| row.get(0))?)).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_concurrent_writes_are_all_there_and_outlive_the_handle() {
+    let (_home, path, db) = fresh();
+    let db = Arc::new(db);
+    let writes: Vec<_> = (0..1000)
+        .map(|n| {
+            let db = Arc::clone(&db);
+            tokio::spawn(async move { db.write(move |tx| add(tx, &n.to_string())).await.unwrap() })
+        })
+        .collect();
+    for write in writes {
+        write.await.unwrap();
+    }
+    assert_eq!(count(&db), 1000);
+    drop(db);
+    let again = ControlDb::open(&path, Durability::PowerSafe).unwrap();
+    assert_eq!(count(&again), 1000);
+    assert!(again.integrity_check().unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_error_or_a_panic_undoes_one_write_alone() {
+    let (_home, _path, db) = fresh();
+    let (good, refused, panicked, also_good) = tokio::join!(
+        db.write(|tx| add(tx, "one")),
+        db.write(|tx| {
+            add(tx, "undone")?;
+            Err::<(), _>(ControlError::rejected(std::fmt::Error))
+        }),
+        db.write(|tx| -> Result<(), ControlError> {
+            add(tx, "undone too")?;
+            panic!("a bug in one operation")
+        }),
+        db.write(|tx| add(tx, "two")),
+    );
+    good.unwrap();
+    also_good.unwrap();
+    assert!(refused.unwrap_err().rejection::<std::fmt::Error>().is_ok());
+    assert!(matches!(panicked, Err(ControlError::Panicked)));
+    assert_eq!(count(&db), 2);
+}
+
+#[tokio::test]
+async fn reads_cannot_write() {
+    let (_home, _path, db) = fresh();
+    let result = db.read(|db| Ok(db.execute("INSERT INTO notes (text) VALUES ('x')", [])?)).await;
+    assert!(matches!(result, Err(ControlError::Sqlite(_))));
+    assert_eq!(count(&db), 0);
+}
+
+#[test]
+fn queued_writes_are_finished_when_the_last_handle_goes() {
+    let (_home, path, db) = fresh();
+    let clone = db.clone();
+    let thread = std::thread::spawn(move || {
+        for n in 0..100 {
+            clone.write_blocking(move |tx| add(tx, &n.to_string())).unwrap();
+        }
+    });
+    drop(db);
+    thread.join().unwrap();
+    assert_eq!(count(&ControlDb::open(&path, Durability::Process).unwrap()), 100);
+}
+
+#[test]
+fn steps_run_once_and_a_newer_file_is_refused() {
+    let (_home, _path, db) = fresh();
+    let two = [NOTES[0], "ALTER TABLE notes ADD COLUMN colour TEXT"];
+    db.migrate("notes", &two).unwrap();
+    db.migrate("notes", &two).unwrap();
+    let error = db.migrate("notes", NOTES).unwrap_err();
+    assert!(matches!(error, ControlError::NewerSchema { found: 2, known: 1, .. }));
+}
+
+#[test]
+fn a_failing_step_leaves_the_old_version() {
+    let (_home, _path, db) = fresh();
+    let broken = [NOTES[0], "CREATE TABLE more (id INTEGER)", "not SQL"];
+    assert!(db.migrate("notes", &broken).is_err());
+    db.migrate("notes", &[NOTES[0], "CREATE TABLE more (id INTEGER)"]).unwrap();
+}
+
+#[test]
+fn a_file_that_is_no_control_database_is_refused_and_kept() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("control.db");
+    let other = home.path().join("other.db");
+    rusqlite::Connection::open(&other).unwrap().execute_batch("CREATE TABLE a (b)").unwrap();
+    let mut scrambled = database_bytes();
+    scrambled[100..4096].fill(0xA5);
+    let mut truncated = database_bytes();
+    truncated.truncate(4096 + 512);
+    for bytes in [Vec::new(), b"garbage".to_vec(), vec![0; 8192], std::fs::read(&other).unwrap(), scrambled, truncated]
+    {
+        std::fs::write(&path, &bytes).unwrap();
+        let error = ControlDb::open(&path, Durability::Process).err().unwrap();
+        assert!(matches!(error, ControlError::Damaged { .. }), "{error}");
+        assert!(error.to_string().contains("control.db"));
+        assert!(bytes == std::fs::read(&path).unwrap());
+    }
+}
+
+#[test]
+fn damage_found_later_is_named_and_the_file_stays_as_it_was() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("control.db");
+    let mut bytes = database_bytes();
+    let second_page = 4096;
+    bytes[second_page..].fill(0xA5);
+    std::fs::write(&path, &bytes).unwrap();
+    let error = match ControlDb::open(&path, Durability::Process) {
+        Ok(db) => db
+            .read_blocking(|db| Ok(db.query_row("SELECT text FROM notes", [], |row| row.get::<_, String>(0))?))
+            .unwrap_err(),
+        Err(error) => error,
+    };
+    assert!(matches!(error, ControlError::Damaged { .. }), "{error}");
+    assert!(bytes == std::fs::read(&path).unwrap());
+}
+
+#[test]
+fn the_file_is_the_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let (home, _path, db) = fresh();
+    db.write_blocking(|tx| add(tx, "x")).unwrap();
+    for entry in std::fs::read_dir(home.path()).unwrap() {
+        let mode = entry.unwrap().metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+}
+
+fn database_bytes() -> Vec<u8> {
+    let (_home, path, db) = fresh();
+    db.write_blocking(|tx| add(tx, "x")).unwrap();
+    drop(db);
+    std::fs::read(path).unwrap()
+}

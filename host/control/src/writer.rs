@@ -1,0 +1,163 @@
+//! The one thread that writes.
+//!
+//! It takes whatever waits, up to a bound, runs each operation in a savepoint
+//! of its own, commits once, and only then answers. A full queue makes the
+//! callers wait.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::ControlError;
+use crate::file::Database;
+
+const QUEUE: usize = 1024;
+const GROUP: usize = 256;
+
+/// Tells the caller of one operation how the commit went.
+type Answer = Box<dyn FnOnce(Result<(), &str>) + Send>;
+
+/// One operation: runs, or learns why there is no transaction, and leaves
+/// behind whether it is to be kept and what is to be done after the commit.
+pub(crate) type Job = Box<dyn FnOnce(Result<&Transaction<'_>, &str>) -> Outcome + Send>;
+
+pub(crate) struct Outcome {
+    keep: bool,
+    answer: Answer,
+}
+
+/// Makes a closure a job that hands its result to `reply` after the commit.
+pub(crate) fn job<T, F>(f: F, reply: impl FnOnce(Result<T, ControlError>) + Send + 'static) -> Job
+where
+    T: Send + 'static,
+    F: FnOnce(&Transaction<'_>) -> Result<T, ControlError> + Send + 'static,
+{
+    let job = move |tx: Result<&Transaction<'_>, &str>| {
+        let result = match tx {
+            Ok(tx) => catch_unwind(AssertUnwindSafe(|| f(tx))).unwrap_or(Err(ControlError::Panicked)),
+            Err(reason) => Err(ControlError::NotCommitted(reason.to_owned())),
+        };
+        Outcome {
+            keep: result.is_ok(),
+            answer: Box::new(move |commit| {
+                reply(result.and_then(|value| match commit {
+                    Ok(()) => Ok(value),
+                    Err(reason) => Err(ControlError::NotCommitted(reason.to_owned())),
+                }));
+            }),
+        }
+    };
+    Box::new(job)
+}
+
+/// A job and the place it takes in the queue.
+type Queued = (Job, Option<OwnedSemaphorePermit>);
+
+/// The sending half; dropping it ends the thread when the queue is empty.
+pub(crate) struct Writer {
+    queue: Option<mpsc::Sender<Queued>>,
+    /// Asynchronous callers wait for a place; a blocking caller is a thread,
+    /// and of those there are few.
+    places: Arc<Semaphore>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Writer {
+    pub(crate) fn start(connection: Connection, database: Arc<Database>) -> Result<Self, ControlError> {
+        let (sender, receiver) = mpsc::channel();
+        let path = database.path.clone();
+        let thread = std::thread::Builder::new()
+            .name("control-writer".to_owned())
+            .spawn(move || run(connection, receiver, &database))
+            .map_err(|source| ControlError::Open { path, source })?;
+        Ok(Self { queue: Some(sender), places: Arc::new(Semaphore::new(QUEUE)), thread: Some(thread) })
+    }
+
+    pub(crate) async fn send(&self, job: Job) -> Result<(), ControlError> {
+        let place = Arc::clone(&self.places).acquire_owned().await;
+        self.enqueue(job, Some(place.map_err(|_| ControlError::Closed)?))
+    }
+
+    pub(crate) fn send_blocking(&self, job: Job) -> Result<(), ControlError> {
+        self.enqueue(job, None)
+    }
+
+    fn enqueue(&self, job: Job, place: Option<OwnedSemaphorePermit>) -> Result<(), ControlError> {
+        let queue = self.queue.as_ref().ok_or(ControlError::Closed)?;
+        queue.send((job, place)).map_err(|_| ControlError::Closed)
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.queue = None;
+        let Some(thread) = self.thread.take() else {
+            return;
+        };
+        // The last handle may have been held by an operation itself.
+        if thread.thread().id() != std::thread::current().id() && thread.join().is_err() {
+            tracing::error!("the control database's writer panicked");
+        }
+    }
+}
+
+fn run(mut connection: Connection, queue: mpsc::Receiver<Queued>, database: &Database) {
+    let mut group = Vec::with_capacity(GROUP);
+    while let Ok((first, place)) = queue.recv() {
+        drop(place);
+        group.push(first);
+        let waiting = queue.try_iter().take(GROUP - 1);
+        group.extend(waiting.map(|(job, _place)| job));
+        commit_group(&mut connection, &mut group, database);
+    }
+    close(connection, database);
+}
+
+fn commit_group(connection: &mut Connection, group: &mut Vec<Job>, database: &Database) {
+    let mut answers = Vec::with_capacity(group.len());
+    let mut jobs = group.drain(..);
+    let result = connection.transaction_with_behavior(TransactionBehavior::Immediate).and_then(|tx| {
+        for job in jobs.by_ref() {
+            run_job(&tx, job, &mut answers)?;
+        }
+        tx.commit()
+    });
+    let result = database.located(result.map_err(ControlError::from));
+    let failure = result.err().map(|error| {
+        tracing::error!(%error, "a group of writes was not committed");
+        error.to_string()
+    });
+    let commit = failure.as_deref().map_or(Ok(()), Err);
+    if let Some(reason) = &failure {
+        answers.extend(jobs.map(|job| job(Err(reason)).answer));
+    }
+    for answer in answers {
+        answer(commit);
+    }
+}
+
+/// An error here is one of the whole transaction, never of the job alone.
+fn run_job(tx: &Transaction<'_>, job: Job, answers: &mut Vec<Answer>) -> rusqlite::Result<()> {
+    tx.prepare_cached("SAVEPOINT operation")?.execute([])?;
+    let outcome = job(Ok(tx));
+    answers.push(outcome.answer);
+    if !outcome.keep {
+        tx.prepare_cached("ROLLBACK TO operation")?.execute([])?;
+    }
+    tx.prepare_cached("RELEASE operation")?.execute([])?;
+    Ok(())
+}
+
+fn close(connection: Connection, database: &Database) {
+    if database.damaged.load(Ordering::Relaxed) {
+        return;
+    }
+    let done = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+    if let Err(error) = done {
+        tracing::warn!(%error, "the control database was closed without a checkpoint");
+    }
+}

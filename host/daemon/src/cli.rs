@@ -1,0 +1,143 @@
+//! The command line: its grammar, and the way from arguments to an exit code.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::error::{CliError, Kind};
+use crate::output::Output;
+use crate::verbs;
+
+const EXIT_CODES: &str = "\
+EXIT CODES:
+    0  ok                       6  over a quota
+    1  failed                   7  gateway unreachable
+    2  usage                    8  configuration invalid
+    3  not found               70  internal error
+    4  authentication         130  interrupted
+    5  conflict
+
+ENVIRONMENT:
+  OPENCLAW_HOME    the state directory, as --home
+  OPENCLAW_URL     the gateway to talk to, as --url
+  OPENCLAW_TOKEN   the token to present
+  OPENCLAW_<KEY>   a key of config.yaml, OPENCLAW_GATEWAY_LISTEN for instance
+  NO_COLOR         set to anything: no colours";
+
+/// A gateway for OpenClaw that serves many tenants, each in a world of its own.
+///
+/// Verbs work on the daemon that runs on the state directory. Where none runs
+/// they do their work on the directory themselves.
+#[derive(Debug, Parser)]
+#[command(name = "openclaw", version, after_help = EXIT_CODES)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+/// Flags of every verb, before or after it.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct Global {
+    /// Print one JSON document on standard output, and errors as JSON.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Print the bare result: a token, ids, nothing.
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+    /// The state directory [default: ~/.openclaw].
+    #[arg(long, global = true, value_name = "DIR", env = "OPENCLAW_HOME", hide_env_values = true)]
+    pub(crate) home: Option<PathBuf>,
+    /// Talk to the gateway at this address, with the token of OPENCLAW_TOKEN.
+    #[arg(long, global = true, value_name = "URL", env = "OPENCLAW_URL", hide_env_values = true)]
+    pub(crate) url: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    #[command(alias = "gateway")]
+    Serve(verbs::serve::Serve),
+    Tenants(verbs::tenants::Tenants),
+    Call(verbs::call::Call),
+    Config(verbs::config::Config),
+    Doctor(verbs::doctor::Doctor),
+    Logs(verbs::logs::Logs),
+    Completions(verbs::completions::Completions),
+    Version(verbs::version::Version),
+}
+
+/// Runs the command line and answers its exit code.
+pub(crate) fn main(arguments: Vec<OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(&arguments) {
+        Ok(cli) => cli,
+        Err(error) => return refuse(&error, &arguments),
+    };
+    let output = Output::new(&cli.global);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return output.error(&CliError::new(Kind::Internal, format!("cannot start threads: {error}"))),
+    };
+    let result = runtime.block_on(run(cli, &output));
+    // A thread that waits for input must not hold up the end.
+    runtime.shutdown_background();
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => output.error(&error),
+    }
+}
+
+async fn run(cli: Cli, output: &Output) -> Result<(), CliError> {
+    let Cli { global, verb } = cli;
+    // The daemon looks after its signals itself.
+    let minds_signals = matches!(verb, Verb::Serve(_));
+    let work = verb.run(&global, output);
+    if minds_signals {
+        return work.await;
+    }
+    tokio::select! {
+        result = work => result,
+        _ = tokio::signal::ctrl_c() => Err(CliError::interrupted()),
+    }
+}
+
+impl Verb {
+    async fn run(self, global: &Global, output: &Output) -> Result<(), CliError> {
+        match self {
+            Self::Serve(serve) => serve.run(global, output).await,
+            Self::Tenants(tenants) => tenants.run(global, output).await,
+            Self::Call(call) => call.run(global, output).await,
+            Self::Config(config) => config.run(global, output),
+            Self::Doctor(doctor) => doctor.run(global, output).await,
+            Self::Logs(logs) => logs.run(global, output).await,
+            Self::Completions(completions) => completions.run(output),
+            Self::Version(version) => version.run(output),
+        }
+    }
+}
+
+/// Help and version, which clap hands over as errors, and wrong usage.
+fn refuse(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
+    use clap::error::ErrorKind::{DisplayHelp, DisplayHelpOnMissingArgumentOrSubcommand, DisplayVersion};
+    match error.kind() {
+        DisplayHelp | DisplayVersion => {
+            // A reader that went away has seen enough.
+            let _ = error.print();
+            ExitCode::SUCCESS
+        }
+        DisplayHelpOnMissingArgumentOrSubcommand => {
+            let _ = error.print();
+            Kind::Usage.exit_code()
+        }
+        _ => {
+            let json = arguments.iter().any(|argument| argument == "--json");
+            Output::for_usage(json).error(&CliError::usage_of(error))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,133 @@
+//! One `POST /rpc` over a stream, and what its answer means.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use http_body_util::{BodyExt, Full};
+use hyper::body::Bytes;
+use hyper::{Uri, header};
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+
+use super::Request;
+use crate::error::{CliError, Kind};
+
+const CONNECT_TIME: Duration = Duration::from_secs(10);
+
+/// Where a request goes.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Target {
+    /// For the Host header.
+    host: String,
+    /// `host:port`, as it is connected to.
+    connect: String,
+    path: String,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) body: Vec<u8>,
+}
+
+impl Target {
+    /// The control socket; it has no name of its own.
+    pub(super) fn socket() -> Self {
+        Self { host: "localhost".into(), connect: String::new(), path: "/rpc".into() }
+    }
+
+    pub(super) fn address(address: SocketAddr) -> Self {
+        Self { host: address.to_string(), connect: address.to_string(), path: "/rpc".into() }
+    }
+
+    /// The same place under another name.
+    pub(super) fn named(self, name: SocketAddr) -> Self {
+        Self { host: name.to_string(), ..self }
+    }
+
+    /// `http://host[:port][/base]`; `/rpc` is added where it is missing.
+    pub(super) fn parse(url: &str) -> Result<Self, CliError> {
+        let wrong =
+            |what: &str| CliError::usage(format!("--url {url}: {what}")).hint("write it as http://127.0.0.1:18789");
+        let uri: Uri = url.parse().map_err(|_| wrong("not a URL"))?;
+        match uri.scheme_str() {
+            Some("http") => {}
+            Some("https") => {
+                return Err(wrong("this command line does not speak TLS: reach the gateway through a tunnel"));
+            }
+            _ => return Err(wrong("not an http URL")),
+        }
+        let authority = uri.authority().ok_or_else(|| wrong("it names no host"))?;
+        if authority.as_str().contains('@') {
+            return Err(wrong("a token or password does not belong into a URL"));
+        }
+        let base = uri.path().trim_end_matches('/');
+        let path = if base.ends_with("/rpc") { base.to_owned() } else { format!("{base}/rpc") };
+        let connect = format!("{}:{}", authority.host(), authority.port_u16().unwrap_or(80));
+        Ok(Self { host: authority.as_str().to_owned(), connect, path })
+    }
+
+    pub(super) async fn connect(&self) -> Result<TcpStream, CliError> {
+        let unreachable = |reason: String| {
+            CliError::new(Kind::Unreachable, format!("cannot reach the gateway at {}: {reason}", self.connect))
+                .hint("`openclaw doctor` says whether a daemon runs, `openclaw serve` starts one")
+        };
+        match tokio::time::timeout(CONNECT_TIME, TcpStream::connect(&self.connect)).await {
+            Ok(Ok(stream)) => Ok(stream),
+            Ok(Err(error)) => Err(unreachable(error.to_string())),
+            Err(_) => Err(unreachable(format!("no answer in {} s", CONNECT_TIME.as_secs()))),
+        }
+    }
+}
+
+/// Sends the request and reads the whole answer.
+pub(super) async fn post<S>(stream: S, target: &Target, request: &Request<'_>) -> Result<Answer, CliError>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let lost = |error: hyper::Error| CliError::new(Kind::Unreachable, format!("the gateway went away: {error}"));
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(lost)?;
+    // What ends badly here ends the exchange below as well.
+    tokio::spawn(connection);
+    let mut message = hyper::Request::post(&target.path)
+        .header(header::HOST, &target.host)
+        .header(header::CONTENT_TYPE, "application/json");
+    if let Some(token) = request.token {
+        message = message.header(header::AUTHORIZATION, format!("Bearer {}", token.expose()));
+    }
+    if let Some(tenant) = request.acting_for {
+        message = message.header("x-openclaw-tenant", tenant);
+    }
+    // Not the error's own words: they could hold the token.
+    let message = message
+        .body(Full::new(Bytes::from(request.body.clone())))
+        .map_err(|_| CliError::usage("the token or the tenant's id holds characters that no header can carry"))?;
+    let response = sender.send_request(message).await.map_err(lost)?;
+    let status = response.status().as_u16();
+    let body = response.into_body().collect().await.map_err(lost)?.to_bytes().to_vec();
+    Ok(Answer { status, body })
+}
+
+impl Answer {
+    /// The `result` of the reply, or its error.
+    pub(super) fn result(self) -> Result<Value, CliError> {
+        let mut reply: Value = serde_json::from_slice(&self.body).unwrap_or_default();
+        if reply["error"].is_object() {
+            return Err(CliError::of_rpc(&reply["error"]));
+        }
+        match reply.get_mut("result") {
+            Some(result) => Ok(result.take()),
+            None => {
+                let detail = reply["detail"].as_str().map(|detail| format!(": {detail}")).unwrap_or_default();
+                let message = format!("the answer is none of a gateway: HTTP {}{detail}", self.status);
+                Err(CliError::new(Kind::of_status(self.status), message))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,44 @@
+use serde_json::json;
+
+use super::{CliError, Kind};
+
+#[test]
+fn the_gateways_errors_become_the_documented_exit_codes() {
+    for (rpc, exit) in [
+        (-32602, 2),
+        (-32601, 3),
+        (-32004, 3),
+        (-32001, 4),
+        (-32003, 4),
+        (-32009, 5),
+        (-32029, 6),
+        (-32603, 70),
+        (-32020, 1),
+        (-32010, 1),
+    ] {
+        let error = CliError::of_rpc(&json!({ "code": rpc, "message": "no" }));
+        assert_eq!(error.kind.number(), exit, "{rpc}");
+    }
+}
+
+#[test]
+fn the_exit_codes_are_those_of_the_help() {
+    let numbers = [(Kind::Unreachable, 7), (Kind::Configuration, 8), (Kind::Interrupted, 130), (Kind::ReaderGone, 0)];
+    for (kind, number) in numbers {
+        assert_eq!(kind.number(), number);
+    }
+}
+
+#[test]
+fn json_names_the_gateways_own_code_and_keeps_its_data() {
+    let error = CliError::of_rpc(&json!({
+        "code": -32029, "message": "too many", "data": { "code": "RATE_LIMITED", "retryAfterMs": 1500 },
+    }));
+    assert_eq!(
+        error.to_json(),
+        json!({ "error": {
+            "code": "RATE_LIMITED", "message": "too many", "exitCode": 6, "hint": "try again in 2 s",
+            "details": { "code": "RATE_LIMITED", "retryAfterMs": 1500 },
+        }})
+    );
+}

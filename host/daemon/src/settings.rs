@@ -1,0 +1,72 @@
+//! Where the state directory is, and the configuration that holds in it.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use openclaw_config::store::{FILE, Overrides};
+use openclaw_config::{File, Loaded, load};
+
+use crate::cli::Global;
+use crate::error::{CliError, Kind};
+
+/// The configuration and what was laid over its file.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) loaded: Loaded,
+    pub(crate) overrides: Overrides,
+}
+
+/// `--home`, `OPENCLAW_HOME`, or `~/.openclaw`.
+pub(crate) fn home_path(global: &Global) -> Result<PathBuf, CliError> {
+    let given = global.home.clone().filter(|path| !path.as_os_str().is_empty());
+    let path = match given {
+        Some(path) => path,
+        None => std::env::home_dir()
+            .filter(|path| !path.as_os_str().is_empty())
+            .ok_or_else(|| {
+                CliError::usage("there is no home directory to hold .openclaw").hint("name one with --home")
+            })?
+            .join(".openclaw"),
+    };
+    Ok(std::path::absolute(path)?)
+}
+
+/// The configuration file of a state directory.
+pub(crate) fn config_file(home: &Path) -> PathBuf {
+    home.join(FILE)
+}
+
+impl Settings {
+    /// File, then environment, then flags. No file is an empty one.
+    pub(crate) fn load(home: &Path, flags: &[(String, String)]) -> Result<Self, CliError> {
+        Self::load_file(&config_file(home), flags, false)
+    }
+
+    /// The same with another file, which may have to be there.
+    #[allow(clippy::disallowed_methods, reason = "the operator's configuration file")]
+    pub(crate) fn load_file(path: &Path, flags: &[(String, String)], required: bool) -> Result<Self, CliError> {
+        let unreadable = |error: io::Error| {
+            let kind = if error.kind() == io::ErrorKind::NotFound { Kind::NotFound } else { Kind::Configuration };
+            CliError::new(kind, format!("{}: {error}", path.display()))
+        };
+        let text = match fs::read_to_string(path) {
+            Ok(text) => Some(text),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !required => None,
+            Err(error) => return Err(unreadable(error)),
+        };
+        let name = path.display().to_string();
+        let overrides = Overrides { env: environment(), flags: flags.to_vec() };
+        let file = text.as_deref().map(|text| File { name: &name, text });
+        let loaded = load(file, overrides.env.clone(), flags)?;
+        Ok(Self { loaded, overrides })
+    }
+}
+
+/// The variables that can be ours; what is no Unicode cannot.
+fn environment() -> Vec<(String, String)> {
+    let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+        Some((name.into_string().ok()?, value.into_string().ok()?))
+    };
+    std::env::vars_os().filter_map(text).filter(|(name, _)| name.starts_with("OPENCLAW_")).collect()
+}

@@ -1,0 +1,10 @@
+//! The verbs, one file each.
+
+pub(crate) mod call;
+pub(crate) mod completions;
+pub(crate) mod config;
+pub(crate) mod doctor;
+pub(crate) mod logs;
+pub(crate) mod serve;
+pub(crate) mod tenants;
+pub(crate) mod version;

@@ -1,0 +1,78 @@
+//! `openclaw call METHOD …`
+
+mod params;
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use openclaw_config::Secret;
+
+use crate::cli::Global;
+use crate::client::{self, Client};
+use crate::error::CliError;
+use crate::output::Output;
+
+/// Far longer than any token.
+const TOKEN_BYTES_MAX: u64 = 4096;
+
+const EXAMPLES: &str = "\
+EXAMPLES:
+  openclaw call health --tenant demo
+  openclaw call sessions.list limit=5 --tenant demo
+  openclaw call voicewake.set '{\"triggers\":[\"hello\"]}' --tenant demo";
+
+/// Call a method and print its result.
+///
+/// Without a token the operator calls, for the tenant of --tenant. With
+/// --token-file or OPENCLAW_TOKEN it is whoever the token belongs to.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Call {
+    /// The method, `sessions.list` for instance; `rpc.discover` lists them all.
+    method: String,
+    /// The parameters: one JSON object, or key=value pairs.
+    ///
+    /// A value that is JSON is taken as such, any other is a string; dots in a
+    /// key nest: patch.label=x is {"patch":{"label":"x"}}.
+    #[arg(value_name = "PARAMS")]
+    params: Vec<String>,
+    /// The tenant whose call it is.
+    #[arg(long, value_name = "ID", conflicts_with = "token_file")]
+    tenant: Option<String>,
+    /// A file with the token to present; `-` for standard input.
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+}
+
+impl Call {
+    pub(crate) async fn run(self, global: &Global, output: &Output) -> Result<(), CliError> {
+        let params = params::parse(&self.params)?;
+        // At a URL the operator names a tenant too, and is known by the token alone.
+        let by_token = self.tenant.is_none() || client::url(global).is_some();
+        let token = match &self.token_file {
+            Some(file) => Some(read_token(file)?),
+            None if by_token => client::token_of_environment(),
+            None => None,
+        };
+        let client = Client::with_token(global, token);
+        let result = client.request(&self.method, params, self.tenant.as_deref()).await?;
+        output.document(&result)
+    }
+}
+
+#[allow(clippy::disallowed_methods, reason = "a file that the operator names")]
+fn read_token(file: &Path) -> Result<Secret, CliError> {
+    let mut text = String::new();
+    let read = if file == Path::new("-") {
+        std::io::stdin().take(TOKEN_BYTES_MAX).read_to_string(&mut text)
+    } else {
+        std::fs::File::open(file).and_then(|file| file.take(TOKEN_BYTES_MAX).read_to_string(&mut text))
+    };
+    read.map_err(|error| CliError::usage(format!("--token-file {}: {error}", file.display())))?;
+    let token = Secret::new(text.trim());
+    if token.is_blank() {
+        return Err(CliError::usage(format!("--token-file {}: it holds no token", file.display())));
+    }
+    Ok(token)
+}

@@ -1,0 +1,183 @@
+//! `openclaw serve`: the daemon, from the configuration to the last request.
+
+mod signals;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use openclaw_gateway::{Gateway, Listeners, ServeError};
+use openclaw_tenancy::{Home, HomeError, HomeLock};
+use serde_json::json;
+use tokio::net::UnixStream;
+use tokio::sync::oneshot;
+
+use crate::cli::Global;
+use crate::client;
+use crate::error::{CliError, Kind};
+use crate::logging::Logging;
+use crate::output::Output;
+use crate::port;
+use crate::settings::{Settings, home_path};
+use signals::{Signal, Signals};
+
+/// How long a verb that works on the directory meanwhile is waited for.
+const VERB_PATIENCE: Duration = Duration::from_secs(5);
+const VERB_RETRY: Duration = Duration::from_millis(20);
+
+const EXAMPLES: &str = "\
+EXAMPLES:
+  openclaw serve
+  openclaw serve --listen 127.0.0.1:18790 --home ./state
+
+SIGNALS:
+  TERM, INT  end the calls that run, then stop; a second INT stops at once
+  HUP        take over a changed configuration, and open the log file anew";
+
+/// Run the gateway.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Serve {
+    /// Address and port to listen on, instead of gateway.listen.
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<String>,
+}
+
+/// What a running daemon is made of.
+struct Daemon {
+    gateway: Arc<Gateway>,
+    home: std::path::PathBuf,
+    flags: Vec<(String, String)>,
+    listen: SocketAddr,
+    logging: Logging,
+}
+
+impl Serve {
+    pub(crate) async fn run(self, global: &Global, output: &Output) -> Result<(), CliError> {
+        let flags: Vec<(String, String)> =
+            self.listen.into_iter().map(|at| ("gateway.listen".to_owned(), at)).collect();
+        let path = home_path(global)?;
+        let settings = Settings::load(&path, &flags)?;
+        let config = &settings.loaded.config;
+        if config.gateway.tls.is_some() {
+            return Err(CliError::new(Kind::Configuration, "gateway.tls: this release does not serve TLS itself")
+                .hint("let a proxy terminate it, and set gateway.allow_plaintext_remote where that is needed"));
+        }
+        // From here on signals are ours: none may end the process half way.
+        let mut signals = Signals::new()?;
+        let home = Home::open(&path)?;
+        let lock = take(&home).await?;
+        let logging = Logging::start(&home.log_path(), &config.telemetry.log, true)?;
+        raise_open_files();
+        let listen = config.gateway.listen;
+        // Before the components are loaded: a port that is taken shows at once.
+        let listeners = Listeners::open(listen, &home.control_socket_path()).await.map_err(explain)?;
+        let address = listeners.address()?;
+        let gateway = client::open(home, lock, settings).await?;
+        let daemon = Daemon { gateway, home: path, flags, listen, logging };
+        announce(address, output)?;
+        daemon.serve(listeners, &mut signals).await?;
+        daemon.gateway.close().await;
+        tracing::info!("stopped");
+        Ok(())
+    }
+}
+
+impl Daemon {
+    /// Serves until a signal says otherwise and what ran has ended.
+    async fn serve(&self, listeners: Listeners, signals: &mut Signals) -> Result<(), CliError> {
+        let (stop, stopped) = oneshot::channel::<()>();
+        let mut stop = Some(stop);
+        let serving = self.gateway.clone().serve(listeners, async {
+            // Sent or dropped, it is over.
+            let _ = stopped.await;
+        });
+        let mut serving = std::pin::pin!(serving);
+        loop {
+            let signal = tokio::select! {
+                () = &mut serving => return Ok(()),
+                signal = signals.next() => signal,
+            };
+            match signal {
+                Signal::Reload => self.reload(),
+                Signal::Terminate | Signal::Interrupt if stop.is_some() => {
+                    tracing::info!("stopping: calls that run are ended first");
+                    stop = None;
+                }
+                Signal::Interrupt => return Err(CliError::interrupted()),
+                Signal::Terminate => {}
+            }
+        }
+    }
+
+    /// Takes over the configuration as it is now; one with errors changes nothing.
+    fn reload(&self) {
+        match Settings::load(&self.home, &self.flags) {
+            Ok(Settings { loaded, .. }) => {
+                if loaded.config.gateway.listen != self.listen {
+                    tracing::warn!("gateway.listen was changed: that needs a restart");
+                }
+                self.logging.reload(&loaded.config.telemetry.log);
+                self.gateway.reload(loaded);
+                tracing::info!("the configuration is reloaded");
+            }
+            Err(error) => tracing::error!(error = error.message, "the configuration stays as it was"),
+        }
+    }
+}
+
+/// Takes the directory. A daemon that has it is told of; a verb is soon done.
+async fn take(home: &Home) -> Result<HomeLock, CliError> {
+    let deadline = Instant::now() + VERB_PATIENCE;
+    loop {
+        match home.lock() {
+            Err(HomeError::Held { .. }) if Instant::now() < deadline => {
+                if UnixStream::connect(home.control_socket_path()).await.is_ok() {
+                    return Ok(home.lock()?);
+                }
+                tokio::time::sleep(VERB_RETRY).await;
+            }
+            taken => return Ok(taken?),
+        }
+    }
+}
+
+/// Every tenant's open database is a file or three.
+fn raise_open_files() {
+    let raised =
+        getrlimit(Resource::RLIMIT_NOFILE).and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
+    if let Err(error) = raised {
+        tracing::warn!(%error, "the limit of open files stays as it is");
+    }
+}
+
+fn explain(error: ServeError) -> CliError {
+    let ServeError::Listen { address, error: cause } = &error else { return error.into() };
+    match cause.kind() {
+        io::ErrorKind::AddrInUse => {
+            let holder = port::holder(*address).map(|process| format!(" by {} (pid {})", process.name, process.pid));
+            CliError::failed(format!("{address} is in use{}", holder.unwrap_or_default()))
+                .hint("stop what listens there, or choose another address with --listen")
+        }
+        io::ErrorKind::PermissionDenied => CliError::failed(format!("{address}: not allowed to listen on this port"))
+            .hint("ports below 1024 need a privilege: choose another with --listen"),
+        io::ErrorKind::AddrNotAvailable => CliError::failed(format!("{address} is no address of this machine"))
+            .hint("--listen 127.0.0.1:18789 is reachable from here alone"),
+        _ => error.into(),
+    }
+}
+
+fn announce(address: SocketAddr, output: &Output) -> Result<(), CliError> {
+    let url = format!("http://{address}");
+    tracing::info!(url, pid = std::process::id(), version = env!("CARGO_PKG_VERSION"), "listening");
+    if output.json {
+        return output.json_line(&json!({ "listening": url, "pid": std::process::id() }));
+    }
+    if output.quiet {
+        return Ok(());
+    }
+    output.line(&format!("listening on {url}"))
+}

@@ -1,0 +1,217 @@
+//! One open database file: opening it safely, its schema, its version numbers, its WAL.
+//!
+//! `locking_mode=EXCLUSIVE` on purpose: the gateway is the only user of the file, so no locks are
+//! taken per transaction and no `-shm` file exists. Nothing is memory-mapped: a component that
+//! truncates a file in its directory must not be able to raise SIGBUS in the gateway.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
+
+use openclaw_control::Durability;
+use openclaw_tenancy::{DatabasePlace, Family};
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags};
+use rustix::io::Errno;
+
+use crate::read::{Effort, INLINE_LOOKS, STEPS_A_LOOK};
+use crate::{Error, Result};
+
+const FORMAT: i64 = 1;
+/// Version numbers are taken from the file in blocks, so that a write need not touch `meta`.
+const VERSION_BLOCK: u64 = 1_000;
+
+// A table with row ids, as values of 1 to 4 KiB fit its pages without overflow, and a row is found from
+// the rank index by an integer. The rank index descends because "newest first" is the order that lists are read in.
+const SCHEMA: &str = "
+    BEGIN;
+    CREATE TABLE documents (
+        id INTEGER PRIMARY KEY,
+        collection TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL,
+        version INTEGER NOT NULL, rank INTEGER NOT NULL
+    );
+    CREATE UNIQUE INDEX documents_by_key ON documents (collection, key);
+    CREATE INDEX documents_by_rank ON documents (collection, rank DESC, key);
+    CREATE TABLE logs (
+        log TEXT NOT NULL, sequence INTEGER NOT NULL, value BLOB NOT NULL,
+        PRIMARY KEY (log, sequence)
+    ) WITHOUT ROWID;
+    CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+    INSERT INTO meta VALUES ('format', 1), ('version', 0);
+    COMMIT;";
+
+/// How a database is opened.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct OpenSettings {
+    pub(crate) durability: Durability,
+    pub(crate) max_database_bytes: Option<u64>,
+}
+
+/// An open database. Dropping it writes the WAL back and removes it.
+pub(crate) struct Session {
+    pub(crate) connection: Connection,
+    family: Family,
+    wal_pages: Arc<AtomicU32>,
+    /// Looks left until SQLite interrupts the running statement.
+    looks_left: Arc<AtomicI32>,
+    /// The next version to hand out, and the first one that `meta` has not set aside yet.
+    next_version: u64,
+    reserved: u64,
+    // Keeps the directory that the path leads through open.
+    _place: DatabasePlace,
+}
+
+impl Session {
+    /// Opens the database; none where there is no file and `create` is not set.
+    pub(crate) fn open(
+        place: DatabasePlace,
+        family: &Family,
+        settings: OpenSettings,
+        create: bool,
+    ) -> Result<Option<Self>> {
+        let path = place.path().map_err(|error| Error::Io { reason: error.to_string() })?;
+        if !create && !is_there(&path)? {
+            return Ok(None);
+        }
+        let map = |error: rusqlite::Error| Error::from_sqlite(&error, family);
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(&path, flags).map_err(map)?;
+        refuse_links(&connection, &path)?;
+        let mut session = Self {
+            connection,
+            family: family.clone(),
+            wal_pages: Arc::default(),
+            looks_left: Arc::new(AtomicI32::new(i32::MAX)),
+            next_version: 1,
+            reserved: 1,
+            _place: place,
+        };
+        match session.prepare(settings) {
+            Ok(()) => Ok(Some(session)),
+            Err(error) => {
+                session.leave_untouched();
+                Err(map(error))
+            }
+        }
+    }
+
+    fn prepare(&mut self, settings: OpenSettings) -> rusqlite::Result<()> {
+        let connection = &mut self.connection;
+        connection.set_prepared_statement_cache_capacity(48);
+        // Otherwise a statement is planned anew whenever a bound of its range changes: 20 µs a scan.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+        let synchronous = match settings.durability {
+            Durability::Process => "NORMAL",
+            Durability::PowerSafe => "FULL",
+        };
+        connection.execute_batch(&format!(
+            "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous={synchronous};
+             PRAGMA cache_size=-1024; PRAGMA temp_store=MEMORY; PRAGMA mmap_size=0;
+             PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON; PRAGMA wal_autocheckpoint=0;"
+        ))?;
+        if let Some(bytes) = settings.max_database_bytes {
+            let page_bytes: u64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
+            connection.execute_batch(&format!("PRAGMA max_page_count={}", (bytes / page_bytes).max(1)))?;
+        }
+        let tables: i64 = connection.query_one("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+        if tables == 0 {
+            connection.execute_batch(SCHEMA)?;
+        }
+        let format = self.meta("format")?;
+        if format != FORMAT {
+            // Written by another release: as little to be touched as a damaged one.
+            return Err(rusqlite::Error::IntegralValueOutOfRange(0, format));
+        }
+        let version = u64::try_from(self.meta("version")?).unwrap_or(0);
+        (self.next_version, self.reserved) = (version + 1, version + 1);
+        let looks_left = Arc::clone(&self.looks_left);
+        self.connection
+            .progress_handler(STEPS_A_LOOK, Some(move || looks_left.fetch_sub(1, Ordering::Relaxed) <= 0))?;
+        let wal_pages = Arc::clone(&self.wal_pages);
+        self.connection.wal_hook(Some(move |_: &mut _, pages: i32| {
+            wal_pages.store(pages.unsigned_abs(), Ordering::Relaxed);
+            Ok(())
+        }))
+    }
+
+    /// Bounds the statements that follow: those that run on an async thread are interrupted.
+    pub(crate) fn allow(&self, effort: Effort) {
+        let looks = match effort {
+            Effort::Inline => INLINE_LOOKS,
+            Effort::Blocking => i32::MAX,
+        };
+        self.looks_left.store(looks, Ordering::Relaxed);
+    }
+
+    fn meta(&self, name: &str) -> rusqlite::Result<i64> {
+        self.connection.query_one("SELECT value FROM meta WHERE name = ?1", [name], |row| row.get(0))
+    }
+
+    /// Sets `count` versions aside in the current transaction, and answers the first.
+    pub(crate) fn take_versions(&mut self, count: u64) -> rusqlite::Result<u64> {
+        let first = self.next_version;
+        if first + count > self.reserved {
+            let reserved = first + count + VERSION_BLOCK;
+            self.connection
+                .prepare_cached("UPDATE meta SET value = ?1 WHERE name = 'version'")?
+                .execute([reserved.cast_signed() - 1])?;
+            self.reserved = reserved;
+        }
+        self.next_version = first + count;
+        Ok(first)
+    }
+
+    /// After a rollback: the block set aside in that transaction is not in the file.
+    pub(crate) fn forget_reserved(&mut self) {
+        self.reserved = self.next_version;
+    }
+
+    /// Frames in the WAL since the last checkpoint; 0 also means that the next write syncs its header.
+    pub(crate) fn wal_pages(&self) -> u32 {
+        self.wal_pages.load(Ordering::Relaxed)
+    }
+
+    /// Writes the WAL back to the file.
+    pub(crate) fn checkpoint(&self) -> Result<()> {
+        self.connection
+            .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
+            .map_err(|error| self.error(&error))?;
+        self.wal_pages.store(0, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Maps an error; a damaged file is not written again, not even when it is closed.
+    pub(crate) fn error(&self, error: &rusqlite::Error) -> Error {
+        let error = Error::from_sqlite(error, &self.family);
+        if matches!(error, Error::Damaged { .. }) {
+            tracing::error!(family = %self.family, "a database is damaged; it is left as it is");
+            self.leave_untouched();
+        }
+        error
+    }
+
+    fn leave_untouched(&self) {
+        // It fails only for a closed connection, which cannot write either.
+        let _ = self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+    }
+}
+
+fn is_there(path: &Path) -> Result<bool> {
+    match rustix::fs::lstat(path) {
+        Ok(_) => Ok(true),
+        Err(Errno::NOENT) => Ok(false),
+        Err(error) => Err(Error::Io { reason: error.to_string() }),
+    }
+}
+
+/// SQLite resolves links when it opens a path (and no later): the file that it found must be in the
+/// directory it was given, or a link was put in between.
+pub(crate) fn refuse_links(connection: &Connection, path: &Path) -> Result<()> {
+    let opened = connection.path().map(Path::new);
+    let directory = path.parent().and_then(|directory| rustix::fs::readlink(directory, Vec::new()).ok());
+    let expected = directory.as_ref().and_then(|directory| directory.to_str().ok());
+    match (opened.and_then(Path::parent), expected) {
+        (Some(opened), Some(expected)) if opened == Path::new(expected) => Ok(()),
+        _ => Err(Error::Io { reason: "the file was reached through a link".to_owned() }),
+    }
+}

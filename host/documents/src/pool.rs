@@ -1,0 +1,48 @@
+//! Threads that may block: a bounded number for all, fewer for each tenant.
+
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
+
+use crate::{Error, Result};
+
+/// Threads that all databases of one tenant may occupy at once.
+const THREADS_A_TENANT: usize = 2;
+/// Threads that the whole store may occupy at once.
+const THREADS: usize = 16;
+
+/// A tenant's share of the threads.
+pub(crate) type Share = Arc<Semaphore>;
+
+pub(crate) fn share() -> Share {
+    Arc::new(Semaphore::new(THREADS_A_TENANT))
+}
+
+/// The store's threads, lent by tokio's blocking pool.
+pub(crate) struct Pool {
+    threads: Arc<Semaphore>,
+}
+
+impl Pool {
+    pub(crate) fn new() -> Self {
+        Self { threads: Arc::new(Semaphore::new(THREADS)) }
+    }
+
+    /// Runs `work` on a thread that may block. Once begun it ends, whether or not the caller waits.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        share: &Share,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T> {
+        let stopped = |_| Error::Io { reason: "the gateway is stopping".to_owned() };
+        let own = Arc::clone(share).acquire_owned().await.map_err(stopped)?;
+        let common = Arc::clone(&self.threads).acquire_owned().await.map_err(stopped)?;
+        spawn_blocking(move || {
+            let _permits = (own, common);
+            work()
+        })
+        .await
+        .map_err(|error| Error::Io { reason: error.to_string() })
+    }
+}

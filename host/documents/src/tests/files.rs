@@ -1,0 +1,112 @@
+//! Files that are missing, damaged, full or not what they seem.
+
+use std::os::fd::{AsFd, AsRawFd};
+
+use rusqlite::Connection;
+
+use super::*;
+use crate::connection::refuse_links;
+
+#[tokio::test]
+async fn reading_a_database_that_is_not_there_makes_no_file() {
+    let home = tempfile::tempdir().unwrap();
+    let db = database(&Store::new(settings()), home.path(), "a");
+    for _ in 0..2 {
+        assert_eq!(db.get("c", "k").await, Ok(None));
+        assert_eq!(db.get_many("c", vec!["k".to_owned(); 2]).await, Ok(vec![None, None]));
+        assert_eq!(db.scan("c", range(Order::RankDescending, 9)).await, Ok(Page::default()));
+        assert_eq!((db.count("c", "").await, db.log_length("l").await), (Ok(0), Ok(0)));
+        assert_eq!(db.log_tail("l", 9).await, Ok(Vec::new()));
+    }
+    assert!(files(&home.path().join("a")).is_empty());
+    db.transact(vec![put("k", "v", Expectation::Any)]).await.unwrap();
+    assert_eq!(value(&db, "k").await.as_deref(), Some("v"));
+}
+
+#[tokio::test]
+async fn a_damaged_database_is_named_and_left_as_it_is() {
+    let home = tempfile::tempdir().unwrap();
+    std::fs::create_dir(home.path().join("a")).unwrap();
+    let file = home.path().join("a/state.db");
+    let damaged = Error::Damaged { family: "sessions".parse().unwrap() };
+    std::fs::write(&file, vec![b'x'; 8_192]).unwrap();
+    let db = database(&Store::new(settings()), home.path(), "a");
+    assert_eq!(db.get("c", "k").await, Err(damaged.clone()));
+    assert_eq!(db.transact(vec![put("k", "v", Expectation::Any)]).await, Err(damaged.clone()));
+    assert_eq!(std::fs::read(&file).unwrap(), vec![b'x'; 8_192]);
+    assert_eq!(damaged.to_string(), "the sessions database is damaged");
+}
+
+#[tokio::test]
+async fn a_page_that_is_overwritten_is_found_when_it_is_read() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("a/state.db");
+    let store = Store::new(settings());
+    let db = database(&store, home.path(), "a");
+    for key in 0..200 {
+        db.transact(vec![put(&format!("{key:03}"), &"v".repeat(500), Expectation::Any)]).await.unwrap();
+    }
+    store.close_all().await;
+    let mut bytes = std::fs::read(&file).unwrap();
+    let length = bytes.len();
+    bytes[4_096 * 6..].fill(0xAA);
+    std::fs::write(&file, &bytes).unwrap();
+    let scanned = db.scan("c", range(Order::KeyAscending, 1_000)).await;
+    assert_eq!(scanned, Err(Error::Damaged { family: "sessions".parse().unwrap() }));
+    store.close_all().await;
+    assert_eq!((std::fs::read(&file).unwrap() == bytes, bytes.len()), (true, length));
+}
+
+#[tokio::test]
+async fn a_link_in_the_place_of_the_file_is_not_followed() {
+    let home = tempfile::tempdir().unwrap();
+    let store = Store::new(settings());
+    let victim = database(&store, home.path(), "victim");
+    victim.transact(vec![put("secret", "v", Expectation::Any)]).await.unwrap();
+    store.close_all().await;
+    std::fs::create_dir(home.path().join("a")).unwrap();
+    std::os::unix::fs::symlink("../victim/state.db", home.path().join("a/state.db")).unwrap();
+    let db = database(&store, home.path(), "a");
+    assert!(matches!(db.get("c", "secret").await, Err(Error::Io { .. })));
+
+    // A link that was put there after the place was checked.
+    let directory = Home::open(&home.path().join("a")).unwrap().directory().clone();
+    let through_handle = |file: &str| format!("/proc/self/fd/{}/{file}", directory.as_fd().as_raw_fd());
+    let linked = through_handle("state.db");
+    assert!(refuse_links(&Connection::open(&linked).unwrap(), Path::new(&linked)).is_err());
+    let own = through_handle("own.db");
+    assert_eq!(refuse_links(&Connection::open(&own).unwrap(), Path::new(&own)), Ok(()));
+}
+
+#[tokio::test]
+async fn a_database_at_its_limit_is_full_and_still_readable() {
+    let home = tempfile::tempdir().unwrap();
+    let store = Store::new(StoreSettings { max_database_bytes: Some(100 << 10), ..settings() });
+    let db = database(&store, home.path(), "a");
+    db.transact(vec![put("k", "v", Expectation::Any)]).await.unwrap();
+    let large = put("large", &"x".repeat(200 << 10), Expectation::Any);
+    assert_eq!(db.transact(vec![large]).await, Err(Error::Full));
+    assert_eq!(value(&db, "k").await.as_deref(), Some("v"));
+    db.transact(vec![put("k", "w", Expectation::Any)]).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_was_answered_is_in_the_file_when_the_process_is_killed() {
+    let home = tempfile::tempdir().unwrap();
+    let store = Store::new(settings());
+    let db = database(&store, home.path(), "a");
+    let mut versions = Vec::new();
+    for key in 0..50 {
+        versions.extend(db.transact(vec![put(&format!("{key}"), "v", Expectation::Any)]).await.unwrap());
+    }
+    // The files as `kill -9` would leave them at this moment.
+    let left = tempfile::tempdir().unwrap();
+    std::fs::create_dir(left.path().join("a")).unwrap();
+    for file in ["a/state.db", "a/state.db-wal"] {
+        std::fs::copy(home.path().join(file), left.path().join(file)).unwrap();
+    }
+    let revived = database(&Store::new(settings()), left.path(), "a");
+    assert_eq!(revived.count("c", "").await, Ok(50));
+    let next = revived.transact(vec![put("next", "v", Expectation::Any)]).await.unwrap()[0];
+    assert!(versions.iter().all(|version| *version < next), "a version is never used twice");
+}

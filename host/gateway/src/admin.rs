@@ -1,0 +1,175 @@
+//! The operator's methods: about all tenants, so served by the host and by no
+//! component.
+
+use std::sync::LazyLock;
+
+use openclaw_runtime::Schema;
+use openclaw_tenancy::{Actor, QuotaError, Quotas, RegistryError, TenantId};
+use serde_json::{Map, Value, json};
+
+use crate::{Gateway, auth::Identity, reply::Problem};
+
+/// A method of the operator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AdminMethod {
+    List,
+    Create,
+    Update,
+    QuotaUpdate,
+}
+
+impl AdminMethod {
+    pub(crate) const ALL: [Self; 4] = [Self::List, Self::Create, Self::Update, Self::QuotaUpdate];
+
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|method| method.name() == name)
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::List => "tenants.list",
+            Self::Create => "tenants.create",
+            Self::Update => "tenants.update",
+            Self::QuotaUpdate => "tenants.quota.update",
+        }
+    }
+
+    pub(crate) fn summary(self) -> &'static str {
+        match self {
+            Self::List => "Lists all tenants.",
+            Self::Create => "Makes a tenant and answers its token, this once.",
+            Self::Update => "Changes a tenant's name, or disables or enables it.",
+            Self::QuotaUpdate => "Merges into a tenant's quotas; null removes one.",
+        }
+    }
+
+    pub(crate) fn params(self) -> Value {
+        let (properties, required) = match self {
+            Self::List => (json!({}), json!([])),
+            Self::Create => (
+                json!({ "tenantId": { "type": "string" }, "displayName": name(), "quotas": { "type": "object" } }),
+                json!(["tenantId"]),
+            ),
+            Self::Update => (
+                json!({ "tenantId": { "type": "string" }, "displayName": name(), "disabled": { "type": "boolean" } }),
+                json!(["tenantId"]),
+            ),
+            Self::QuotaUpdate => (
+                json!({ "tenantId": { "type": "string" }, "quotas": { "type": "object" } }),
+                json!(["tenantId", "quotas"]),
+            ),
+        };
+        json!({ "type": "object", "properties": properties, "required": required, "additionalProperties": false })
+    }
+
+    fn check(self, params: &Value) -> Result<(), Problem> {
+        static SCHEMAS: LazyLock<Vec<Schema>> = LazyLock::new(|| {
+            AdminMethod::ALL.iter().filter_map(|method| Schema::compile(method.params()).ok()).collect()
+        });
+        let place = Self::ALL.iter().position(|method| *method == self);
+        let schema = place.and_then(|place| SCHEMAS.get(place));
+        schema.map_or(Ok(()), |schema| schema.check(params)).map_err(Problem::params)
+    }
+}
+
+fn name() -> Value {
+    json!({ "type": "string", "minLength": 1, "maxLength": 200 })
+}
+
+/// Runs one for the operator. Answers the result's JSON.
+pub(crate) async fn call(
+    gateway: &Gateway,
+    identity: &Identity,
+    method: AdminMethod,
+    params: Value,
+) -> Result<String, Problem> {
+    method.check(&params)?;
+    let actor = &identity.caller.actor;
+    let result = match method {
+        AdminMethod::List => list(gateway),
+        AdminMethod::Create => create(gateway, actor, &params).await?,
+        AdminMethod::Update => update(gateway, actor, &params).await?,
+        AdminMethod::QuotaUpdate => update_quotas(gateway, actor, &params).await?,
+    };
+    Ok(result.to_string())
+}
+
+fn list(gateway: &Gateway) -> Value {
+    let registry = &gateway.services().registry;
+    let tenants: Vec<Value> = registry
+        .list()
+        .iter()
+        .map(|tenant| {
+            let mut row = Map::from_iter([
+                ("tenantId".to_owned(), Value::from(tenant.id.as_str())),
+                ("createdAt".to_owned(), tenant.created_at.to_string().into()),
+                ("disabled".to_owned(), tenant.disabled.into()),
+            ]);
+            if let Some(name) = &tenant.display_name {
+                row.insert("displayName".to_owned(), name.as_str().into());
+            }
+            if let Some(seen) = tenant.last_seen_at() {
+                row.insert("lastSeenAt".to_owned(), seen.to_string().into());
+            }
+            Value::Object(row)
+        })
+        .collect();
+    json!({ "tenants": tenants })
+}
+
+async fn create(gateway: &Gateway, actor: &Actor, params: &Value) -> Result<Value, Problem> {
+    let id = tenant_id(params)?;
+    let name = params["displayName"].as_str().map(str::to_owned);
+    let defaults = gateway.config().quotas.default.clone();
+    let quotas = match params.get("quotas") {
+        Some(patch) => defaults.merge(patch).map_err(bad_quota)?,
+        None => defaults,
+    };
+    let created = gateway.services().registry.create(&id, name, quotas, actor.clone()).await;
+    let (tenant, token) = created.map_err(problem)?;
+    Ok(json!({
+        "tenantId": tenant.id.as_str(),
+        "token": token.reveal(),
+        "createdAt": tenant.created_at.to_string(),
+        "stateDir": format!("tenants/{}", tenant.id),
+    }))
+}
+
+async fn update(gateway: &Gateway, actor: &Actor, params: &Value) -> Result<Value, Problem> {
+    let id = tenant_id(params)?;
+    let registry = &gateway.services().registry;
+    if let Some(name) = params["displayName"].as_str() {
+        registry.set_display_name(&id, Some(name.to_owned()), actor.clone()).await.map_err(problem)?;
+    }
+    if let Some(disabled) = params["disabled"].as_bool() {
+        registry.set_disabled(&id, disabled, actor.clone()).await.map_err(problem)?;
+    }
+    gateway.tenant(id.as_str())?;
+    Ok(json!({ "updated": true, "tenantId": id.as_str() }))
+}
+
+async fn update_quotas(gateway: &Gateway, actor: &Actor, params: &Value) -> Result<Value, Problem> {
+    let id = tenant_id(params)?;
+    let tenant = gateway.tenant(id.as_str())?;
+    let quotas: Quotas = tenant.quotas.merge(&params["quotas"]).map_err(bad_quota)?;
+    gateway.services().registry.set_quotas(&id, quotas.clone(), actor.clone()).await.map_err(problem)?;
+    Ok(json!({ "updated": true, "tenantId": id.as_str(), "quotas": quotas }))
+}
+
+fn tenant_id(params: &Value) -> Result<TenantId, Problem> {
+    let id = params["tenantId"].as_str().unwrap_or_default();
+    id.parse().map_err(|error: openclaw_tenancy::TenantIdError| Problem::params(error.to_string()))
+}
+
+fn bad_quota(error: QuotaError) -> Problem {
+    Problem::params(error.to_string())
+}
+
+fn problem(error: RegistryError) -> Problem {
+    match error {
+        RegistryError::Exists(_) | RegistryError::DirectoryInUse(_) => Problem::conflict(error.to_string()),
+        RegistryError::NotFound(_) => Problem::not_found(error.to_string()),
+        RegistryError::DisplayName => Problem::params(error.to_string()),
+        other => Problem::internal(other),
+    }
+}

@@ -1,0 +1,165 @@
+//! Who makes a request: the one place that sees tokens.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    net::IpAddr,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use axum::http::{HeaderMap, header};
+use openclaw_config::gateway::FailedAuth;
+use openclaw_runtime::{Caller, Scope};
+use openclaw_tenancy::{Actor, AuthError, OperatorToken, Registry, TenantRecord, TokenId};
+
+use crate::reply::Problem;
+use axum::http::StatusCode;
+
+/// What a tenant's own token carries.
+const TENANT_SCOPES: [Scope; 4] = [Scope::Read, Scope::Write, Scope::Pairing, Scope::Approvals];
+
+/// Which tenant the operator acts for.
+pub(crate) const TENANT_HEADER: &str = "x-openclaw-tenant";
+
+/// The scopes that a request wants to use of those its token carries.
+pub(crate) const SCOPES_HEADER: &str = "x-openclaw-scopes";
+
+/// An authenticated caller. Nothing behind this sees a token.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// What may be called.
+    pub caller: Caller,
+    /// The tenant whose token it was; none for the operator.
+    pub tenant: Option<Arc<TenantRecord>>,
+    /// The tenant that the operator named for the request.
+    pub acting_for: Option<String>,
+    /// Which token, for closing its connections.
+    pub token: Option<TokenId>,
+}
+
+impl Identity {
+    /// The operator, by its token or by the control socket.
+    #[must_use]
+    pub fn operator(acting_for: Option<String>) -> Self {
+        let caller = Caller { actor: Actor::Operator, scopes: Arc::new([Scope::Admin]) };
+        Self { caller, tenant: None, acting_for, token: None }
+    }
+
+    fn tenant(tenant: Arc<TenantRecord>, token: TokenId) -> Self {
+        let actor = Actor::Tenant { tenant: tenant.id.clone(), token };
+        let caller = Caller { actor, scopes: Arc::new(TENANT_SCOPES) };
+        Self { caller, tenant: Some(tenant), acting_for: None, token: Some(token) }
+    }
+
+    /// Only the scopes that were asked for: never more than the token carries.
+    fn narrowed(mut self, asked: Option<&str>) -> Self {
+        if let Some(asked) = asked {
+            let asked: Vec<&str> = asked.split(',').map(str::trim).collect();
+            let caller = &self.caller;
+            let kept = [Scope::Read, Scope::Write, Scope::Pairing, Scope::Approvals, Scope::Admin]
+                .into_iter()
+                .filter(|scope| caller.may(*scope) && asked.contains(&scope.name()));
+            self.caller.scopes = kept.collect();
+        }
+        self
+    }
+}
+
+/// Reads the request's token and answers whose it is.
+pub(crate) fn authenticate(
+    registry: &Registry,
+    operator: &OperatorToken,
+    headers: &HeaderMap,
+) -> Result<Identity, Problem> {
+    let presented =
+        bearer(headers).ok_or_else(|| Problem::unauthorized("send the token as \"Authorization: Bearer <token>\""))?;
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let identity = if operator.matches(presented) {
+        Identity::operator(text(TENANT_HEADER))
+    } else {
+        match registry.authenticate(presented) {
+            Ok(known) => Identity::tenant(known.tenant, known.token),
+            Err(AuthError::Disabled) => {
+                return Err(Problem::forbidden("this tenant is disabled").status(StatusCode::FORBIDDEN));
+            }
+            Err(AuthError::Unknown) => return Err(Problem::unauthorized("the token is not valid")),
+        }
+    };
+    Ok(identity.narrowed(text(SCOPES_HEADER).as_deref()))
+}
+
+/// The token of `Authorization: Bearer`, or of a WebSocket's subprotocol
+/// `openclaw.bearer.<token>`, for browsers, which cannot send the header.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    if let Some(value) = headers.get(header::AUTHORIZATION) {
+        let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
+        return scheme.eq_ignore_ascii_case("bearer").then(|| token.trim());
+    }
+    let protocols = headers.get(header::SEC_WEBSOCKET_PROTOCOL)?.to_str().ok()?;
+    protocols.split(',').map(str::trim).find_map(|protocol| protocol.strip_prefix("openclaw.bearer."))
+}
+
+/// Slows down guessing: so many failures of one address, then a pause.
+#[derive(Debug, Default)]
+pub(crate) struct FailedAuthLimiter {
+    peers: Mutex<HashMap<IpAddr, Failures>>,
+}
+
+#[derive(Debug, Default)]
+struct Failures {
+    recent: VecDeque<Instant>,
+    blocked_until: Option<Instant>,
+}
+
+/// More addresses than this are not remembered: the oldest go first.
+const PEERS_MAX: usize = 10_000;
+
+impl FailedAuthLimiter {
+    /// Refuses an address that is blocked.
+    pub(crate) fn check(&self, peer: IpAddr, limits: &FailedAuth, now: Instant) -> Result<(), Problem> {
+        if exempt(peer, limits) {
+            return Ok(());
+        }
+        let peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
+        match peers.get(&peer).and_then(|failures| failures.blocked_until) {
+            Some(until) if until > now => {
+                let seconds = (until - now).as_secs() + 1;
+                Err(Problem::new(-32029, "RATE_LIMITED", "too many failed authentications from this address")
+                    .status(StatusCode::TOO_MANY_REQUESTS)
+                    .with("retryAfterMs", (seconds * 1000).into())
+                    .header("retry-after", seconds.to_string()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Remembers a failure.
+    pub(crate) fn failed(&self, peer: IpAddr, limits: &FailedAuth, now: Instant) {
+        if exempt(peer, limits) {
+            return;
+        }
+        let window = Duration::from_secs(limits.window_seconds);
+        let mut peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
+        if peers.len() >= PEERS_MAX {
+            peers.retain(|_, failures| failures.matters(now, window));
+        }
+        let failures = peers.entry(peer).or_default();
+        failures.recent.push_back(now);
+        failures.recent.retain(|at| now.duration_since(*at) < window);
+        if failures.recent.len() >= limits.attempts as usize {
+            failures.recent.clear();
+            failures.blocked_until = Some(now + Duration::from_secs(limits.block_seconds));
+        }
+    }
+}
+
+impl Failures {
+    fn matters(&self, now: Instant, window: Duration) -> bool {
+        self.blocked_until.is_some_and(|until| until > now)
+            || self.recent.back().is_some_and(|at| now.duration_since(*at) < window)
+    }
+}
+
+fn exempt(peer: IpAddr, limits: &FailedAuth) -> bool {
+    limits.exempt_loopback && peer.to_canonical().is_loopback()
+}

@@ -1,0 +1,285 @@
+//! HTTP: the routes, and what is checked before a body is read.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    extract::{Request, State},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::{any, get, post},
+};
+use futures_util::StreamExt;
+use serde_json::json;
+
+use crate::{
+    Gateway,
+    auth::{self, Identity},
+    reply::Problem,
+    rpc::Reply,
+    websocket,
+};
+
+/// Where a request came from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Peer {
+    /// Over TCP.
+    Remote(SocketAddr),
+    /// Over the control socket, which only the operator can open.
+    Control,
+}
+
+/// The id of one request.
+#[derive(Clone, Debug)]
+pub(crate) struct RequestId(pub(crate) Arc<str>);
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// A body that is refused unread is still taken in this far, so that a client
+/// which sends everything first reads the refusal instead of a reset.
+const DISCARD_BYTES: usize = 32 << 20;
+const DISCARD_TIME: Duration = Duration::from_secs(5);
+
+/// `POST /rpc`, `GET /rpc` (WebSocket), `GET /healthz`, `GET /readyz`.
+pub(crate) fn router(gateway: Arc<Gateway>) -> Router {
+    Router::new()
+        .route("/rpc", post(rpc).get(websocket::upgrade))
+        .route("/healthz", get(healthz))
+        .route("/readyz", get(readyz))
+        .fallback(any(not_found))
+        .method_not_allowed_fallback(not_allowed)
+        .layer(middleware::from_fn_with_state(gateway.clone(), guard))
+        .with_state(gateway)
+}
+
+/// Names the request and checks where it comes from.
+async fn guard(State(gateway): State<Arc<Gateway>>, mut request: Request, next: Next) -> Response {
+    let id = request_id(request.headers());
+    request.extensions_mut().insert(RequestId(id.clone()));
+    let response = match gateway.check_origin(&request) {
+        Ok(()) => next.run(request).await,
+        Err(problem) => refuse(&problem, &id, request.into_body()).await,
+    };
+    with_request_id(response, &id)
+}
+
+/// `POST /rpc`.
+async fn rpc(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let id = parts.extensions.get::<RequestId>().map_or_else(|| request_id(&parts.headers), |id| id.0.clone());
+    let peer = parts.extensions.get::<Peer>().copied();
+    let identity =
+        match gateway.identify(peer, &parts.headers).and_then(|identity| is_json(&parts.headers).map(|()| identity)) {
+            Ok(identity) => identity,
+            Err(problem) => return refuse(&problem, &id, body).await,
+        };
+    let limit = usize::try_from(gateway.config().gateway.limits.body_bytes).unwrap_or(usize::MAX);
+    match read(&parts.headers, body, limit).await {
+        Ok(body) => respond(gateway.rpc(&identity, &body, &id).await),
+        Err(Unread::TooLarge(rest)) => {
+            let problem = Problem::request(format!("the body is larger than {limit} bytes"))
+                .status(StatusCode::PAYLOAD_TOO_LARGE);
+            refuse(&problem, &id, rest).await
+        }
+        Err(Unread::Broken(reason)) => {
+            let problem =
+                Problem::request(format!("the body could not be read: {reason}")).status(StatusCode::BAD_REQUEST);
+            refuse(&problem, &id, Body::empty()).await
+        }
+    }
+}
+
+impl Gateway {
+    /// Who makes a request, within the limits on failed tries.
+    pub(crate) fn identify(&self, peer: Option<Peer>, headers: &HeaderMap) -> Result<Identity, Problem> {
+        let address = match peer {
+            Some(Peer::Control) => {
+                let acting_for = headers.get(auth::TENANT_HEADER).and_then(|value| value.to_str().ok());
+                return Ok(Identity::operator(acting_for.map(str::to_owned)));
+            }
+            Some(Peer::Remote(address)) => address.ip(),
+            None => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        };
+        let config = self.config();
+        let limits = &config.gateway.limits.failed_auth;
+        let now = Instant::now();
+        self.failed_auth.check(address, limits, now)?;
+        auth::authenticate(&self.services().registry, self.operator_token(), headers).inspect_err(|problem| {
+            if problem.status == StatusCode::UNAUTHORIZED {
+                self.failed_auth.failed(address, limits, now);
+            }
+        })
+    }
+
+    /// Against DNS rebinding and cross-site requests: Host must be a name of
+    /// ours, and an Origin, where there is one, a site that may call us.
+    fn check_origin(&self, request: &Request) -> Result<(), Problem> {
+        if matches!(request.extensions().get::<Peer>(), Some(Peer::Control)) {
+            return Ok(());
+        }
+        let config = self.config();
+        let headers = request.headers();
+        let host = request
+            .uri()
+            .authority()
+            .map(|authority| authority.as_str())
+            .or_else(|| headers.get(header::HOST).and_then(|host| host.to_str().ok()));
+        let name = host.map(host_name).unwrap_or_default();
+        if !self.is_own_name(name) {
+            let message = "the Host header names none of this gateway's hosts: see gateway.allowed_hosts";
+            return Err(Problem::forbidden(message).status(StatusCode::FORBIDDEN));
+        }
+        let Some(origin) = headers.get(header::ORIGIN) else { return Ok(()) };
+        let origin = origin.to_str().unwrap_or_default();
+        let listed = config.gateway.allowed_origins.iter().any(|allowed| allowed == origin);
+        let same = origin.split_once("://").is_some_and(|(_, authority)| Some(authority) == host);
+        if listed || same {
+            return Ok(());
+        }
+        let message = "the Origin header names a site that may not call this gateway: see gateway.allowed_origins";
+        Err(Problem::forbidden(message).status(StatusCode::FORBIDDEN))
+    }
+
+    fn is_own_name(&self, name: &str) -> bool {
+        let gateway = &self.config().gateway;
+        let listen = gateway.listen.ip();
+        let address = name.trim_matches(['[', ']']).parse::<IpAddr>().ok();
+        let loopback = name.eq_ignore_ascii_case("localhost") || address.is_some_and(|address| address.is_loopback());
+        (loopback && (listen.is_loopback() || listen.is_unspecified()))
+            || address == Some(listen)
+            || gateway.allowed_hosts.iter().any(|allowed| allowed.eq_ignore_ascii_case(name))
+    }
+}
+
+/// `name:port`, `[v6]:port` or a bare name.
+fn host_name(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) && !name.is_empty() => name,
+        _ => host,
+    }
+}
+
+/// The client's own id where it is harmless, else a new one.
+pub(crate) fn request_id(headers: &HeaderMap) -> Arc<str> {
+    let sent = headers.get(REQUEST_ID).and_then(|id| id.to_str().ok());
+    let harmless = |id: &&str| {
+        (1..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte))
+    };
+    sent.filter(harmless).map_or_else(|| ulid::Ulid::new().to_string().into(), Arc::from)
+}
+
+fn is_json(headers: &HeaderMap) -> Result<(), Problem> {
+    let sent = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let kind = sent.split(';').next().unwrap_or_default().trim();
+    if kind.eq_ignore_ascii_case("application/json") {
+        return Ok(());
+    }
+    Err(Problem::request("send Content-Type: application/json").status(StatusCode::UNSUPPORTED_MEDIA_TYPE))
+}
+
+enum Unread {
+    TooLarge(Body),
+    Broken(String),
+}
+
+/// Reads a body up to `limit` bytes.
+async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, Unread> {
+    let announced = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    if announced.is_some_and(|announced| announced > limit) {
+        return Err(Unread::TooLarge(body));
+    }
+    let mut taken = Vec::with_capacity(announced.unwrap_or_default().min(limit));
+    let mut stream = body.into_data_stream();
+    while let Some(chunk) = stream.next().await {
+        let chunk = chunk.map_err(|error| Unread::Broken(error.to_string()))?;
+        if taken.len() + chunk.len() > limit {
+            return Err(Unread::TooLarge(Body::from_stream(stream)));
+        }
+        taken.extend_from_slice(&chunk);
+    }
+    Ok(taken.into())
+}
+
+/// Answers without having read the body, which is taken in and thrown away.
+pub(crate) async fn refuse(problem: &Problem, request_id: &str, body: Body) -> Response {
+    let discard = async {
+        let mut stream = body.into_data_stream();
+        let mut taken = 0;
+        while let Some(Ok(chunk)) = stream.next().await {
+            taken += chunk.len();
+            if taken > DISCARD_BYTES {
+                break;
+            }
+        }
+    };
+    // What is sent beyond these bounds is cut off with the connection.
+    let _ = tokio::time::timeout(DISCARD_TIME, discard).await;
+    respond(Reply {
+        status: problem.status,
+        headers: problem.headers.clone(),
+        body: Some(problem.reply(None, request_id)),
+    })
+}
+
+fn respond(reply: Reply) -> Response {
+    let mut response = match reply.body {
+        Some(body) => ([(header::CONTENT_TYPE, "application/json")], body).into_response(),
+        None => ().into_response(),
+    };
+    *response.status_mut() = reply.status;
+    for (name, value) in reply.headers {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            response.headers_mut().append(name, value);
+        }
+    }
+    // A result can hold a token.
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+fn with_request_id(mut response: Response, id: &str) -> Response {
+    if let Ok(id) = HeaderValue::from_str(id) {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    response
+}
+
+/// The process is alive.
+async fn healthz() -> Response {
+    axum::Json(json!({ "status": "ok" })).into_response()
+}
+
+/// The gateway takes calls: it is not going down.
+async fn readyz(State(gateway): State<Arc<Gateway>>) -> Response {
+    if gateway.is_draining() {
+        let draining = axum::Json(json!({ "status": "draining" }));
+        return (StatusCode::SERVICE_UNAVAILABLE, draining).into_response();
+    }
+    let components = gateway.runtime().components().len();
+    axum::Json(json!({ "status": "ready", "components": components, "configGeneration": gateway.config_generation() }))
+        .into_response()
+}
+
+async fn not_found(request: Request) -> Response {
+    problem_json(StatusCode::NOT_FOUND, "Not found", &format!("there is nothing at {}", request.uri().path()))
+}
+
+async fn not_allowed(request: Request) -> Response {
+    problem_json(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "Method not allowed",
+        &format!("{} is not for {}", request.method(), request.uri().path()),
+    )
+}
+
+/// RFC 9457.
+fn problem_json(status: StatusCode, title: &str, detail: &str) -> Response {
+    let problem = json!({ "type": "about:blank", "title": title, "status": status.as_u16(), "detail": detail });
+    (status, [(header::CONTENT_TYPE, "application/problem+json")], problem.to_string()).into_response()
+}

@@ -1,0 +1,281 @@
+//! The gateway: from a request's bytes to its reply.
+//!
+//! `POST /rpc` and the WebSocket on `GET /rpc` (http.rs, websocket.rs) share one
+//! path, which reads down `rpc.rs` in call order. `reply.rs` is the one place
+//! that turns failures into replies, `auth.rs` the one that sees tokens.
+
+mod admin;
+mod auth;
+mod discover;
+mod http;
+mod reply;
+mod request;
+mod rpc;
+mod serve;
+mod websocket;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use arc_swap::{ArcSwap, Guard};
+use jiff::tz::TimeZone;
+use openclaw_billing::{LedgerError, RateLimiter, UsageLedger};
+use openclaw_config::{
+    ConfigStore, GatewayConfig, Loaded, Secret, gateway::Durability as ConfigDurability, store::Overrides,
+};
+use openclaw_control::{ControlDb, ControlError, Durability};
+use openclaw_documents::{Store, StoreSettings};
+use openclaw_runtime::{
+    AdmissionLimits, CodeCache, Limits, Runtime, RuntimeSettings, Services, ServicesParts, StartError,
+};
+use openclaw_tenancy::{
+    Audit, AuditError, Home, HomeError, HomeLock, OperatorToken, Registry, RegistryError, WhatChanged,
+};
+use serde_json::{json, value::RawValue};
+use tokio::sync::{broadcast::error::RecvError, watch};
+
+pub use auth::Identity;
+pub use rpc::Reply;
+pub use serve::{Listeners, ServeError};
+
+use auth::FailedAuthLimiter;
+
+/// How often counters reach the disk and idle databases are closed.
+const HOUSEKEEPING: Duration = Duration::from_secs(1);
+
+/// What a gateway is opened on.
+pub struct GatewaySettings {
+    /// The state directory.
+    pub home: Home,
+    /// The proof that nobody else has it.
+    pub lock: HomeLock,
+    /// Its configuration.
+    pub loaded: Loaded,
+    /// What was laid over the file, for judging it again when it is written.
+    pub overrides: Overrides,
+    /// The embedded components.
+    pub builtin: Vec<(&'static str, &'static [u8])>,
+}
+
+/// Why a gateway does not open.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The state directory.
+    #[error(transparent)]
+    Home(#[from] HomeError),
+    /// `control.db`.
+    #[error(transparent)]
+    Control(#[from] ControlError),
+    /// The tenants.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// The usage rows.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// `audit.jsonl`.
+    #[error(transparent)]
+    Audit(#[from] AuditError),
+    /// A component.
+    #[error(transparent)]
+    Component(#[from] StartError),
+    /// `billing.timezone`.
+    #[error("billing.timezone: {0} is no IANA time zone")]
+    TimeZone(String),
+}
+
+/// A gateway on one home.
+pub struct Gateway {
+    config: ArcSwap<GatewayConfig>,
+    generation: AtomicU64,
+    runtime: Runtime,
+    services: Arc<Services>,
+    operator: OperatorToken,
+    failed_auth: FailedAuthLimiter,
+    draining: watch::Sender<bool>,
+    _lock: HomeLock,
+}
+
+impl Gateway {
+    /// Opens the home and loads the components. Everything, or an error that names what is wrong.
+    pub async fn open(settings: GatewaySettings) -> Result<Arc<Self>, OpenError> {
+        let GatewaySettings { home, lock, loaded, overrides, builtin } = settings;
+        let config = loaded.config;
+        let services = services(Arc::new(home), &config, overrides)?;
+        let configured = config.gateway.control_plane_token.as_ref().map(Secret::expose);
+        let operator = services.home.operator_token(configured)?;
+        let runtime = Runtime::start(runtime_settings(&services, &config, builtin)?, services.clone()).await?;
+        let gateway = Arc::new(Self {
+            config: ArcSwap::from_pointee(config),
+            generation: AtomicU64::new(1),
+            runtime,
+            services,
+            operator,
+            failed_auth: FailedAuthLimiter::default(),
+            draining: watch::Sender::new(false),
+            _lock: lock,
+        });
+        tokio::spawn(announce_changes(Arc::downgrade(&gateway)));
+        tokio::spawn(keep_house(Arc::downgrade(&gateway)));
+        Ok(gateway)
+    }
+
+    /// Puts a new, valid configuration in force for the requests that come.
+    pub fn reload(&self, loaded: Loaded) {
+        self.services.config.set_base(loaded.config.clone());
+        self.config.store(Arc::new(loaded.config));
+        self.generation.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Writes what is still in memory. The gateway is of no use afterwards.
+    pub async fn close(&self) {
+        self.drain();
+        if let Err(error) = self.services.usage.flush().await {
+            tracing::error!(%error, "the last second of usage could not be written");
+        }
+        if let Err(error) = self.services.registry.flush_last_seen().await {
+            tracing::warn!(%error, "when tenants were last seen could not be written");
+        }
+        self.services.documents.close_all().await;
+    }
+
+    pub(crate) fn config(&self) -> Guard<Arc<GatewayConfig>> {
+        self.config.load()
+    }
+
+    pub(crate) fn config_generation(&self) -> u64 {
+        self.generation.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn runtime(&self) -> &Runtime {
+        &self.runtime
+    }
+
+    pub(crate) fn services(&self) -> &Services {
+        &self.services
+    }
+
+    pub(crate) fn operator_token(&self) -> &OperatorToken {
+        &self.operator
+    }
+
+    /// Says that the gateway is going down: `/readyz` fails, WebSockets close.
+    pub(crate) fn drain(&self) {
+        self.draining.send_replace(true);
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        *self.draining.borrow()
+    }
+
+    /// Resolves when the gateway is going down.
+    pub(crate) async fn drained(&self) {
+        let mut draining = self.draining.subscribe();
+        // The sender lives as long as this gateway.
+        let _ = draining.wait_for(|draining| *draining).await;
+    }
+}
+
+fn services(home: Arc<Home>, config: &GatewayConfig, overrides: Overrides) -> Result<Arc<Services>, OpenError> {
+    let durability = match config.durability {
+        ConfigDurability::Process => Durability::Process,
+        ConfigDurability::PowerSafe => Durability::PowerSafe,
+    };
+    let zone =
+        TimeZone::get(&config.billing.timezone).map_err(|_| OpenError::TimeZone(config.billing.timezone.clone()))?;
+    let control = ControlDb::open(&home.control_db_path(), durability)?;
+    let audit = Arc::new(Audit::open(&home)?);
+    let limits = &config.gateway.limits;
+    Ok(Services::new(ServicesParts {
+        registry: Arc::new(Registry::open(&home, control.clone(), audit.clone())?),
+        documents: Store::new(StoreSettings::with_durability(durability)),
+        config: Arc::new(ConfigStore::new(config.clone(), overrides)),
+        usage: Arc::new(UsageLedger::open(control, zone.clone())?),
+        rates: Arc::new(RateLimiter::new(&zone)),
+        secret_key: home.secret_key(config.secrets.key_file.as_deref().map(Path::new))?,
+        audit,
+        home,
+        admission: AdmissionLimits {
+            concurrent_per_tenant: limits.concurrent_per_tenant,
+            queued_per_tenant: limits.queued_per_tenant,
+            wait: Duration::from_millis(limits.queue_wait_ms),
+        },
+    }))
+}
+
+fn runtime_settings(
+    services: &Services,
+    config: &GatewayConfig,
+    builtin: Vec<(&'static str, &'static [u8])>,
+) -> Result<RuntimeSettings, OpenError> {
+    let limits = &config.components.limits;
+    let mebibytes = |n: u32| (n as usize) << 20;
+    let bytes = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+    Ok(RuntimeSettings {
+        limits: Limits {
+            memory_bytes: mebibytes(limits.memory_mb),
+            cpu: Duration::from_millis(limits.cpu_ms),
+            wall: Duration::from_millis(limits.wall_ms),
+            max_wall: Duration::from_millis(limits.max_wall_ms),
+            stack_bytes: (limits.stack_kb as usize) << 10,
+            table_elements: limits.table_elements as usize,
+            core_instances: limits.instances,
+            host_calls: limits.host_calls,
+            host_call_bytes: bytes(limits.host_call_bytes),
+            result_bytes: bytes(limits.result_bytes),
+            log_lines: limits.log_lines,
+            ..Limits::default()
+        },
+        cache: CodeCache::new(services.home.cache_path(), services.secret_key.derive(b"code-cache")),
+        builtin,
+        load: config.components.load.iter().map(PathBuf::from).collect(),
+        grants: config.components.grants.clone(),
+    })
+}
+
+/// Tells a tenant's own connections what became of it.
+async fn announce_changes(gateway: std::sync::Weak<Gateway>) {
+    let Some(mut changes) = gateway.upgrade().map(|gateway| gateway.services.registry.subscribe()) else { return };
+    loop {
+        let change = match changes.recv().await {
+            Ok(change) => change,
+            Err(RecvError::Lagged(_)) => continue,
+            Err(RecvError::Closed) => return,
+        };
+        let Some(gateway) = gateway.upgrade() else { return };
+        let what = match change.what {
+            WhatChanged::Rotated => "rotated",
+            WhatChanged::Disabled => "disabled",
+            WhatChanged::Quota => "quota",
+            // A deleted tenant's listeners were told before its bus went.
+            WhatChanged::Created | WhatChanged::Enabled | WhatChanged::Updated | WhatChanged::Deleted => continue,
+        };
+        let payload = json!({ "tenantId": change.tenant.as_str(), "what": what });
+        if let Ok(payload) = RawValue::from_string(payload.to_string()) {
+            gateway.services.events.publish(&change.tenant, "tenant.changed", payload);
+        }
+    }
+}
+
+/// What is due every second, until the gateway is gone.
+async fn keep_house(gateway: std::sync::Weak<Gateway>) {
+    let mut ticks = tokio::time::interval(HOUSEKEEPING);
+    loop {
+        ticks.tick().await;
+        let Some(gateway) = gateway.upgrade() else { return };
+        let services = &gateway.services;
+        if let Err(error) = services.usage.flush().await {
+            tracing::error!(%error, "usage could not be written: it is kept and tried again");
+        }
+        if let Err(error) = services.registry.flush_last_seen().await {
+            tracing::warn!(%error, "when tenants were last seen could not be written");
+        }
+        services.rates.forget_idle(services.now().monotonic);
+        services.documents.close_idle().await;
+    }
+}

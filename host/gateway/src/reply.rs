@@ -1,0 +1,173 @@
+//! The one place where failures become replies.
+//!
+//! What the client reads and what the log gets are different things: a
+//! [`Problem`] holds the client's half, and its `log` the other.
+
+use axum::http::StatusCode;
+use openclaw_billing::Refusal as QuotaRefusal;
+use openclaw_runtime::{CallError, Failure, Refusal};
+use serde_json::{Map, Value, value::RawValue};
+
+/// A failure in the words of the contract.
+#[derive(Debug)]
+pub(crate) struct Problem {
+    /// JSON-RPC's number.
+    pub(crate) number: i32,
+    /// `error.data.code`.
+    pub(crate) code: &'static str,
+    /// One sentence for the client.
+    pub(crate) message: String,
+    /// More members of `error.data`.
+    pub(crate) data: Map<String, Value>,
+    /// Of the HTTP response, where this is the whole of it.
+    pub(crate) status: StatusCode,
+    /// Response headers, likewise.
+    pub(crate) headers: Vec<(&'static str, String)>,
+    /// For the log alone.
+    pub(crate) log: Option<String>,
+}
+
+impl Problem {
+    pub(crate) fn new(number: i32, code: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            number,
+            code,
+            message: message.into(),
+            data: Map::new(),
+            status: StatusCode::OK,
+            headers: Vec::new(),
+            log: None,
+        }
+    }
+
+    pub(crate) fn parse(message: impl Into<String>) -> Self {
+        Self::new(-32700, "INVALID_REQUEST", message)
+    }
+
+    pub(crate) fn request(message: impl Into<String>) -> Self {
+        Self::new(-32600, "INVALID_REQUEST", message)
+    }
+
+    pub(crate) fn method(message: impl Into<String>) -> Self {
+        Self::new(-32601, "INVALID_REQUEST", message)
+    }
+
+    pub(crate) fn params(message: impl Into<String>) -> Self {
+        Self::new(-32602, "INVALID_REQUEST", message)
+    }
+
+    pub(crate) fn forbidden(message: impl Into<String>) -> Self {
+        Self::new(-32003, "FORBIDDEN", message)
+    }
+
+    pub(crate) fn not_found(message: impl Into<String>) -> Self {
+        Self::new(-32004, "NOT_FOUND", message)
+    }
+
+    pub(crate) fn conflict(message: impl Into<String>) -> Self {
+        Self::new(-32009, "CONFLICT", message)
+    }
+
+    pub(crate) fn unauthorized(message: impl Into<String>) -> Self {
+        Self::new(-32001, "UNAUTHORIZED", message)
+            .status(StatusCode::UNAUTHORIZED)
+            .header("www-authenticate", "Bearer realm=\"openclaw\"".into())
+    }
+
+    pub(crate) fn internal(log: impl ToString) -> Self {
+        let problem =
+            Self::new(-32603, "INTERNAL", "the gateway could not do this: its log has more under this request id");
+        Self { log: Some(log.to_string()), ..problem }
+    }
+
+    pub(crate) fn unavailable(message: impl Into<String>, retry_after_ms: u32) -> Self {
+        Self::new(-32010, "UNAVAILABLE", message)
+            .with("retryable", true.into())
+            .with("retryAfterMs", retry_after_ms.into())
+            .header("retry-after", retry_after_ms.div_ceil(1000).max(1).to_string())
+    }
+
+    pub(crate) fn status(self, status: StatusCode) -> Self {
+        Self { status, ..self }
+    }
+
+    pub(crate) fn header(mut self, name: &'static str, value: String) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    pub(crate) fn with(mut self, member: &str, value: Value) -> Self {
+        self.data.insert(member.into(), value);
+        self
+    }
+
+    /// A JSON-RPC reply with this as its error.
+    pub(crate) fn reply(&self, id: Option<&RawValue>, request_id: &str) -> String {
+        let mut data = self.data.clone();
+        data.insert("code".into(), self.code.into());
+        data.insert("requestId".into(), request_id.into());
+        let error = serde_json::json!({ "code": self.number, "message": self.message, "data": data });
+        format!(r#"{{"jsonrpc":"2.0","id":{},"error":{error}}}"#, id.map_or("null", RawValue::get))
+    }
+
+    /// The reply to a request that was over a quota or a rate.
+    pub(crate) fn quota(refusal: &QuotaRefusal, request_id: &str) -> Self {
+        let code = if refusal.quota.starts_with("requests_per_") { "RATE_LIMITED" } else { "QUOTA_EXCEEDED" };
+        let QuotaRefusal { quota, limit, unit, resets_at, .. } = refusal;
+        let message = format!("{quota} is used up ({limit} {unit}): there is room again at {resets_at}");
+        let mut problem = Self::new(-32029, code, message).status(StatusCode::TOO_MANY_REQUESTS);
+        if let Value::Object(data) = refusal.to_json(request_id) {
+            problem.data = data;
+        }
+        problem.headers = refusal.headers();
+        problem
+    }
+}
+
+impl From<CallError> for Problem {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::InvalidParams(message) => Self::params(message),
+            CallError::Refused(refusal) => Self::from(refusal),
+            CallError::Failed(failure) => Self::from(failure),
+            CallError::Unavailable { message, retry_after_ms } => {
+                Self::unavailable(message, retry_after_ms).status(StatusCode::SERVICE_UNAVAILABLE)
+            }
+        }
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        let mut problem = match refusal.code.as_str() {
+            "INVALID_REQUEST" => Self::params(refusal.message),
+            "FORBIDDEN" => Self::forbidden(refusal.message),
+            "NOT_FOUND" => Self::not_found(refusal.message),
+            "CONFLICT" => Self::conflict(refusal.message),
+            "UNAVAILABLE" => Self::unavailable(refusal.message, refusal.retry_after_ms.unwrap_or(1000)),
+            _ => Self::internal(format_args!("a handler answered {}: {}", refusal.code, refusal.message)),
+        };
+        if problem.code != "INTERNAL" {
+            // The handler's members never replace the gateway's own.
+            let mut data = refusal.data.unwrap_or_default();
+            data.extend(std::mem::take(&mut problem.data));
+            problem.data = data;
+        }
+        problem
+    }
+}
+
+impl From<Failure> for Problem {
+    fn from(failure: Failure) -> Self {
+        let message = match (failure.limit, failure.reason) {
+            (Some(limit), _) => format!("the component broke its limit of {limit}"),
+            (None, "invalid-result") => "the component answered something that its own schema forbids".into(),
+            (None, _) => "the component failed".into(),
+        };
+        let mut problem = Self::new(-32020, "COMPONENT_FAILED", message).with("reason", failure.reason.into());
+        if let Some(limit) = failure.limit {
+            problem = problem.with("limit", limit.name().into());
+        }
+        Self { log: Some(failure.detail), ..problem }
+    }
+}

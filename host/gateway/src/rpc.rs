@@ -1,0 +1,246 @@
+//! The path of a call, in the order in which it happens.
+//!
+//! `receive` (http.rs, websocket.rs and the command line hand over bytes and an
+//! identity) → `parse` → `admit` → `route` → `invoke` → `respond`. Every
+//! request ends in a reply in [`Gateway::rpc`], and nowhere else.
+
+use std::{sync::Arc, time::Instant};
+
+use axum::http::StatusCode;
+use futures_util::{
+    StreamExt,
+    future::{BoxFuture, ready},
+    stream,
+};
+use openclaw_runtime::{CallFacts, Params, Route, Subject};
+use openclaw_tenancy::{TenantId, TenantRecord};
+use serde_json::{Value, value::RawValue};
+
+use crate::{
+    Gateway,
+    admin::{self, AdminMethod},
+    auth::Identity,
+    discover,
+    reply::Problem,
+    request::{self, BadBody, Body, Call, Frame},
+};
+
+/// How many calls of one batch run at once.
+const BATCH_AT_ONCE: usize = 8;
+
+/// What goes back to the client.
+#[derive(Debug)]
+pub struct Reply {
+    /// Of the HTTP response.
+    pub status: StatusCode,
+    /// Response headers beyond the usual ones.
+    pub headers: Vec<(&'static str, String)>,
+    /// JSON; none where only notifications came in.
+    pub body: Option<String>,
+}
+
+/// One call's end.
+struct Outcome {
+    /// The reply's text; none for a notification.
+    text: Option<String>,
+    problem: Option<Problem>,
+}
+
+impl Gateway {
+    /// Answers a body of one request or a batch: the wrapper that every request ends in.
+    pub async fn rpc(&self, identity: &Identity, body: &[u8], request_id: &Arc<str>) -> Reply {
+        let limits = &self.config().gateway.limits;
+        let parsed = request::parse(body, limits.depth as usize, limits.batch as usize);
+        match parsed {
+            Err(BadBody::Parse(flaw)) => reply_to(&Problem::parse(format!("the body is not JSON: {flaw}")), request_id),
+            Err(BadBody::Invalid(message)) => reply_to(&Problem::request(message), request_id),
+            Ok(Body::Single(frame)) => {
+                let outcome = self.answer(identity, frame, request_id).await;
+                let problem = outcome.problem.filter(|_| outcome.text.is_some());
+                let (status, headers) =
+                    problem.map_or((StatusCode::OK, Vec::new()), |problem| (problem.status, problem.headers));
+                Reply {
+                    status: if outcome.text.is_some() { status } else { StatusCode::NO_CONTENT },
+                    headers,
+                    body: outcome.text,
+                }
+            }
+            Ok(Body::Batch(frames)) => {
+                let mut answers: Vec<BoxFuture<'_, Outcome>> = Vec::with_capacity(frames.len());
+                for frame in frames {
+                    answers.push(Box::pin(self.answer(identity, frame, request_id)));
+                }
+                let answers = stream::iter(answers).buffered(BATCH_AT_ONCE);
+                let texts: Vec<String> = answers.filter_map(|outcome| ready(outcome.text)).collect().await;
+                let body = (!texts.is_empty()).then(|| format!("[{}]", texts.join(",")));
+                let status = if body.is_some() { StatusCode::OK } else { StatusCode::NO_CONTENT };
+                Reply { status, headers: Vec::new(), body }
+            }
+        }
+    }
+
+    /// One frame: its call, its reply, its line in the log.
+    async fn answer(&self, identity: &Identity, frame: Frame<'_>, request_id: &Arc<str>) -> Outcome {
+        let call = match frame {
+            Ok(call) => call,
+            Err(bad) => {
+                let problem = Problem::request(bad.message);
+                return Outcome { text: Some(problem.reply(bad.id, request_id)), problem: Some(problem) };
+            }
+        };
+        let started = Instant::now();
+        let result = self.call(identity, &call, request_id).await;
+        log(identity, &call, request_id, started, result.as_ref().err());
+        let text = call.id.map(|id| match &result {
+            Ok(result) => format!(r#"{{"jsonrpc":"2.0","id":{},"result":{result}}}"#, id.get()),
+            Err(problem) => problem.reply(Some(id), request_id),
+        });
+        Outcome { text, problem: result.err() }
+    }
+
+    /// Admit, route, invoke. Answers the result's JSON.
+    async fn call(&self, identity: &Identity, call: &Call<'_>, request_id: &Arc<str>) -> Result<String, Problem> {
+        self.admit(identity, request_id).await?;
+        let params = params(call.params)?;
+        match self.route(identity, &call.method)? {
+            Destination::Host(HostMethod::Discover) => Ok(discover::document(self, identity).to_string()),
+            Destination::Host(HostMethod::Admin(method)) => admin::call(self, identity, method, params.value).await,
+            Destination::Component(route) => {
+                let subject = self.subject(identity, &route, &params.value)?;
+                self.invoke(identity, &route, subject, params, request_id).await
+            }
+        }
+    }
+
+    /// Counts the request, and refuses it where a rate or quota says so.
+    async fn admit(&self, identity: &Identity, request_id: &Arc<str>) -> Result<(), Problem> {
+        let Some(tenant) = &identity.tenant else { return Ok(()) };
+        // The token and the quotas of now, not of when the connection was made.
+        let current =
+            self.services().registry.get(&tenant.id).filter(|now| now.generation == tenant.generation && !now.disabled);
+        let tenant = current.ok_or_else(|| Problem::unauthorized("the token is not valid any more"))?;
+        let now = self.services().now();
+        match self.services().rates.check(&tenant.id, &tenant.quotas, now) {
+            Ok(_) => {
+                self.services().usage.record_request(&tenant.id, now.wall);
+                Ok(())
+            }
+            Err(refusal) => {
+                // Durable before the 429 leaves.
+                let recorded = self.services().usage.record_refusal(&tenant.id, refusal.quota, now.wall).await;
+                recorded.map_err(Problem::internal)?;
+                Err(Problem::quota(&refusal, request_id))
+            }
+        }
+    }
+
+    /// The method's handler, where this caller may use it.
+    fn route(&self, identity: &Identity, method: &str) -> Result<Destination, Problem> {
+        if method == discover::METHOD {
+            return Ok(Destination::Host(HostMethod::Discover));
+        }
+        if let Some(method) = AdminMethod::named(method) {
+            if identity.caller.is_operator() {
+                return Ok(Destination::Host(HostMethod::Admin(method)));
+            }
+            return Err(Problem::method(format!("method not available for tenant token: {}", method.name())));
+        }
+        let Some(route) = self.runtime().route(method) else {
+            return Err(Problem::method(format!("method not found: {}", printable(method))));
+        };
+        let scope = route.method().scope;
+        if !identity.caller.may(scope) {
+            let message = format!("{method} needs the scope {}, which this token does not carry", scope.name());
+            return Err(Problem::forbidden(message).with("scope", scope.name().into()));
+        }
+        Ok(Destination::Component(route))
+    }
+
+    /// Whom the call is for: the token's own tenant, or the one that the operator names.
+    fn subject(&self, identity: &Identity, route: &Route, params: &Value) -> Result<Subject, Problem> {
+        let family = route.component().manifest.family.as_str();
+        let named = if family == "tenants" { params.get("tenantId").and_then(Value::as_str) } else { None };
+        match &identity.tenant {
+            Some(own) if named.is_none_or(|named| named == own.id.as_str()) => Ok(Subject::Tenant(own.clone())),
+            // The same words whether or not that tenant exists.
+            Some(_) => Err(Problem::forbidden("a tenant's token reaches its own tenant alone")),
+            None => match named.or(identity.acting_for.as_deref()) {
+                Some(id) => Ok(Subject::Tenant(self.tenant(id)?)),
+                None => Ok(Subject::Gateway),
+            },
+        }
+    }
+
+    /// The registry's row of a tenant that the operator names.
+    pub(crate) fn tenant(&self, id: &str) -> Result<Arc<TenantRecord>, Problem> {
+        let known = id.parse::<TenantId>().map_err(|error| Problem::params(error.to_string()))?;
+        self.services().registry.get(&known).ok_or_else(|| Problem::not_found(format!("there is no tenant {known}")))
+    }
+
+    /// Runs the component.
+    async fn invoke(
+        &self,
+        identity: &Identity,
+        route: &Route,
+        subject: Subject,
+        params: Params,
+        request_id: &Arc<str>,
+    ) -> Result<String, Problem> {
+        let facts = CallFacts {
+            method: route.method().name.as_str().into(),
+            subject,
+            caller: identity.caller.clone(),
+            request_id: request_id.clone(),
+        };
+        let result = self.runtime().call(route, facts, params).await?;
+        String::from_utf8(result).map_err(Problem::internal)
+    }
+}
+
+enum Destination {
+    Component(Route),
+    Host(HostMethod),
+}
+
+/// Served by the host: it is about all tenants, or about the components themselves.
+enum HostMethod {
+    Discover,
+    Admin(AdminMethod),
+}
+
+/// Our methods take named parameters, so an array can only be the empty one.
+fn params(raw: Option<&RawValue>) -> Result<Params, Problem> {
+    let raw = raw.map_or("{}", RawValue::get);
+    let value: Value = serde_json::from_str(raw).map_err(|error| Problem::params(error.to_string()))?;
+    match value {
+        Value::Object(_) => Ok(Params { value, raw: raw.as_bytes().to_vec() }),
+        Value::Array(items) if items.is_empty() => {
+            Ok(Params { value: Value::Object(serde_json::Map::new()), raw: b"{}".to_vec() })
+        }
+        _ => Err(Problem::params("parameters go by name: send \"params\" as an object")),
+    }
+}
+
+fn reply_to(problem: &Problem, request_id: &str) -> Reply {
+    Reply { status: problem.status, headers: problem.headers.clone(), body: Some(problem.reply(None, request_id)) }
+}
+
+fn log(identity: &Identity, call: &Call<'_>, request_id: &str, started: Instant, problem: Option<&Problem>) {
+    let actor = &identity.caller.actor;
+    let method = printable(&call.method);
+    let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+    match problem {
+        None => tracing::debug!(request_id, %actor, method, micros, "answered"),
+        Some(Problem { log: Some(detail), code, .. }) => {
+            tracing::warn!(request_id, %actor, method, micros, code, detail, "failed");
+        }
+        Some(Problem { code, message, .. }) => {
+            tracing::debug!(request_id, %actor, method, micros, code, message, "refused")
+        }
+    }
+}
+
+/// A client's words in a log or a message: short, and without control characters.
+fn printable(text: &str) -> String {
+    text.chars().take(128).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}

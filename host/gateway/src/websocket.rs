@@ -1,0 +1,196 @@
+//! `GET /rpc` upgraded: the frames of `POST /rpc` both ways, and events.
+//!
+//! A connection lives as long as its token: rotating, disabling or deleting
+//! closes it (1008), and so does a client that reads too slowly.
+
+use std::{pin::pin, sync::Arc, time::Duration};
+
+use axum::{
+    body::Body,
+    extract::{
+        Request, State,
+        ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade, rejection::WebSocketUpgradeRejection},
+    },
+    response::{IntoResponse, Response},
+};
+use futures_util::{
+    FutureExt, SinkExt, StreamExt,
+    stream::{FuturesUnordered, SplitSink},
+};
+use openclaw_runtime::{Event, Subscription};
+use openclaw_tenancy::{TenantChange, TenantId, WhatChanged};
+use serde::Deserialize;
+use tokio::sync::broadcast::{Receiver, error::RecvError};
+
+use crate::{
+    Gateway,
+    auth::Identity,
+    http::{Peer, RequestId, refuse, request_id},
+    request::{self, Body as Frames},
+};
+
+/// The subprotocol for clients that must name one.
+const PROTOCOL: &str = "openclaw.rpc";
+const IN_FLIGHT: usize = 32;
+const PING_EVERY: Duration = Duration::from_secs(30);
+
+const POLICY: u16 = 1008;
+const RESTART: u16 = 1012;
+
+/// `GET /rpc` with an upgrade.
+pub(crate) async fn upgrade(
+    State(gateway): State<Arc<Gateway>>,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+    request: Request,
+) -> Response {
+    let headers = request.headers();
+    let id = request.extensions().get::<RequestId>().map_or_else(|| request_id(headers), |id| id.0.clone());
+    let peer = request.extensions().get::<Peer>().copied();
+    // Listened to before the token is looked at, so that no rotation falls between.
+    let changes = gateway.services().registry.subscribe();
+    let identity = match gateway.identify(peer, headers) {
+        Ok(identity) => identity,
+        Err(problem) => return refuse(&problem, &id, Body::empty()).await,
+    };
+    let upgrade = match upgrade {
+        Ok(upgrade) => upgrade,
+        Err(rejection) => return rejection.into_response(),
+    };
+    let limit = usize::try_from(gateway.config().gateway.limits.body_bytes).unwrap_or(usize::MAX);
+    upgrade
+        .protocols([PROTOCOL])
+        .max_message_size(limit)
+        .max_frame_size(limit)
+        .on_upgrade(move |socket| async move { Connection::new(gateway, identity, id).serve(socket, changes).await })
+}
+
+struct Connection {
+    gateway: Arc<Gateway>,
+    identity: Identity,
+    request_id: Arc<str>,
+    events: Option<Subscription>,
+}
+
+type Sink = SplitSink<WebSocket, Message>;
+
+impl Connection {
+    fn new(gateway: Arc<Gateway>, identity: Identity, request_id: Arc<str>) -> Self {
+        Self { gateway, identity, request_id, events: None }
+    }
+
+    async fn serve(mut self, socket: WebSocket, mut changes: Receiver<TenantChange>) {
+        let (mut sink, mut incoming) = socket.split();
+        let gateway = self.gateway.clone();
+        let mut draining = pin!(gateway.drained());
+        let mut running = FuturesUnordered::new();
+        let mut pings = tokio::time::interval(PING_EVERY);
+        let close = loop {
+            tokio::select! {
+                message = incoming.next(), if running.len() < IN_FLIGHT => match message {
+                    Some(Ok(Message::Text(text))) => match self.subscribe(&text) {
+                        Some(reply) => if send(&mut sink, reply).await.is_err() { break None },
+                        None => running.push(answer(&gateway, self.identity.clone(), text, self.request_id.clone()).boxed()),
+                    },
+                    Some(Ok(Message::Binary(_))) => break Some((1003, "send text frames")),
+                    Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                    Some(Ok(Message::Close(_)) | Err(_)) | None => break None,
+                },
+                Some(reply) = running.next(), if !running.is_empty() => {
+                    if let Some(reply) = reply && send(&mut sink, reply).await.is_err() { break None }
+                }
+                event = next_event(&mut self.events) => match event {
+                    Ok(event) => if send(&mut sink, notification(&event)).await.is_err() { break None },
+                    Err(reason) => break Some((POLICY, reason)),
+                },
+                reason = self_ended(&mut changes, self.identity.tenant.as_ref().map(|tenant| &tenant.id)) => break Some((POLICY, reason)),
+                () = &mut draining => break Some((RESTART, "the gateway is going down")),
+                _ = pings.tick() => if sink.send(Message::Ping(axum::body::Bytes::new())).await.is_err() { break None },
+            }
+        };
+        if let Some((code, reason)) = close {
+            let frame = CloseFrame { code, reason: Utf8Bytes::from_static(reason) };
+            // The peer may be gone already.
+            let _ = sink.send(Message::Close(Some(frame))).await;
+        }
+    }
+
+    /// Answers `events.subscribe`, which is about this connection and so not a call.
+    fn subscribe(&mut self, text: &str) -> Option<String> {
+        #[derive(Default, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Since {
+            since: Option<u64>,
+        }
+        let Ok(Frames::Single(Ok(call))) = request::parse(text.as_bytes(), 64, 1) else { return None };
+        if call.method != "events.subscribe" {
+            return None;
+        }
+        let id = call.id.map_or("null", |id| id.get());
+        let since = call.params.map_or(Ok(Since::default()), |params| serde_json::from_str(params.get()));
+        let (Ok(since), Some(tenant)) = (since, self.tenant()) else {
+            let message = "events.subscribe takes {since?} and a tenant to listen to";
+            return Some(crate::reply::Problem::params(message).reply(call.id, &self.request_id));
+        };
+        self.events = Some(self.gateway.services().events.subscribe(&tenant, since.since));
+        Some(format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{"subscribed":true}}}}"#))
+    }
+
+    fn tenant(&self) -> Option<TenantId> {
+        match (&self.identity.tenant, &self.identity.acting_for) {
+            (Some(own), _) => Some(own.id.clone()),
+            (None, Some(named)) => self.gateway.tenant(named).ok().map(|tenant| tenant.id.clone()),
+            (None, None) => None,
+        }
+    }
+}
+
+async fn answer(gateway: &Gateway, identity: Identity, text: Utf8Bytes, request_id: Arc<str>) -> Option<String> {
+    gateway.rpc(&identity, text.as_bytes(), &request_id).await.body
+}
+
+async fn send(sink: &mut Sink, text: String) -> Result<(), ()> {
+    // A client that does not read for this long is cut off: its queue is ours.
+    let sent = tokio::time::timeout(Duration::from_secs(30), sink.send(Message::text(text))).await;
+    sent.map_err(|_| ())?.map_err(|_| ())
+}
+
+/// The next event, those that were missed first; never, before `events.subscribe`.
+async fn next_event(events: &mut Option<Subscription>) -> Result<Event, &'static str> {
+    let Some(subscription) = events else { return std::future::pending().await };
+    if !subscription.missed.is_empty() {
+        return Ok(subscription.missed.remove(0));
+    }
+    match subscription.live.recv().await {
+        Ok(event) => Ok(event),
+        Err(RecvError::Lagged(_)) => Err("too slow: subscribe again with since"),
+        Err(RecvError::Closed) => Err("the tenant is gone"),
+    }
+}
+
+/// Resolves when this connection's token has ended.
+async fn self_ended(changes: &mut Receiver<TenantChange>, tenant: Option<&TenantId>) -> &'static str {
+    let Some(tenant) = tenant else { return std::future::pending().await };
+    loop {
+        match changes.recv().await {
+            Ok(change) if change.tenant == *tenant => match change.what {
+                WhatChanged::Rotated => return "the token was rotated",
+                WhatChanged::Disabled => return "the tenant is disabled",
+                WhatChanged::Deleted => return "the tenant is deleted",
+                _ => {}
+            },
+            Ok(_) => {}
+            // Too many changes to tell: a connection that is still good comes back.
+            Err(RecvError::Lagged(_)) => return "connect again",
+            Err(RecvError::Closed) => return std::future::pending().await,
+        }
+    }
+}
+
+fn notification(event: &Event) -> String {
+    format!(
+        r#"{{"jsonrpc":"2.0","method":"event","params":{{"event":{},"seq":{},"payload":{}}}}}"#,
+        serde_json::Value::from(&*event.name),
+        event.sequence,
+        event.payload.get()
+    )
+}

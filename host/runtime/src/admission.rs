@@ -1,0 +1,129 @@
+//! Fair places for calls: so many of a tenant run at once, so many wait in
+//! turn, and no tenant's queue is another's.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use openclaw_tenancy::TenantId;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::{CallError, engine::SLOTS};
+
+/// How many calls run and wait.
+#[derive(Clone, Copy, Debug)]
+pub struct AdmissionLimits {
+    /// Calls of one tenant that run at once.
+    pub concurrent_per_tenant: u32,
+    /// Calls of one tenant that wait.
+    pub queued_per_tenant: u32,
+    /// How long a call waits at most.
+    pub wait: Duration,
+}
+
+impl Default for AdmissionLimits {
+    fn default() -> Self {
+        Self { concurrent_per_tenant: 32, queued_per_tenant: 1024, wait: Duration::from_secs(10) }
+    }
+}
+
+/// Hands out places. A tenant first needs one of its own, so at most
+/// `concurrent_per_tenant` of its calls ever stand in the line for the
+/// instances that all tenants share.
+#[derive(Debug)]
+pub(crate) struct Admission {
+    limits: AdmissionLimits,
+    tenants: Mutex<HashMap<Option<TenantId>, Arc<Gate>>>,
+    instances: Arc<Semaphore>,
+}
+
+#[derive(Debug)]
+struct Gate {
+    running: Arc<Semaphore>,
+    waiting: AtomicU32,
+    long_lane: Arc<Semaphore>,
+}
+
+/// A call's place; given back when dropped.
+#[derive(Debug)]
+pub(crate) struct Place {
+    _tenant: OwnedSemaphorePermit,
+    _instance: OwnedSemaphorePermit,
+}
+
+impl Admission {
+    pub(crate) fn new(limits: AdmissionLimits) -> Self {
+        // A few slots stay back for manifests, which have no tenant to wait for.
+        let instances = Arc::new(Semaphore::new(SLOTS as usize - 8));
+        Self { limits, tenants: Mutex::default(), instances }
+    }
+
+    /// Waits for a place in the tenant's turn; none means the operator's own calls.
+    pub(crate) async fn enter(&self, tenant: Option<&TenantId>) -> Result<Place, CallError> {
+        let gate = self.gate(tenant);
+        if let (Ok(own), Ok(instance)) =
+            (gate.running.clone().try_acquire_owned(), self.instances.clone().try_acquire_owned())
+        {
+            return Ok(Place { _tenant: own, _instance: instance });
+        }
+        let _waiting = Waiting::enter(&gate, self.limits.queued_per_tenant)?;
+        let place = async {
+            let own = gate.running.clone().acquire_owned().await.ok()?;
+            let instance = self.instances.clone().acquire_owned().await.ok()?;
+            Some(Place { _tenant: own, _instance: instance })
+        };
+        match tokio::time::timeout(self.limits.wait, place).await {
+            Ok(Some(place)) => Ok(place),
+            _ => Err(busy("the call waited too long for its turn")),
+        }
+    }
+
+    /// The place that one of the tenant's long calls needs for each slice it runs.
+    pub(crate) fn long_lane(&self, tenant: Option<&TenantId>) -> Arc<Semaphore> {
+        self.gate(tenant).long_lane.clone()
+    }
+
+    /// Forgets a tenant that is gone.
+    pub(crate) fn forget(&self, tenant: &TenantId) {
+        self.tenants.lock().unwrap_or_else(PoisonError::into_inner).remove(&Some(tenant.clone()));
+    }
+
+    fn gate(&self, tenant: Option<&TenantId>) -> Arc<Gate> {
+        let mut tenants = self.tenants.lock().unwrap_or_else(PoisonError::into_inner);
+        let gate = tenants.entry(tenant.cloned()).or_insert_with(|| {
+            Arc::new(Gate {
+                running: Arc::new(Semaphore::new(self.limits.concurrent_per_tenant as usize)),
+                waiting: AtomicU32::new(0),
+                long_lane: Arc::new(Semaphore::new(1)),
+            })
+        });
+        gate.clone()
+    }
+}
+
+struct Waiting<'a>(&'a Gate);
+
+impl<'a> Waiting<'a> {
+    fn enter(gate: &'a Gate, most: u32) -> Result<Self, CallError> {
+        if gate.waiting.fetch_add(1, Ordering::Relaxed) >= most {
+            gate.waiting.fetch_sub(1, Ordering::Relaxed);
+            return Err(busy("too many calls of this tenant are waiting"));
+        }
+        Ok(Self(gate))
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn busy(message: &str) -> CallError {
+    CallError::Unavailable { message: message.into(), retry_after_ms: 1000 }
+}

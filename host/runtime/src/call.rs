@@ -1,0 +1,216 @@
+//! One call: who asks, for which tenant, and the store's state while it runs.
+
+use std::{
+    os::fd::{AsFd, AsRawFd},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use openclaw_tenancy::{Actor, Directory, Family, TenantRecord};
+use tokio::sync::Semaphore;
+use wasmtime::{CallHook, Store, UpdateDeadline, component::ResourceTable};
+use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+
+use crate::{
+    component::Component,
+    limits::{Limit, Limits, MemoryBudget},
+    manifest::Scope,
+    meter::CpuMeter,
+    services::Services,
+};
+
+/// Whom a call is for.
+#[derive(Clone, Debug)]
+pub enum Subject {
+    /// A tenant: its own call, or the operator's on its behalf.
+    Tenant(Arc<TenantRecord>),
+    /// The gateway itself; the operator only.
+    Gateway,
+}
+
+impl Subject {
+    /// The tenant, where it is one.
+    #[must_use]
+    pub fn tenant(&self) -> Option<&Arc<TenantRecord>> {
+        match self {
+            Self::Tenant(tenant) => Some(tenant),
+            Self::Gateway => None,
+        }
+    }
+}
+
+/// Who makes a call.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// For the audit log.
+    pub actor: Actor,
+    /// What the caller's token carries.
+    pub scopes: Arc<[Scope]>,
+}
+
+impl Caller {
+    /// Whether a method of this scope may be called.
+    #[must_use]
+    pub fn may(&self, scope: Scope) -> bool {
+        self.is_operator()
+            || self.scopes.contains(&scope)
+            || (scope == Scope::Read && self.scopes.contains(&Scope::Write))
+    }
+
+    /// Whether this is the operator.
+    #[must_use]
+    pub fn is_operator(&self) -> bool {
+        self.scopes.contains(&Scope::Admin)
+    }
+}
+
+/// What the host knows of a call before it runs.
+#[derive(Clone, Debug)]
+pub struct CallFacts {
+    /// The method's full name.
+    pub method: Arc<str>,
+    /// Whom it is for.
+    pub subject: Subject,
+    /// Who makes it.
+    pub caller: Caller,
+    /// The id in log and reply.
+    pub request_id: Arc<str>,
+}
+
+/// The state of one call's store: dropped with it.
+pub(crate) struct CallState {
+    pub(crate) facts: Option<CallFacts>,
+    pub(crate) component: Option<Arc<Component>>,
+    pub(crate) services: Arc<Services>,
+    pub(crate) table: ResourceTable,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) deadline: Instant,
+    pub(crate) log_lines: u32,
+    /// The tenant asked to be deleted, once this call has ended.
+    pub(crate) delete_tenant: bool,
+    pub(crate) memory: MemoryBudget,
+    /// The limit that was broken first.
+    pub(crate) breach: Option<Limit>,
+    pub(crate) meter: Arc<CpuMeter>,
+    /// Seen as `/` by a component that uses its language's file API.
+    pub(crate) wasi_root: Option<Directory>,
+    wasi: Option<WasiCtx>,
+    host_calls: u64,
+    returned: bool,
+}
+
+impl CallState {
+    pub(crate) fn new(
+        facts: CallFacts,
+        component: Arc<Component>,
+        services: Arc<Services>,
+        limits: Arc<Limits>,
+        wall: Duration,
+    ) -> Self {
+        Self {
+            facts: Some(facts),
+            component: Some(component),
+            deadline: Instant::now() + wall,
+            ..Self::without_call(services, limits)
+        }
+    }
+
+    /// For reading a manifest: no call, so nothing to open a capability from.
+    pub(crate) fn without_call(services: Arc<Services>, limits: Arc<Limits>) -> Self {
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(limits.handles);
+        Self {
+            facts: None,
+            component: None,
+            services,
+            table,
+            deadline: Instant::now() + limits.wall,
+            log_lines: 0,
+            delete_tenant: false,
+            memory: MemoryBudget::new(&limits),
+            breach: None,
+            meter: Arc::default(),
+            wasi_root: None,
+            wasi: None,
+            host_calls: 0,
+            returned: false,
+            limits,
+        }
+    }
+
+    /// The family of the component that runs.
+    pub(crate) fn family(&self) -> Option<&Family> {
+        self.component.as_ref().map(|component| &component.manifest.family)
+    }
+
+    /// Puts every limit of the call on its store.
+    pub(crate) fn limit(store: &mut Store<Self>) {
+        let limits = store.data().limits.clone();
+        store.limiter(|state| &mut state.memory);
+        store.set_hostcall_fuel(limits.host_call_bytes.max(limits.result_bytes + 1));
+        store.set_max_component_handles(limits.handles);
+        store.call_hook(|mut store, hook| store.data_mut().cross(hook));
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_callback(|mut store| store.data_mut().tick());
+    }
+
+    /// Counts crossings into the host.
+    fn cross(&mut self, hook: CallHook) -> wasmtime::Result<()> {
+        match hook {
+            CallHook::CallingHost => {
+                self.host_calls += 1;
+                if self.host_calls > self.limits.host_calls {
+                    return Err(self.broke(Limit::HostCalls));
+                }
+            }
+            CallHook::ReturningFromWasm => self.returned = true,
+            CallHook::CallingWasm => self.returned = false,
+            CallHook::ReturningFromHost => {}
+        }
+        Ok(())
+    }
+
+    /// The guest has run into a tick: end it, or let it go on when its turn comes.
+    fn tick(&mut self) -> wasmtime::Result<UpdateDeadline> {
+        if self.meter.used() >= self.limits.cpu {
+            return Err(self.broke(Limit::Time));
+        }
+        let turn = self.services.long_lane.clone().next_turn(self.tenant_lane(), self.meter.clone());
+        Ok(UpdateDeadline::YieldCustom(1, Box::pin(turn)))
+    }
+
+    fn tenant_lane(&self) -> Arc<Semaphore> {
+        let tenant = self.facts.as_ref().and_then(|facts| facts.subject.tenant());
+        self.services.admission.long_lane(tenant.map(|tenant| &tenant.id))
+    }
+
+    fn broke(&mut self, limit: Limit) -> wasmtime::Error {
+        self.breach.get_or_insert(limit);
+        limit.into()
+    }
+
+    /// The data of one crossing was over `host_call_bytes`: which limit that was.
+    pub(crate) fn oversized(&self) -> Limit {
+        if self.returned { Limit::ResultSize } else { Limit::HostCalls }
+    }
+}
+
+impl WasiView for CallState {
+    /// Made when a guest first uses WASI, which ours do for clock and randomness alone.
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        let root = self.wasi_root.take();
+        let ctx = self.wasi.get_or_insert_with(|| {
+            let mut wasi = WasiCtxBuilder::new();
+            wasi.allow_blocking_current_thread(false);
+            if let Some(root) = root {
+                // The path leads to this very handle, wherever the directory's name points by now.
+                let path = format!("/proc/self/fd/{}", root.as_fd().as_raw_fd());
+                if let Err(error) = wasi.preopened_dir(path, "/", FsPerms::ReadWrite) {
+                    tracing::warn!(%error, "a component runs without its files");
+                }
+            }
+            wasi.build()
+        });
+        WasiCtxView { ctx, table: &mut self.table }
+    }
+}

@@ -1,0 +1,122 @@
+//! The host's side of `wit/`: one file an interface.
+//!
+//! Every capability is opened from the `call` that the handler was lent, and is
+//! for that call's tenant and the component's own family. No function here
+//! takes a tenant's name from the guest.
+
+pub(crate) mod calls;
+pub(crate) mod config;
+pub(crate) mod documents;
+pub(crate) mod events;
+pub(crate) mod files;
+mod log;
+pub(crate) mod secrets;
+pub(crate) mod tenancy;
+pub(crate) mod usage;
+
+use std::sync::Arc;
+
+use openclaw_tenancy::{Family, TenantRecord};
+use serde_json::{Map, Value};
+use wasmtime::component::{HasSelf, Linker, ResourceTableError};
+
+use crate::{
+    bindings::{Gateway, openclaw::gateway::types},
+    call::{CallFacts, CallState},
+    error::Refusal,
+};
+
+/// Why a capability did not do what it was asked.
+#[derive(Debug)]
+pub enum CapabilityError {
+    /// The guest is told, and may go on.
+    Refused(Refusal),
+    /// The guest is ended.
+    Trap(wasmtime::Error),
+}
+
+impl CapabilityError {
+    pub(crate) fn new(code: &str, message: impl Into<String>) -> Self {
+        Self::Refused(Refusal { code: code.into(), message: message.into(), data: None, retry_after_ms: None })
+    }
+
+    pub(crate) fn invalid(message: impl Into<String>) -> Self {
+        Self::new("INVALID_REQUEST", message)
+    }
+
+    pub(crate) fn forbidden(message: impl Into<String>) -> Self {
+        Self::new("FORBIDDEN", message)
+    }
+
+    pub(crate) fn not_found(message: impl Into<String>) -> Self {
+        Self::new("NOT_FOUND", message)
+    }
+
+    pub(crate) fn unavailable(message: impl Into<String>) -> Self {
+        Self::new("UNAVAILABLE", message)
+    }
+
+    /// The client learns that something inside failed, the log learns what.
+    pub(crate) fn internal(error: impl std::fmt::Display) -> Self {
+        tracing::error!(%error, "a capability failed");
+        Self::new("INTERNAL", "the gateway could not do this: its log has more")
+    }
+
+    pub(crate) fn with_data(self, data: Map<String, Value>) -> Self {
+        match self {
+            Self::Refused(refusal) => Self::Refused(Refusal { data: Some(data), ..refusal }),
+            trap @ Self::Trap(_) => trap,
+        }
+    }
+}
+
+impl From<wasmtime::Error> for CapabilityError {
+    fn from(error: wasmtime::Error) -> Self {
+        Self::Trap(error)
+    }
+}
+
+/// A handle that is not in the table, or one too many: the guest's fault either way.
+impl From<ResourceTableError> for CapabilityError {
+    fn from(error: ResourceTableError) -> Self {
+        Self::Trap(error.into())
+    }
+}
+
+impl types::Host for CallState {
+    fn convert_error(&mut self, error: CapabilityError) -> wasmtime::Result<types::Error> {
+        match error {
+            CapabilityError::Refused(refusal) => Ok(types::Error {
+                code: refusal.code,
+                message: refusal.message,
+                data: refusal.data.map(|data| Value::Object(data).to_string()),
+                retry_after_ms: refusal.retry_after_ms,
+            }),
+            CapabilityError::Trap(error) => Err(error),
+        }
+    }
+}
+
+impl CallState {
+    pub(crate) fn call(&self) -> Result<&CallFacts, CapabilityError> {
+        self.facts.as_ref().ok_or_else(|| CapabilityError::forbidden("there is no call to open a capability from"))
+    }
+
+    /// The family whose state this call may open.
+    pub(crate) fn own_family(&self) -> Result<&Family, CapabilityError> {
+        self.family().ok_or_else(|| CapabilityError::forbidden("there is no call to open a capability from"))
+    }
+
+    /// The tenant that this call is for.
+    pub(crate) fn tenant(&self) -> Result<&Arc<TenantRecord>, CapabilityError> {
+        self.call()?.subject.tenant().ok_or_else(|| {
+            CapabilityError::invalid("this call is for no tenant: name one (header X-OpenClaw-Tenant, or --tenant)")
+        })
+    }
+}
+
+/// Links every interface that is served: ours, and all of WASI 0.2, which denies what is not granted.
+pub(crate) fn add_to_linker(linker: &mut Linker<CallState>) -> wasmtime::Result<()> {
+    wasmtime_wasi::p2::add_to_linker_async(linker)?;
+    Gateway::add_to_linker::<_, HasSelf<CallState>>(linker, |state| state)
+}

@@ -1,0 +1,40 @@
+//! `events`: publishing on the tenant's own bus.
+
+use serde_json::value::RawValue;
+use wasmtime::component::Resource;
+
+use super::CapabilityError;
+use crate::{bindings::openclaw::gateway::events, call::CallState, capability::calls::Call};
+
+const PAYLOAD_BYTES: usize = 64 << 10;
+
+/// The calling tenant's bus.
+#[derive(Debug)]
+pub struct Bus;
+
+impl events::Host for CallState {
+    fn open(&mut self, _call: Resource<Call>) -> Result<Resource<Bus>, CapabilityError> {
+        self.tenant()?;
+        Ok(self.table.push(Bus)?)
+    }
+}
+
+impl events::HostBus for CallState {
+    fn publish(&mut self, _bus: Resource<Bus>, event: String, payload: Vec<u8>) -> Result<u64, CapabilityError> {
+        let listed = self.component.as_ref().is_some_and(|component| component.manifest.events.contains(&event));
+        if !listed {
+            return Err(CapabilityError::forbidden(format!("the manifest does not list the event {event:?}")));
+        }
+        if payload.len() > PAYLOAD_BYTES {
+            return Err(CapabilityError::invalid(format!("an event's payload is at most {PAYLOAD_BYTES} bytes")));
+        }
+        let payload: Box<RawValue> = serde_json::from_slice(&payload)
+            .map_err(|error| CapabilityError::invalid(format!("an event's payload is JSON: {error}")))?;
+        Ok(self.services.events.publish(&self.tenant()?.id, &event, payload))
+    }
+
+    fn drop(&mut self, bus: Resource<Bus>) -> wasmtime::Result<()> {
+        self.table.delete(bus)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,180 @@
+//! `files`: the family's own directory, on the blocking pool.
+
+use openclaw_tenancy::{Directory, DirectoryError, FileKind, Metadata, TenantPath};
+use wasmtime::component::Resource;
+
+use super::CapabilityError;
+use crate::{bindings::openclaw::gateway::files, call::CallState, capability::calls::Call};
+
+const READ_BYTES: u32 = 1 << 20;
+const LIST_ENTRIES: u32 = 1000;
+
+/// A directory handle that a guest holds.
+#[derive(Clone, Debug)]
+pub struct OpenDirectory {
+    directory: Directory,
+    read_only: bool,
+}
+
+impl files::Host for CallState {
+    async fn open(&mut self, _call: Resource<Call>) -> Result<Resource<OpenDirectory>, CapabilityError> {
+        let family = self.own_family()?.clone();
+        let directory = self.services.files(self.tenant()?.id.clone(), family).await?;
+        Ok(self.table.push(OpenDirectory { directory, read_only: false })?)
+    }
+}
+
+impl CallState {
+    /// Runs one operation on a handle off the async threads.
+    async fn with_directory<T: Send + 'static>(
+        &mut self,
+        handle: &Resource<OpenDirectory>,
+        writes: bool,
+        operation: impl FnOnce(&Directory) -> Result<T, DirectoryError> + Send + 'static,
+    ) -> Result<T, CapabilityError> {
+        let open = self.table.get(handle)?.clone();
+        if writes && open.read_only {
+            return Err(CapabilityError::forbidden("this directory handle is read-only"));
+        }
+        let ran = tokio::task::spawn_blocking(move || operation(&open.directory)).await;
+        ran.map_err(CapabilityError::internal)?.map_err(CapabilityError::from)
+    }
+}
+
+impl files::HostDirectory for CallState {
+    async fn read(
+        &mut self,
+        handle: Resource<OpenDirectory>,
+        path: String,
+        offset: u64,
+        length: u32,
+    ) -> Result<Vec<u8>, CapabilityError> {
+        let path = parse(&path)?;
+        self.with_directory(&handle, false, move |directory| directory.read(&path, offset, length.min(READ_BYTES)))
+            .await
+    }
+
+    async fn write(
+        &mut self,
+        handle: Resource<OpenDirectory>,
+        path: String,
+        data: Vec<u8>,
+    ) -> Result<(), CapabilityError> {
+        let path = parse(&path)?;
+        self.with_directory(&handle, true, move |directory| directory.write_atomic(&path, &data)).await
+    }
+
+    async fn append(
+        &mut self,
+        handle: Resource<OpenDirectory>,
+        path: String,
+        data: Vec<u8>,
+    ) -> Result<u64, CapabilityError> {
+        let path = parse(&path)?;
+        self.with_directory(&handle, true, move |directory| directory.append(&path, &data)).await
+    }
+
+    async fn metadata(
+        &mut self,
+        handle: Resource<OpenDirectory>,
+        path: String,
+    ) -> Result<Option<files::Metadata>, CapabilityError> {
+        let path = parse(&path)?;
+        let metadata = self.with_directory(&handle, false, move |directory| directory.metadata(&path)).await?;
+        Ok(metadata.map(files::Metadata::from))
+    }
+
+    async fn list(
+        &mut self,
+        handle: Resource<OpenDirectory>,
+        path: String,
+        after: Option<String>,
+        limit: u32,
+    ) -> Result<Vec<files::Entry>, CapabilityError> {
+        let path = if path.is_empty() { TenantPath::root() } else { parse(&path)? };
+        let limit = limit.min(LIST_ENTRIES) as usize;
+        let entries = self
+            .with_directory(&handle, false, move |directory| directory.list(&path, after.as_deref(), limit))
+            .await?;
+        Ok(entries
+            .into_iter()
+            .map(|entry| files::Entry { name: entry.name, metadata: entry.metadata.into() })
+            .collect())
+    }
+
+    async fn create_directory(&mut self, handle: Resource<OpenDirectory>, path: String) -> Result<(), CapabilityError> {
+        let path = parse(&path)?;
+        self.with_directory(&handle, true, move |directory| directory.create_directory(&path)).await
+    }
+
+    async fn remove(
+        &mut self,
+        handle: Resource<OpenDirectory>,
+        path: String,
+        recursive: bool,
+    ) -> Result<bool, CapabilityError> {
+        let path = parse(&path)?;
+        let remove = move |directory: &Directory| match directory.remove(&path, recursive) {
+            Err(DirectoryError::NotFound) => Ok(false),
+            removed => removed.map(|()| true),
+        };
+        self.with_directory(&handle, true, remove).await
+    }
+
+    async fn rename(
+        &mut self,
+        handle: Resource<OpenDirectory>,
+        from: String,
+        to: String,
+    ) -> Result<(), CapabilityError> {
+        let (from, to) = (parse(&from)?, parse(&to)?);
+        self.with_directory(&handle, true, move |directory| directory.rename(&from, &to)).await
+    }
+
+    async fn subdirectory(
+        &mut self,
+        handle: Resource<OpenDirectory>,
+        path: String,
+        read_only: bool,
+    ) -> Result<Resource<OpenDirectory>, CapabilityError> {
+        let path = parse(&path)?;
+        let read_only = read_only || self.table.get(&handle)?.read_only;
+        let directory = self.with_directory(&handle, false, move |directory| directory.subdirectory(&path)).await?;
+        Ok(self.table.push(OpenDirectory { directory, read_only })?)
+    }
+
+    async fn drop(&mut self, handle: Resource<OpenDirectory>) -> wasmtime::Result<()> {
+        self.table.delete(handle)?;
+        Ok(())
+    }
+}
+
+impl From<Metadata> for files::Metadata {
+    fn from(metadata: Metadata) -> Self {
+        let kind = match metadata.kind {
+            FileKind::File => files::Kind::File,
+            FileKind::Directory => files::Kind::Directory,
+        };
+        Self { kind, size: metadata.size, modified_ms: u64::try_from(metadata.modified_ms).unwrap_or_default() }
+    }
+}
+
+impl From<DirectoryError> for CapabilityError {
+    fn from(error: DirectoryError) -> Self {
+        let message = error.to_string();
+        match error {
+            DirectoryError::NotFound => Self::not_found(message),
+            DirectoryError::Escapes | DirectoryError::Link => Self::forbidden(message),
+            DirectoryError::Io(error) if error.kind() == std::io::ErrorKind::StorageFull => {
+                Self::unavailable("the disk is full")
+            }
+            DirectoryError::Io(_) => Self::internal(message),
+            DirectoryError::Changing => Self::unavailable(message),
+            _ => Self::invalid(message),
+        }
+    }
+}
+
+fn parse(path: &str) -> Result<TenantPath, CapabilityError> {
+    path.parse().map_err(|error: openclaw_tenancy::PathError| CapabilityError::invalid(error.to_string()))
+}

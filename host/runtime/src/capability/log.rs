@@ -1,0 +1,39 @@
+//! `log`: a guest's lines in the gateway's log.
+
+use crate::{bindings::openclaw::gateway::log, call::CallState};
+
+const LINE_BYTES: usize = 4096;
+
+impl log::Host for CallState {
+    fn emit(&mut self, level: log::Level, message: String, fields: Vec<(String, String)>) -> wasmtime::Result<()> {
+        self.log_lines += 1;
+        if self.log_lines > self.limits.log_lines {
+            return Ok(());
+        }
+        let line = line(&message, &fields);
+        let tenant = self.facts.as_ref().and_then(|facts| facts.subject.tenant()).map(|tenant| tenant.id.as_str());
+        let family = self.family().map(openclaw_tenancy::Family::as_str);
+        let request_id = self.facts.as_ref().map(|facts| &*facts.request_id);
+        match level {
+            log::Level::Debug => tracing::debug!(target: "component", tenant, family, request_id, "{line}"),
+            log::Level::Info => tracing::info!(target: "component", tenant, family, request_id, "{line}"),
+            log::Level::Warn => tracing::warn!(target: "component", tenant, family, request_id, "{line}"),
+            log::Level::Error => tracing::error!(target: "component", tenant, family, request_id, "{line}"),
+        }
+        Ok(())
+    }
+}
+
+/// One line, without control characters, which could forge lines or drive a terminal.
+fn line(message: &str, fields: &[(String, String)]) -> String {
+    let mut line = String::new();
+    let words = std::iter::once(message.to_owned()).chain(fields.iter().map(|(key, value)| format!(" {key}={value}")));
+    for c in words.flat_map(|word| word.chars().collect::<Vec<_>>()) {
+        if line.len() + c.len_utf8() > LINE_BYTES {
+            line.push('…');
+            break;
+        }
+        line.push(if c.is_control() { '\u{fffd}' } else { c });
+    }
+    line
+}

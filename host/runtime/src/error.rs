@@ -1,0 +1,99 @@
+//! Why a component could not be loaded, and why a call failed.
+
+use crate::limits::Limit;
+
+/// A component that cannot serve.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The runtime itself did not start.
+    #[error("the WebAssembly engine could not be started: {0:#}")]
+    Engine(wasmtime::Error),
+    /// Not a component, damaged, or over a limit.
+    #[error("not a component that this gateway can run: {0}")]
+    Invalid(String),
+    /// An interface that the gateway does not serve.
+    #[error("it imports {interface}, which this gateway does not serve")]
+    Unserved {
+        /// The import, as the component spells it.
+        interface: String,
+    },
+    /// A capability that the operator did not grant.
+    #[error("it asks for {capability}, which is not granted: add it to components.grants.{family} in config.yaml")]
+    NotGranted {
+        /// The interface's short name, or `documents:<family>/<collection>`.
+        capability: String,
+        /// The family that asks.
+        family: String,
+    },
+    /// Its manifest is wrong.
+    #[error("{0}")]
+    Manifest(String),
+    /// Two components want the same method.
+    #[error("its method {method} is already served by the family {family}")]
+    Taken {
+        /// The method's name.
+        method: String,
+        /// Who serves it.
+        family: String,
+    },
+    /// The file could not be read.
+    #[error("the file could not be read: {0}")]
+    Unreadable(std::io::Error),
+}
+
+impl LoadError {
+    pub(crate) fn engine(error: wasmtime::Error) -> Self {
+        Self::Engine(error)
+    }
+
+    /// wasmtime's own words, the outermost and the cause, on one line.
+    pub(crate) fn invalid(error: wasmtime::Error) -> Self {
+        Self::Invalid(format!("{error:#}").replace('\n', " "))
+    }
+}
+
+/// A call that did not end in a result.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// The params do not fit the method's schema.
+    #[error("{0}")]
+    InvalidParams(String),
+    /// The handler, or a capability it passed on, said no.
+    #[error("{}: {}", .0.code, .0.message)]
+    Refused(Refusal),
+    /// The component trapped, broke a limit or answered nonsense.
+    #[error("component failed ({}): {}", .0.reason, .0.detail)]
+    Failed(Failure),
+    /// The gateway cannot take the call now.
+    #[error("unavailable: {message}")]
+    Unavailable {
+        /// For the client.
+        message: String,
+        /// When to come back, in milliseconds.
+        retry_after_ms: u32,
+    },
+}
+
+/// A refusal in the words of the contract.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    /// INVALID_REQUEST, FORBIDDEN, NOT_FOUND, CONFLICT, UNAVAILABLE, INTERNAL.
+    pub code: String,
+    /// For the client.
+    pub message: String,
+    /// Members for the reply's `error.data`.
+    pub data: Option<serde_json::Map<String, serde_json::Value>>,
+    /// For UNAVAILABLE.
+    pub retry_after_ms: Option<u32>,
+}
+
+/// How a component failed.
+#[derive(Debug)]
+pub struct Failure {
+    /// The limit it broke, if that was it.
+    pub limit: Option<Limit>,
+    /// `limit`, `trap` or `invalid-result`.
+    pub reason: &'static str,
+    /// For the log alone.
+    pub detail: String,
+}

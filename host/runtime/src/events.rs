@@ -1,0 +1,93 @@
+//! The event bus: what happened in a tenant, for that tenant's connections.
+//!
+//! One channel a tenant, made when it is first used. Events are numbered from 1
+//! when the gateway starts, and the newest `WINDOW` stay for clients that resume.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use openclaw_tenancy::TenantId;
+use serde_json::value::RawValue;
+use tokio::sync::broadcast;
+
+/// How many events a client can have missed and still resume without a gap.
+pub(crate) const WINDOW: usize = 1024;
+
+/// Something that happened in a tenant.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// Grows by one an event and tenant.
+    pub sequence: u64,
+    /// Such as `voicewake.changed`.
+    pub name: Arc<str>,
+    /// JSON.
+    pub payload: Arc<RawValue>,
+}
+
+/// What a subscriber gets: what it missed, then what comes.
+#[derive(Debug)]
+pub struct Subscription {
+    /// Kept events after the requested one, oldest first.
+    pub missed: Vec<Event>,
+    /// Events from now on. Lagging behind the window is an error of `recv`.
+    pub live: broadcast::Receiver<Event>,
+}
+
+/// All tenants' channels.
+#[derive(Debug, Default)]
+pub struct EventBus {
+    channels: Mutex<HashMap<TenantId, Channel>>,
+}
+
+#[derive(Debug)]
+struct Channel {
+    last: u64,
+    kept: VecDeque<Event>,
+    live: broadcast::Sender<Event>,
+}
+
+impl EventBus {
+    /// Tells a tenant's connections; answers the event's number.
+    pub fn publish(&self, tenant: &TenantId, name: &str, payload: Box<RawValue>) -> u64 {
+        let mut channels = self.channels();
+        let channel = channels.entry(tenant.clone()).or_insert_with(Channel::new);
+        channel.last += 1;
+        let event = Event { sequence: channel.last, name: name.into(), payload: payload.into() };
+        if channel.kept.len() == WINDOW {
+            channel.kept.pop_front();
+        }
+        channel.kept.push_back(event.clone());
+        // Nobody listening is no error: the window keeps it.
+        let _ = channel.live.send(event);
+        channel.last
+    }
+
+    /// Listens to a tenant, from after event `since` where that is given.
+    pub fn subscribe(&self, tenant: &TenantId, since: Option<u64>) -> Subscription {
+        let mut channels = self.channels();
+        let channel = channels.entry(tenant.clone()).or_insert_with(Channel::new);
+        let missed = match since {
+            Some(since) => channel.kept.iter().filter(|event| event.sequence > since).cloned().collect(),
+            None => Vec::new(),
+        };
+        Subscription { missed, live: channel.live.subscribe() }
+    }
+
+    /// Forgets a tenant that is gone; its listeners see the end.
+    pub fn forget(&self, tenant: &TenantId) {
+        self.channels().remove(tenant);
+    }
+
+    fn channels(&self) -> MutexGuard<'_, HashMap<TenantId, Channel>> {
+        self.channels.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Channel {
+    fn new() -> Self {
+        // A slow listener is told that it lags, it does not hold memory for long.
+        Self { last: 0, kept: VecDeque::new(), live: broadcast::channel(256).0 }
+    }
+}

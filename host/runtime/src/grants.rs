@@ -1,0 +1,81 @@
+//! Which capabilities a component may import.
+//!
+//! Decided once, at load, on the import list of the compiled file. Deny by
+//! default: besides the basics, what a family gets is what the operator wrote.
+
+use crate::{
+    LoadError,
+    manifest::{Manifest, SharedCollection},
+};
+
+const PACKAGE: &str = "openclaw:gateway/";
+
+/// Served, and free for everyone: they reach nothing but the call itself.
+const FREE: &[&str] = &["types", "calls", "log"];
+
+/// Served, and granted to every family: its own state and its own tenant's ears.
+const BASIC: &[&str] = &["documents", "files", "events"];
+
+/// Served where granted.
+const RESTRICTED: &[&str] =
+    &["shared-documents", "config", "config-write", "secrets", "secrets-reveal", "usage", "tenancy", "tenancy-control"];
+
+/// WASI 0.2 packages that are always linked; what is not granted behind them denies.
+const WASI: &[&str] = &["wasi:io/", "wasi:clocks/", "wasi:random/", "wasi:cli/", "wasi:filesystem/", "wasi:sockets/"];
+
+/// What a family is granted beyond the basics.
+#[derive(Clone, Debug)]
+pub enum Grants {
+    /// Our own components: whatever their import list asks for.
+    Builtin,
+    /// A third party's: interface names, and `documents:<family>/<collection>`.
+    Listed(Vec<String>),
+}
+
+impl Grants {
+    fn allow(&self, capability: &str) -> bool {
+        match self {
+            Self::Builtin => true,
+            Self::Listed(listed) => listed.iter().any(|granted| granted == capability),
+        }
+    }
+
+    /// Refuses the first import that is not served or not granted.
+    pub(crate) fn check_imports<'a>(
+        &self,
+        family: &str,
+        imports: impl Iterator<Item = &'a str>,
+    ) -> Result<(), LoadError> {
+        for import in imports {
+            let Some(rest) = import.strip_prefix(PACKAGE) else {
+                if WASI.iter().any(|package| import.starts_with(package)) {
+                    continue;
+                }
+                return Err(LoadError::Unserved { interface: import.into() });
+            };
+            let interface = rest.split('@').next().unwrap_or(rest);
+            if FREE.contains(&interface) || BASIC.contains(&interface) {
+                continue;
+            }
+            if !RESTRICTED.contains(&interface) {
+                return Err(LoadError::Unserved { interface: import.into() });
+            }
+            // Shared documents are granted one collection at a time, below.
+            if interface != "shared-documents" && !self.allow(interface) {
+                return Err(LoadError::NotGranted { capability: interface.into(), family: family.into() });
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses the first collection of another family that is not granted.
+    pub(crate) fn check_manifest(&self, manifest: &Manifest) -> Result<(), LoadError> {
+        for SharedCollection { family, collection } in &manifest.shared_documents {
+            let capability = format!("documents:{family}/{collection}");
+            if !self.allow(&capability) {
+                return Err(LoadError::NotGranted { capability, family: manifest.family.to_string() });
+            }
+        }
+        Ok(())
+    }
+}

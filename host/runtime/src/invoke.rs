@@ -1,0 +1,125 @@
+//! One call through one instance, from its params to its result.
+
+use std::{sync::Arc, time::Duration};
+
+use serde_json::Value;
+use tokio::time::timeout;
+use wasmtime::{Engine, Store, Trap};
+
+use crate::{
+    CallError, Failure,
+    binding::Route,
+    bindings::openclaw::gateway::types,
+    call::{CallFacts, CallState},
+    capability::calls::Call,
+    error::Refusal,
+    limits::{Limit, Limits},
+    meter::Metered,
+    services::Services,
+};
+
+/// Params in both forms: parsed for the schema, raw for the guest.
+#[derive(Debug)]
+pub struct Params {
+    /// A JSON object.
+    pub value: Value,
+    /// The same, as the client sent it: numbers keep their digits.
+    pub raw: Vec<u8>,
+}
+
+/// What a call answered.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    /// JSON that fits the method's result schema.
+    pub(crate) result: Vec<u8>,
+    /// The tenant asked to be deleted by this call.
+    pub(crate) delete_tenant: bool,
+}
+
+/// Runs a call in a fresh store and a fresh instance, which are gone when this returns.
+pub(crate) async fn invoke(
+    engine: &Engine,
+    route: &Route,
+    facts: CallFacts,
+    params: Params,
+    services: &Arc<Services>,
+    limits: &Arc<Limits>,
+) -> Result<Answer, CallError> {
+    let method = route.method();
+    method.params.check(&params.value).map_err(CallError::InvalidParams)?;
+    let wall = wall_time(method.timeout, limits);
+    let mut state = CallState::new(facts, route.component().clone(), services.clone(), limits.clone(), wall);
+    if route.component().uses_wasi_files
+        && let Some(tenant) = state.facts.as_ref().and_then(|facts| facts.subject.tenant())
+    {
+        let family = route.component().manifest.family.clone();
+        state.wasi_root = services.files(tenant.id.clone(), family).await.ok();
+    }
+    let meter = state.meter.clone();
+    let mut store = Store::new(engine, state);
+    CallState::limit(&mut store);
+    let ran = timeout(wall, Metered::new(run(route, &mut store, params.raw), meter)).await;
+    let answered = match ran {
+        Err(_) => return Err(over(Limit::Time, "wall time")),
+        Ok(Err(trap)) => return Err(failure(store.data(), &trap)),
+        Ok(Ok(answered)) => answered,
+    };
+    let result = answered.map_err(refusal)?;
+    check_result(route, &result, limits)?;
+    Ok(Answer { result, delete_tenant: store.data().delete_tenant })
+}
+
+async fn run(
+    route: &Route,
+    store: &mut Store<CallState>,
+    params: Vec<u8>,
+) -> wasmtime::Result<Result<Vec<u8>, types::Error>> {
+    let instance = route.component().pre.instantiate_async(&mut *store).await?;
+    let call = store.data_mut().table.push(Call)?;
+    instance.openclaw_gateway_component().call_handle(store, call, &params).await
+}
+
+fn wall_time(asked: Option<Duration>, limits: &Limits) -> Duration {
+    asked.map_or(limits.wall, |asked| asked.min(limits.max_wall))
+}
+
+fn check_result(route: &Route, result: &[u8], limits: &Limits) -> Result<(), CallError> {
+    if result.len() > limits.result_bytes {
+        return Err(over(Limit::ResultSize, &format!("{} bytes", result.len())));
+    }
+    let value: Value = serde_json::from_slice(result).map_err(|error| invalid_result(format!("not JSON: {error}")))?;
+    route.method().result.check(&value).map_err(|error| invalid_result(format!("against its schema: {error}")))
+}
+
+fn over(limit: Limit, detail: &str) -> CallError {
+    CallError::Failed(Failure { limit: Some(limit), reason: "limit", detail: detail.into() })
+}
+
+fn invalid_result(detail: String) -> CallError {
+    CallError::Failed(Failure { limit: None, reason: "invalid-result", detail })
+}
+
+/// Names the limit behind a trap, where it was one.
+fn failure(state: &CallState, trap: &wasmtime::Error) -> CallError {
+    let limit = state
+        .breach
+        .or_else(|| trap.downcast_ref::<Limit>().copied())
+        .or_else(|| matches!(trap.downcast_ref::<Trap>(), Some(Trap::StackOverflow)).then_some(Limit::Stack))
+        .or_else(|| state.memory.refused.then_some(Limit::Memory))
+        // wasmtime keeps this error's type to itself.
+        .or_else(|| trap.root_cause().to_string().contains("fuel allocated for hostcalls").then(|| state.oversized()));
+    let reason = if limit.is_some() { "limit" } else { "trap" };
+    CallError::Failed(Failure { limit, reason, detail: format!("{trap:#}") })
+}
+
+fn refusal(error: types::Error) -> CallError {
+    let known = ["INVALID_REQUEST", "FORBIDDEN", "NOT_FOUND", "CONFLICT", "UNAVAILABLE"];
+    let code = if known.contains(&error.code.as_str()) { error.code } else { "INTERNAL".into() };
+    let data = error.data.and_then(|data| serde_json::from_str(&data).ok());
+    CallError::Refused(Refusal { code, message: printable(&error.message), data, retry_after_ms: error.retry_after_ms })
+}
+
+/// A guest's words reach people's terminals: no control characters, no endless lines.
+fn printable(message: &str) -> String {
+    message.chars().map(|c| if c.is_control() { ' ' } else { c }).take(1000).collect()
+}

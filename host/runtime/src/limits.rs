@@ -1,0 +1,131 @@
+//! What one call may use, and the name of the limit that it broke.
+
+use std::{fmt, time::Duration};
+
+use wasmtime::ResourceLimiter;
+
+/// The limits of one call. Each has a default; the operator sets others under
+/// `components.limits`.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Linear memory of an instance.
+    pub memory_bytes: usize,
+    /// Processor time in the guest; waiting in the host does not count.
+    pub cpu: Duration,
+    /// From the start of the call to its answer.
+    pub wall: Duration,
+    /// The most that a method's own `timeoutMs` may ask for.
+    pub max_wall: Duration,
+    /// The guest's call stack.
+    pub stack_bytes: usize,
+    /// Elements of each table.
+    pub table_elements: usize,
+    /// Core instances of a component.
+    pub core_instances: u32,
+    /// Calls from the guest into the host.
+    pub host_calls: u64,
+    /// Bytes that one call into the host may carry.
+    pub host_call_bytes: usize,
+    /// Bytes of the answer.
+    pub result_bytes: usize,
+    /// Lines in the log.
+    pub log_lines: u32,
+    /// Open handles (documents, directories, …) at once.
+    pub handles: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            memory_bytes: 64 << 20,
+            cpu: Duration::from_secs(1),
+            wall: Duration::from_secs(30),
+            max_wall: Duration::from_secs(3600),
+            stack_bytes: 512 << 10,
+            table_elements: 4096,
+            core_instances: 4,
+            host_calls: 100_000,
+            host_call_bytes: 8 << 20,
+            result_bytes: 8 << 20,
+            log_lines: 1000,
+            handles: 256,
+        }
+    }
+}
+
+/// The limit that ended a call, by the name that the client sees in `error.data.limit`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// Processor or wall time.
+    Time,
+    /// Linear memory or tables.
+    Memory,
+    /// The call stack.
+    Stack,
+    /// The size of the answer.
+    ResultSize,
+    /// The number of calls into the host, or the bytes of one.
+    HostCalls,
+}
+
+impl Limit {
+    /// The wire name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Time => "time",
+            Self::Memory => "memory",
+            Self::Stack => "stack",
+            Self::ResultSize => "result-size",
+            Self::HostCalls => "host-calls",
+        }
+    }
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl std::error::Error for Limit {}
+
+/// Watches one instance's memory and tables grow.
+///
+/// A guest that is refused memory aborts in its own way; `refused` tells
+/// afterwards that memory was the reason.
+#[derive(Debug)]
+pub(crate) struct MemoryBudget {
+    memory_bytes: usize,
+    table_elements: usize,
+    pub(crate) peak_bytes: usize,
+    pub(crate) refused: bool,
+}
+
+impl MemoryBudget {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Self { memory_bytes: limits.memory_bytes, table_elements: limits.table_elements, peak_bytes: 0, refused: false }
+    }
+}
+
+impl ResourceLimiter for MemoryBudget {
+    fn memory_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        let fits = desired <= self.memory_bytes;
+        self.refused |= !fits;
+        if fits {
+            self.peak_bytes = self.peak_bytes.max(desired);
+        }
+        Ok(fits)
+    }
+
+    fn memory_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
+        self.refused = true;
+        Ok(())
+    }
+
+    fn table_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        let fits = desired <= self.table_elements;
+        self.refused |= !fits;
+        Ok(fits)
+    }
+}

@@ -1,0 +1,240 @@
+//! What a component says of itself, checked.
+//!
+//! The manifest is the component's word: the host believes it for names and
+//! schemas, never for authority, which comes from the import list and the
+//! operator's grants.
+
+use std::{collections::BTreeMap, fmt, time::Duration};
+
+use jsonschema::{PatternOptions, Validator};
+use openclaw_tenancy::Family;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Who may call a method: the scopes of a tenant's token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Scope {
+    /// Looking.
+    Read,
+    /// Changing; implies `Read`.
+    Write,
+    /// Devices and nodes.
+    Pairing,
+    /// Answering exec approvals.
+    Approvals,
+    /// The operator alone; implies all.
+    Admin,
+}
+
+impl Scope {
+    /// The wire name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Pairing => "pairing",
+            Self::Approvals => "approvals",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+/// Where a method comes from, as `rpc.discover` shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "lowercase")]
+pub enum Tier {
+    /// One of the 59.
+    Core,
+    /// Beside them.
+    Companion,
+    /// The operator's.
+    Admin,
+    /// From a component that is not ours.
+    #[default]
+    Tenant,
+}
+
+/// A component's manifest with its schemas compiled.
+#[derive(Debug)]
+pub struct Manifest {
+    /// The word before the dot of each method.
+    pub family: Family,
+    /// SemVer of the component.
+    pub version: String,
+    /// One sentence.
+    pub description: String,
+    /// By full name.
+    pub methods: BTreeMap<String, Method>,
+    /// Collections of other families that it reads.
+    pub shared_documents: Vec<SharedCollection>,
+    /// Events it publishes.
+    pub events: Vec<String>,
+}
+
+/// A `{family, collection}` pair.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SharedCollection {
+    /// The family that owns the collection.
+    pub family: Family,
+    /// Its name.
+    pub collection: String,
+}
+
+/// One method of a component.
+#[derive(Debug)]
+pub struct Method {
+    /// The full name.
+    pub name: String,
+    /// One line for people.
+    pub summary: String,
+    /// Where it stands in `rpc.discover`.
+    pub tier: Tier,
+    /// What the caller's token must carry.
+    pub scope: Scope,
+    /// Wall time, where it is not the default.
+    pub timeout: Option<Duration>,
+    /// What goes in.
+    pub params: Schema,
+    /// What comes out.
+    pub result: Schema,
+}
+
+/// A JSON Schema with its compiled form.
+pub struct Schema {
+    /// As the manifest gave it.
+    pub document: Value,
+    validator: Validator,
+}
+
+impl Schema {
+    /// Compiles a schema. Patterns run on an engine without backtracking, since a
+    /// component's author is not trusted with our time.
+    pub fn compile(document: Value) -> Result<Self, String> {
+        let validator = jsonschema::options()
+            .with_draft(jsonschema::Draft::Draft202012)
+            .with_pattern_options(PatternOptions::regex().size_limit(1 << 20).dfa_size_limit(1 << 20))
+            .build(&document)
+            .map_err(|error| error.to_string())?;
+        Ok(Self { document, validator })
+    }
+
+    /// Checks a value; the error names the place and what is wrong there, without the value.
+    pub fn check(&self, value: &Value) -> Result<(), String> {
+        if self.validator.is_valid(value) {
+            return Ok(());
+        }
+        let Err(error) = self.validator.validate(value) else { return Ok(()) };
+        let place = error.instance_path().to_string();
+        let text: String = error.masked().to_string().chars().take(300).collect();
+        Err(if place.is_empty() {
+            text
+        } else {
+            format!("{}: {text}", place.trim_start_matches('/').replace('/', "."))
+        })
+    }
+}
+
+impl fmt::Debug for Schema {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.document, f)
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RawManifest {
+    family: Family,
+    version: String,
+    #[serde(default)]
+    description: String,
+    methods: Vec<RawMethod>,
+    #[serde(default)]
+    shared_documents: Vec<SharedCollection>,
+    #[serde(default)]
+    events: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RawMethod {
+    name: String,
+    #[serde(default)]
+    summary: String,
+    #[serde(default)]
+    tier: Tier,
+    scope: Scope,
+    params: Value,
+    result: Value,
+    timeout_ms: Option<u64>,
+}
+
+impl Manifest {
+    /// Reads a manifest; the error says which part is wrong.
+    pub fn parse(bytes: &[u8]) -> Result<Self, String> {
+        let raw: RawManifest =
+            serde_json::from_slice(bytes).map_err(|error| format!("the manifest is not valid: {error}"))?;
+        if raw.methods.is_empty() {
+            return Err("the manifest names no method".into());
+        }
+        let mut methods = BTreeMap::new();
+        for raw_method in raw.methods {
+            let method = Method::compile(&raw.family, raw_method)?;
+            let name = method.name.clone();
+            if methods.insert(name.clone(), method).is_some() {
+                return Err(format!("the manifest names the method {name} twice"));
+            }
+        }
+        Ok(Self {
+            family: raw.family,
+            version: raw.version,
+            description: raw.description,
+            methods,
+            shared_documents: raw.shared_documents,
+            events: raw.events,
+        })
+    }
+}
+
+impl Method {
+    fn compile(family: &Family, raw: RawMethod) -> Result<Self, String> {
+        let name = raw.name;
+        if !belongs(&name, family) {
+            return Err(format!("the method {name:?} does not belong to the family {family}"));
+        }
+        if raw.scope == Scope::Admin || raw.tier == Tier::Admin {
+            return Err(format!("the method {name} asks for the operator's scope, which no component has"));
+        }
+        let closed = raw.params.get("type").and_then(Value::as_str) == Some("object");
+        if !closed {
+            return Err(format!("the params of {name} must be a schema of type object"));
+        }
+        Ok(Self {
+            params: Schema::compile(raw.params).map_err(|error| format!("the params schema of {name}: {error}"))?,
+            result: Schema::compile(raw.result).map_err(|error| format!("the result schema of {name}: {error}"))?,
+            summary: raw.summary,
+            tier: raw.tier,
+            scope: raw.scope,
+            timeout: raw.timeout_ms.map(Duration::from_millis),
+            name,
+        })
+    }
+}
+
+/// `health` serves `health`; `sessions` serves `sessions.list`. Our own families
+/// spell some methods as OpenClaw does.
+fn belongs(name: &str, family: &Family) -> bool {
+    let prefixes: &[&str] = match family.as_str() {
+        "devices" => &["device"],
+        "nodes" => &["node"],
+        "sessions" => &["sessions", "chat"],
+        own => &[own],
+    };
+    let word = name.split('.').next().unwrap_or_default();
+    let plain = !name.is_empty()
+        && name.len() <= 128
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'));
+    plain && prefixes.contains(&word)
+}

@@ -1,0 +1,107 @@
+//! Processor time of one call, and the lane in which long calls take turns.
+//!
+//! A call that runs longer than a tick leaves the fast lane: from then on each
+//! millisecond it runs needs a place, of which there is one a tenant and one
+//! fewer than there are cores in all. Short calls of everyone else always
+//! find a core.
+
+use std::{
+    pin::Pin,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use rustix::time::{ClockId, clock_gettime};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// The time that one call has been on a processor, guest and host together,
+/// without the time in which it waits.
+#[derive(Debug, Default)]
+pub(crate) struct CpuMeter {
+    before_ns: AtomicU64,
+    resumed_at_ns: AtomicU64,
+    places: Mutex<Option<Places>>,
+}
+
+#[derive(Debug)]
+struct Places {
+    _tenant: OwnedSemaphorePermit,
+    _core: OwnedSemaphorePermit,
+}
+
+impl CpuMeter {
+    /// Time used so far; called while the call runs.
+    pub(crate) fn used(&self) -> Duration {
+        let running = thread_cpu_ns().saturating_sub(self.resumed_at_ns.load(Ordering::Relaxed));
+        Duration::from_nanos(self.before_ns.load(Ordering::Relaxed) + running)
+    }
+
+    fn resume(&self) {
+        self.resumed_at_ns.store(thread_cpu_ns(), Ordering::Relaxed);
+    }
+
+    fn pause(&self) {
+        let running = thread_cpu_ns().saturating_sub(self.resumed_at_ns.load(Ordering::Relaxed));
+        self.before_ns.fetch_add(running, Ordering::Relaxed);
+    }
+
+    fn set_places(&self, places: Option<Places>) {
+        *self.places.lock().unwrap_or_else(PoisonError::into_inner) = places;
+    }
+}
+
+/// The lane that long calls share.
+#[derive(Clone, Debug)]
+pub(crate) struct LongLane {
+    cores: Arc<Semaphore>,
+}
+
+impl LongLane {
+    pub(crate) fn new() -> Self {
+        let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        Self { cores: Arc::new(Semaphore::new(cores.saturating_sub(1).max(1))) }
+    }
+
+    /// Gives up the processor, then waits for the next turn.
+    pub(crate) async fn next_turn(self, tenant: Arc<Semaphore>, meter: Arc<CpuMeter>) {
+        meter.set_places(None);
+        tokio::task::yield_now().await;
+        // Neither semaphore is ever closed; without a place the call would merely go on.
+        let (Ok(tenant), Ok(core)) = (tenant.acquire_owned().await, self.cores.acquire_owned().await) else { return };
+        meter.set_places(Some(Places { _tenant: tenant, _core: core }));
+    }
+}
+
+/// Runs a call and meters each stretch of it.
+pub(crate) struct Metered<F> {
+    call: Pin<Box<F>>,
+    meter: Arc<CpuMeter>,
+}
+
+impl<F: Future> Metered<F> {
+    pub(crate) fn new(call: F, meter: Arc<CpuMeter>) -> Self {
+        Self { call: Box::pin(call), meter }
+    }
+}
+
+impl<F: Future> Future for Metered<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        self.meter.resume();
+        let polled = self.call.as_mut().poll(context);
+        self.meter.pause();
+        // A call that waits, or is done, holds no place that another could run in.
+        self.meter.set_places(None);
+        polled
+    }
+}
+
+fn thread_cpu_ns() -> u64 {
+    let now = clock_gettime(ClockId::ThreadCPUTime);
+    u64::try_from(now.tv_sec).unwrap_or_default() * 1_000_000_000 + u64::try_from(now.tv_nsec).unwrap_or_default()
+}

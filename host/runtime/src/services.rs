@@ -1,0 +1,252 @@
+//! What the capabilities stand on: one of each for the whole gateway.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Instant,
+};
+
+use jiff::Timestamp;
+use openclaw_billing::{Instants, Measured, RateLimiter, UsageLedger};
+use openclaw_config::{
+    ConfigStore,
+    store::{Place, Snapshot, Subject as ConfigSubject},
+};
+use openclaw_documents::{Database, DatabaseId, Store};
+use openclaw_tenancy::{
+    Actor, Audit, AuditEvent, Directory, DirectoryError, Family, FamilyPlace, Home, HomeError, Registry, RegistryError,
+    SecretKey, TenantData, TenantDir, TenantId, TenantRecord,
+};
+use serde_json::{json, value::RawValue};
+
+use crate::{
+    AdmissionLimits, CallError,
+    admission::Admission,
+    call::{CallFacts, Subject},
+    capability::CapabilityError,
+    events::EventBus,
+    meter::LongLane,
+};
+
+/// What the services are made of.
+pub struct ServicesParts {
+    /// The state directory.
+    pub home: Arc<Home>,
+    /// Who the tenants are.
+    pub registry: Arc<Registry>,
+    /// Where the families' documents are.
+    pub documents: Store,
+    /// The tenants' and the gateway's configuration.
+    pub config: Arc<ConfigStore>,
+    /// What has been used.
+    pub usage: Arc<UsageLedger>,
+    /// How fast requests come.
+    pub rates: Arc<RateLimiter>,
+    /// What is never forgotten.
+    pub audit: Arc<Audit>,
+    /// What tenants' secrets are sealed with.
+    pub secret_key: SecretKey,
+    /// How many calls run and wait.
+    pub admission: AdmissionLimits,
+}
+
+/// Everything behind the capabilities. Made once, shared by all calls.
+pub struct Services {
+    /// The state directory.
+    pub home: Arc<Home>,
+    /// Who the tenants are.
+    pub registry: Arc<Registry>,
+    /// Where the families' documents are.
+    pub documents: Store,
+    /// The tenants' and the gateway's configuration.
+    pub config: Arc<ConfigStore>,
+    /// What has been used.
+    pub usage: Arc<UsageLedger>,
+    /// How fast requests come.
+    pub rates: Arc<RateLimiter>,
+    /// Who is told of what.
+    pub events: EventBus,
+    /// What is never forgotten.
+    pub audit: Arc<Audit>,
+    /// What is sealed or signed on this installation.
+    pub secret_key: SecretKey,
+    pub(crate) admission: Admission,
+    pub(crate) long_lane: LongLane,
+    started: Instant,
+    /// The last measure of each tenant's directory, in bytes.
+    disk: Mutex<HashMap<TenantId, u64>>,
+}
+
+impl Services {
+    /// Puts the parts together.
+    #[must_use]
+    pub fn new(parts: ServicesParts) -> Arc<Self> {
+        Arc::new(Self {
+            home: parts.home,
+            registry: parts.registry,
+            documents: parts.documents,
+            config: parts.config,
+            usage: parts.usage,
+            rates: parts.rates,
+            events: EventBus::default(),
+            audit: parts.audit,
+            secret_key: parts.secret_key,
+            admission: Admission::new(parts.admission),
+            long_lane: LongLane::new(),
+            started: Instant::now(),
+            disk: Mutex::default(),
+        })
+    }
+
+    /// The present, by both clocks.
+    #[must_use]
+    pub fn now(&self) -> Instants {
+        Instants { monotonic: self.started.elapsed(), wall: Timestamp::now() }
+    }
+
+    /// The documents of one tenant and family.
+    pub(crate) fn database(&self, tenant: &TenantRecord, family: &Family) -> Database {
+        let id = DatabaseId { tenant: tenant.id.clone(), family: family.clone() };
+        let (home, tenant, family) = (self.home.clone(), tenant.id.clone(), family.clone());
+        self.documents.database(id, move || family_place(&home, &tenant, &family).map(|place| place.database))
+    }
+
+    /// The files of one tenant and family.
+    pub(crate) async fn files(&self, tenant: TenantId, family: Family) -> Result<Directory, CapabilityError> {
+        let home = self.home.clone();
+        let opened = tokio::task::spawn_blocking(move || family_place(&home, &tenant, &family)).await;
+        Ok(opened.map_err(CapabilityError::internal)?.map_err(CapabilityError::internal)?.files)
+    }
+
+    /// Refuses a call of a tenant whose overlay cannot be read.
+    pub(crate) fn check_overlay(&self, tenant: &Arc<TenantRecord>) -> Result<(), CallError> {
+        let snapshot = self.config_snapshot(&Subject::Tenant(tenant.clone()));
+        let issue = match &snapshot {
+            Ok(snapshot) if snapshot.valid => return Ok(()),
+            Ok(snapshot) => snapshot.issues.first().map(ToString::to_string).unwrap_or_default(),
+            Err(_) => "config.yaml cannot be opened".into(),
+        };
+        let message = format!("this tenant's configuration is damaged: {issue}; config.set replaces it");
+        Err(CallError::Unavailable { message, retry_after_ms: 60_000 })
+    }
+
+    /// The configuration of the subject; one look at the file where it has not changed.
+    pub(crate) fn config_snapshot(&self, subject: &Subject) -> Result<Arc<Snapshot>, CapabilityError> {
+        self.with_config(subject, |place| Ok(self.config.snapshot(place)))
+    }
+
+    /// `config-write.replace`, with its line in the audit log. Blocks.
+    pub(crate) fn config_replace(
+        &self,
+        call: &CallFacts,
+        raw: &str,
+        base_hash: Option<&str>,
+    ) -> Result<Arc<Snapshot>, CapabilityError> {
+        let written = self.with_config(&call.subject, |place| Ok(self.config.replace(place, raw, base_hash)?))?;
+        self.config_written(call, &written)
+    }
+
+    /// `config-write.patch`, with its line in the audit log. Blocks.
+    pub(crate) fn config_patch(
+        &self,
+        call: &CallFacts,
+        patch: &str,
+        base_hash: Option<&str>,
+    ) -> Result<Arc<Snapshot>, CapabilityError> {
+        let written = self.with_config(&call.subject, |place| Ok(self.config.patch(place, patch, base_hash)?))?;
+        self.config_written(call, &written)
+    }
+
+    fn config_written(&self, call: &CallFacts, written: &Arc<Snapshot>) -> Result<Arc<Snapshot>, CapabilityError> {
+        let event = AuditEvent {
+            actor: call.caller.actor.clone(),
+            tenant: call.subject.tenant().map(|tenant| tenant.id.clone()),
+            action: "config.write",
+            detail: json!({ "method": &*call.method, "hash": written.hash }),
+        };
+        self.audit.append(event).map_err(CapabilityError::internal)?;
+        Ok(written.clone())
+    }
+
+    fn with_config<T>(
+        &self,
+        subject: &Subject,
+        act: impl FnOnce(Place<'_>) -> Result<T, CapabilityError>,
+    ) -> Result<T, CapabilityError> {
+        match subject {
+            Subject::Tenant(tenant) => {
+                let directory = self.tenant_dir(&tenant.id)?;
+                let key = self.secret_key.tenant_key(&tenant.id, tenant.row);
+                let subject = ConfigSubject::Tenant(tenant.id.clone());
+                act(Place { subject: &subject, directory: directory.root(), key: Some(&key) })
+            }
+            Subject::Gateway => {
+                let directory = self.home.directory();
+                act(Place { subject: &ConfigSubject::Gateway, directory, key: None })
+            }
+        }
+    }
+
+    fn tenant_dir(&self, tenant: &TenantId) -> Result<TenantDir, CapabilityError> {
+        self.home.tenant_dir(tenant).map_err(CapabilityError::internal)
+    }
+
+    /// What the ledger does not count: bytes on disk, sessions, the rates of the moment.
+    pub(crate) async fn measure(
+        &self,
+        tenant: &Arc<TenantRecord>,
+        refresh_disk: bool,
+    ) -> Result<Measured, CapabilityError> {
+        let sessions = self.sessions(tenant).await?;
+        let known = self.disk.lock().unwrap_or_else(PoisonError::into_inner).get(&tenant.id).copied();
+        let disk_usage_bytes = match known {
+            Some(bytes) if !refresh_disk => bytes,
+            _ => {
+                let directory = self.tenant_dir(&tenant.id)?;
+                let measured = tokio::task::spawn_blocking(move || directory.root().disk_usage()).await;
+                let bytes = measured.map_err(CapabilityError::internal)?.map_err(CapabilityError::internal)?;
+                self.disk.lock().unwrap_or_else(PoisonError::into_inner).insert(tenant.id.clone(), bytes);
+                bytes
+            }
+        };
+        let rates = self.rates.rates(&tenant.id, &tenant.quotas, self.now());
+        Ok(Measured { disk_usage_bytes, total_sessions: sessions, rates, ..Measured::default() })
+    }
+
+    async fn sessions(&self, tenant: &TenantRecord) -> Result<u64, CapabilityError> {
+        let family: Family = "sessions".parse().map_err(CapabilityError::internal)?;
+        Ok(self.database(tenant, &family).count("sessions", "").await?)
+    }
+
+    /// Wipes a tenant: its databases are closed first, its row and directory go together.
+    pub async fn delete_tenant(&self, tenant: &TenantId, actor: Actor) -> Result<(), RegistryError> {
+        let closed = self.documents.close_tenant(tenant).await;
+        self.registry.delete(tenant, TenantData::Wipe, actor).await?;
+        drop(closed);
+        self.config.forget(&ConfigSubject::Tenant(tenant.clone()));
+        if let Err(error) = self.usage.forget(tenant).await {
+            tracing::warn!(%tenant, %error, "the usage rows of a deleted tenant stay");
+        }
+        self.disk.lock().unwrap_or_else(PoisonError::into_inner).remove(tenant);
+        self.admission.forget(tenant);
+        let told = json!({ "tenantId": tenant.as_str(), "what": "deleted" });
+        if let Ok(told) = RawValue::from_string(told.to_string()) {
+            self.events.publish(tenant, "tenant.changed", told);
+        }
+        self.events.forget(tenant);
+        Ok(())
+    }
+}
+
+/// Where a family keeps its files and its database; the tenant's directory must be there.
+fn family_place(home: &Home, tenant: &TenantId, family: &Family) -> Result<FamilyPlace, PlaceError> {
+    Ok(home.tenant_dir(tenant)?.family(family)?)
+}
+
+#[derive(Debug, thiserror::Error)]
+enum PlaceError {
+    #[error(transparent)]
+    Home(#[from] HomeError),
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
+}

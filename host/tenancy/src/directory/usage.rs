@@ -1,0 +1,111 @@
+//! How much a directory holds, and whether it holds anything.
+//!
+//! The walk keeps two handles however deep the tree is: it goes back up by
+//! `..` and makes sure by identity that it arrived where it came from.
+
+use std::ffi::CString;
+use std::os::fd::OwnedFd;
+
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
+use rustix::io::Errno;
+
+use super::resolve::DIRECTORY;
+use super::{Directory, DirectoryError};
+
+/// Walks begun before a tree that is being rearranged is given up.
+const ATTEMPTS: u32 = 8;
+
+/// What lies beneath: bytes of regular files, and names that are no directory.
+#[derive(Default)]
+struct Total {
+    bytes: u64,
+    others: u64,
+}
+
+/// A directory on the way from the root to the current one.
+struct Level {
+    identity: (u64, u64),
+    unvisited: Vec<CString>,
+}
+
+impl Directory {
+    /// The sum of the sizes of all regular files beneath, in bytes. Links are
+    /// not followed; a file with two names counts twice.
+    pub fn disk_usage(&self) -> Result<u64, DirectoryError> {
+        self.total().map(|total| total.bytes)
+    }
+
+    /// Whether anything but directories is beneath.
+    pub(crate) fn holds_files(&self) -> Result<bool, DirectoryError> {
+        self.total().map(|total| total.others > 0)
+    }
+
+    fn total(&self) -> Result<Total, DirectoryError> {
+        for _ in 0..ATTEMPTS {
+            match self.walk() {
+                Err(DirectoryError::Changing) => {}
+                result => return result,
+            }
+        }
+        Err(DirectoryError::Changing)
+    }
+
+    fn walk(&self) -> Result<Total, DirectoryError> {
+        let mut total = Total::default();
+        let mut current = rustix::fs::openat(&*self.handle, ".", DIRECTORY, Mode::empty())?;
+        let mut levels = vec![enter(&current, &mut total)?];
+        while let Some(level) = levels.last_mut() {
+            if let Some(name) = level.unvisited.pop() {
+                let flags = DIRECTORY | OFlags::NOFOLLOW;
+                match rustix::fs::openat(&current, &name, flags, Mode::empty()) {
+                    Ok(child) => {
+                        levels.push(enter(&child, &mut total)?);
+                        current = child;
+                    }
+                    // Gone, or no longer a directory.
+                    Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => {}
+                    Err(error) => return Err(error.into()),
+                }
+                continue;
+            }
+            levels.pop();
+            if let Some(above) = levels.last() {
+                current = rustix::fs::openat(&current, "..", DIRECTORY, Mode::empty())?;
+                if identity(&current)? != above.identity {
+                    return Err(DirectoryError::Changing);
+                }
+            }
+        }
+        Ok(total)
+    }
+}
+
+fn enter(directory: &OwnedFd, total: &mut Total) -> Result<Level, DirectoryError> {
+    let mut unvisited = Vec::new();
+    for entry in Dir::read_from(directory)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if matches!(name.to_bytes(), b"." | b"..") {
+            continue;
+        }
+        let stat = match rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Err(Errno::NOENT) => continue,
+            stat => stat?,
+        };
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::Directory => unvisited.push(name.to_owned()),
+            FileType::RegularFile => {
+                let size = u64::try_from(stat.st_size).unwrap_or_default();
+                total.bytes = total.bytes.saturating_add(size);
+                total.others += 1;
+            }
+            _ => total.others += 1,
+        }
+    }
+    Ok(Level { identity: identity(directory)?, unvisited })
+}
+
+fn identity(directory: &OwnedFd) -> Result<(u64, u64), DirectoryError> {
+    let stat = rustix::fs::fstat(directory)?;
+    Ok((stat.st_dev, stat.st_ino))
+}

@@ -1,0 +1,299 @@
+//! The state directory (`~/.openclaw`): its lock, its two secrets, its paths.
+//!
+//! Whatever is generated here is written once and never replaced: a secret that
+//! is there but unusable is an error.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, Mode, OFlags};
+use rustix::io::Errno;
+use zeroize::Zeroizing;
+
+use crate::directory::{Directory, DirectoryError, FileKind};
+use crate::{OperatorToken, SecretKey, TenantDir, TenantId, TenantPath};
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "tests look at modes and plant damage")]
+mod tests;
+
+const TENANTS: &str = "tenants";
+const OPERATOR_TOKEN: &str = "control-plane.token";
+const SECRET_KEY: &str = "secret.key";
+const LOCK: &str = "daemon.lock";
+const AUDIT: &str = "audit.jsonl";
+/// Far more than any of the files read here.
+const SMALL_FILE: u64 = 64 * 1024;
+
+/// Directories every tenant has from the start.
+const TENANT_TREE: &[&str] =
+    &["sessions", "memory", "plugins", "sandbox/work", "cron", "channels", "agents", "devices", "nodes", "settings"];
+
+/// The state directory, open. Clones share the handle.
+#[derive(Debug, Clone)]
+pub struct Home {
+    path: PathBuf,
+    root: Directory,
+}
+
+/// Why the state directory cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum HomeError {
+    #[error("cannot use {} as the state directory: {source}", path.display())]
+    Open { path: PathBuf, source: DirectoryError },
+    #[error(
+        "cannot use {} as the state directory: everyone may write there",
+        .0.display()
+    )]
+    Shared(PathBuf),
+    #[error("{} is in use by another daemon{}", path.display(), Holder(*.pid))]
+    Held { path: PathBuf, pid: Option<u32> },
+    #[error("{}: {source}", path.display())]
+    File { path: PathBuf, source: DirectoryError },
+    #[error("{} does not hold {expected}; it was left as it is", path.display())]
+    Unusable { path: PathBuf, expected: &'static str },
+    #[error(
+        "the operator's token is empty: set gateway.control_plane_token, or leave the key out to have one generated"
+    )]
+    EmptyToken,
+    #[error("tenant {0} has no directory")]
+    NoTenantDirectory(TenantId),
+    #[error("no random numbers: {0}")]
+    Random(getrandom::Error),
+}
+
+struct Holder(Option<u32>);
+
+impl std::fmt::Display for Holder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.map_or(Ok(()), |pid| write!(f, " (pid {pid})"))
+    }
+}
+
+/// Held while this process owns the state directory; the system releases it
+/// whichever way the process ends.
+#[derive(Debug)]
+pub struct HomeLock {
+    _file: File,
+}
+
+impl Home {
+    /// Opens the state directory; makes it where it is missing. Others lose
+    /// their access to it: the mode becomes 0700.
+    pub fn open(path: &Path) -> Result<Self, HomeError> {
+        let refused = |source| HomeError::Open { path: path.to_path_buf(), source };
+        make_directories(path).map_err(|error| refused(error.into()))?;
+        let path = std::path::absolute(path).map_err(|error| refused(error.into()))?;
+        let root = Directory::open_ambient(&path).map_err(refused)?;
+        let stat = rustix::fs::fstat(&root).map_err(|error| refused(error.into()))?;
+        let mode = Mode::from_raw_mode(stat.st_mode);
+        if mode.contains(Mode::WOTH) {
+            return Err(HomeError::Shared(path));
+        }
+        if mode.intersects(Mode::RWXG | Mode::RWXO) {
+            rustix::fs::fchmod(&root, Mode::RWXU).map_err(|error| refused(error.into()))?;
+        }
+        Ok(Self { path, root })
+    }
+
+    /// Takes the state directory for this process.
+    ///
+    /// # Errors
+    /// `Held` with the pid of the process that has it.
+    pub fn lock(&self) -> Result<HomeLock, HomeError> {
+        let failed = |error: DirectoryError| self.file_error(LOCK, error);
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let handle = rustix::fs::openat(&self.root, LOCK, flags, Mode::RUSR | Mode::WUSR)
+            .map_err(|error| failed(error.into()))?;
+        let taken = rustix::fs::flock(&handle, FlockOperation::NonBlockingLockExclusive);
+        let mut file = File::from(handle);
+        match taken {
+            Ok(()) => {}
+            Err(Errno::WOULDBLOCK) => {
+                return Err(HomeError::Held { path: self.path.clone(), pid: holder(&mut file) });
+            }
+            Err(error) => return Err(failed(error.into())),
+        }
+        file.set_len(0)
+            .and_then(|()| writeln!(file, "{}", std::process::id()))
+            .map_err(|error| failed(error.into()))?;
+        Ok(HomeLock { _file: file })
+    }
+
+    /// The operator's token: the configured one, or the one in
+    /// `control-plane.token`, which is generated (mode 0600) the first time.
+    pub fn operator_token(&self, configured: Option<&str>) -> Result<OperatorToken, HomeError> {
+        if let Some(configured) = configured {
+            return OperatorToken::new(configured).ok_or(HomeError::EmptyToken);
+        }
+        if let Some(bytes) = self.private_file(OPERATOR_TOKEN)? {
+            return std::str::from_utf8(&bytes)
+                .ok()
+                .and_then(OperatorToken::new)
+                .ok_or_else(|| self.unusable(OPERATOR_TOKEN, "a token"));
+        }
+        let token = OperatorToken::mint().map_err(HomeError::Random)?;
+        let line = Zeroizing::new(format!("{}\n", token.reveal()));
+        self.write(OPERATOR_TOKEN, line.as_bytes())?;
+        Ok(token)
+    }
+
+    /// The installation's key from `key_file`, or from `secret.key`, which is
+    /// generated (mode 0600) the first time.
+    pub fn secret_key(&self, key_file: Option<&Path>) -> Result<SecretKey, HomeError> {
+        const EXPECTED: &str = "a key of 32 bytes";
+        if let Some(path) = key_file {
+            let bytes = read_operator_file(path)
+                .map_err(|error| HomeError::File { path: path.to_path_buf(), source: error.into() })?;
+            return key_of(&bytes).ok_or_else(|| HomeError::Unusable { path: path.to_path_buf(), expected: EXPECTED });
+        }
+        if let Some(bytes) = self.private_file(SECRET_KEY)? {
+            return key_of(&bytes).ok_or_else(|| self.unusable(SECRET_KEY, EXPECTED));
+        }
+        let key = SecretKey::generate().map_err(HomeError::Random)?;
+        self.write(SECRET_KEY, key.as_bytes())?;
+        Ok(key)
+    }
+
+    /// The directory of a tenant that exists.
+    pub fn tenant_dir(&self, tenant: &TenantId) -> Result<TenantDir, HomeError> {
+        match self.root.existing_subdirectory(&tenant_path(tenant)) {
+            Ok(root) => Ok(TenantDir::new(root)),
+            Err(DirectoryError::NotFound) => Err(HomeError::NoTenantDirectory(tenant.clone())),
+            Err(source) => Err(self.file_error(&format!("{TENANTS}/{tenant}"), source)),
+        }
+    }
+
+    /// Where a tenant's directory is, to be shown to the operator.
+    #[must_use]
+    pub fn tenant_path(&self, tenant: &TenantId) -> PathBuf {
+        self.path.join(TENANTS).join(tenant.as_str())
+    }
+
+    /// The directory that holds every tenant's.
+    pub(crate) fn tenants(&self) -> Result<Directory, DirectoryError> {
+        self.root.subdirectory(&fixed(TENANTS))
+    }
+
+    /// The directory tree of a tenant, made where it is missing.
+    pub(crate) fn make_tenant_tree(tenants: &Directory, tenant: &TenantId) -> Result<(), DirectoryError> {
+        let root = tenants.subdirectory(&fixed(tenant.as_str()))?;
+        TENANT_TREE.iter().try_for_each(|path| root.subdirectory(&fixed(path)).map(drop))
+    }
+
+    /// The state directory itself.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// A handle on the state directory.
+    #[must_use]
+    pub fn directory(&self) -> &Directory {
+        &self.root
+    }
+
+    /// `config.yaml`
+    #[must_use]
+    pub fn config_path(&self) -> PathBuf {
+        self.path.join("config.yaml")
+    }
+
+    /// `control.db`
+    #[must_use]
+    pub fn control_db_path(&self) -> PathBuf {
+        self.path.join("control.db")
+    }
+
+    /// `control.sock`
+    #[must_use]
+    pub fn control_socket_path(&self) -> PathBuf {
+        self.path.join("control.sock")
+    }
+
+    /// `cache/`, safe to delete.
+    #[must_use]
+    pub fn cache_path(&self) -> PathBuf {
+        self.path.join("cache")
+    }
+
+    /// `audit.jsonl`
+    #[must_use]
+    pub fn audit_path(&self) -> PathBuf {
+        self.path.join(AUDIT)
+    }
+
+    /// `gateway.log`
+    #[must_use]
+    pub fn log_path(&self) -> PathBuf {
+        self.path.join("gateway.log")
+    }
+
+    /// A file that only its owner may read; a wider mode is narrowed.
+    fn private_file(&self, name: &str) -> Result<Option<Zeroizing<Vec<u8>>>, HomeError> {
+        let failed = |error| self.file_error(name, error);
+        let path = fixed(name);
+        match self.root.metadata(&path).map_err(failed)? {
+            None => return Ok(None),
+            Some(found) if found.kind == FileKind::Directory => {
+                return Err(failed(DirectoryError::IsDirectory));
+            }
+            Some(_) => {}
+        }
+        self.root.make_private(&path).map_err(failed)?;
+        let bytes = self.root.read_all(&path, SMALL_FILE).map_err(failed)?;
+        Ok(Some(Zeroizing::new(bytes)))
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) -> Result<(), HomeError> {
+        self.root.write_atomic(&fixed(name), bytes).map_err(|error| self.file_error(name, error))
+    }
+
+    fn file_error(&self, name: &str, source: DirectoryError) -> HomeError {
+        HomeError::File { path: self.path.join(name), source }
+    }
+
+    fn unusable(&self, name: &str, expected: &'static str) -> HomeError {
+        HomeError::Unusable { path: self.path.join(name), expected }
+    }
+}
+
+/// A path that is part of the layout, or a checked id.
+pub(crate) fn fixed(path: &str) -> TenantPath {
+    path.parse().unwrap_or_else(|_| unreachable!("the layout's names are plain"))
+}
+
+fn tenant_path(tenant: &TenantId) -> TenantPath {
+    fixed(&format!("{TENANTS}/{tenant}"))
+}
+
+fn key_of(bytes: &[u8]) -> Option<SecretKey> {
+    let bytes = bytes.try_into().ok()?;
+    Some(SecretKey::from_bytes(Zeroizing::new(bytes)))
+}
+
+fn holder(file: &mut File) -> Option<u32> {
+    let mut text = String::new();
+    file.take(32).read_to_string(&mut text).ok()?;
+    text.trim().parse().ok()
+}
+
+fn read_operator_file(path: &Path) -> std::io::Result<Zeroizing<Vec<u8>>> {
+    let handle = rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    let mut bytes = Zeroizing::new(Vec::new());
+    File::from(handle).take(SMALL_FILE).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn make_directories(path: &Path) -> rustix::io::Result<()> {
+    match rustix::fs::mkdir(path, Mode::RWXU) {
+        Ok(()) | Err(Errno::EXIST) => Ok(()),
+        Err(Errno::NOENT) => {
+            let parent = path.parent().ok_or(Errno::NOENT)?;
+            make_directories(parent)?;
+            rustix::fs::mkdir(path, Mode::RWXU)
+        }
+        Err(error) => Err(error),
+    }
+}

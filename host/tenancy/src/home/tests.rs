@@ -1,0 +1,101 @@
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use super::{Home, HomeError};
+
+fn mode(path: &Path) -> u32 {
+    std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+#[test]
+fn a_new_home_and_its_secrets_are_the_owners_alone() {
+    let parent = tempfile::tempdir().unwrap();
+    let path = parent.path().join("a/b");
+    let home = Home::open(&path).unwrap();
+    let token = home.operator_token(None).unwrap();
+    home.secret_key(None).unwrap();
+    assert_eq!(mode(&path), 0o700);
+    assert_eq!(mode(&path.join("control-plane.token")), 0o600);
+    assert_eq!(mode(&path.join("secret.key")), 0o600);
+    assert_eq!(std::fs::read(path.join("secret.key")).unwrap().len(), 32);
+    let again = Home::open(&path).unwrap().operator_token(None).unwrap();
+    assert!(again.matches(token.reveal()));
+}
+
+#[test]
+fn a_home_that_others_can_read_is_closed_to_them_and_a_shared_one_refused() {
+    let parent = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(parent.path(), PermissionsExt::from_mode(0o755)).unwrap();
+    Home::open(parent.path()).unwrap();
+    assert_eq!(mode(parent.path()), 0o700);
+    std::fs::set_permissions(parent.path(), PermissionsExt::from_mode(0o1777)).unwrap();
+    assert!(matches!(Home::open(parent.path()), Err(HomeError::Shared(_))));
+}
+
+#[test]
+fn a_secret_that_is_unusable_is_an_error_and_never_replaced() {
+    let parent = tempfile::tempdir().unwrap();
+    let home = Home::open(parent.path()).unwrap();
+    for (name, content) in [("secret.key", "short"), ("control-plane.token", " \n")] {
+        let path = parent.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        let error = match name {
+            "secret.key" => home.secret_key(None).unwrap_err(),
+            _ => home.operator_token(None).unwrap_err(),
+        };
+        assert!(matches!(error, HomeError::Unusable { .. }), "{error}");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), content);
+        assert_eq!(mode(&path), 0o600);
+    }
+    assert!(matches!(home.operator_token(Some("")), Err(HomeError::EmptyToken)));
+}
+
+#[test]
+fn a_key_file_of_the_operators_is_used_in_place_of_the_homes() {
+    let parent = tempfile::tempdir().unwrap();
+    let home = Home::open(&parent.path().join("home")).unwrap();
+    let file = parent.path().join("key");
+    std::fs::write(&file, [7; 32]).unwrap();
+    assert_eq!(home.secret_key(Some(&file)).unwrap().as_bytes(), [7; 32]);
+    assert!(!parent.path().join("home/secret.key").exists());
+    assert!(home.secret_key(Some(&parent.path().join("none"))).is_err());
+}
+
+#[test]
+fn a_held_home_is_refused_with_the_holders_pid_and_free_when_the_holder_ends() {
+    let parent = tempfile::tempdir().unwrap();
+    let home = Home::open(parent.path()).unwrap();
+    let lock = home.lock().unwrap();
+    let error = Home::open(parent.path()).unwrap().lock().unwrap_err();
+    let HomeError::Held { pid, .. } = &error else {
+        panic!("{error}");
+    };
+    assert_eq!(*pid, Some(std::process::id()));
+    assert!(error.to_string().contains(&std::process::id().to_string()));
+    drop(lock);
+    home.lock().unwrap();
+}
+
+#[test]
+fn a_lock_file_left_by_a_killed_process_does_not_block() {
+    let parent = tempfile::tempdir().unwrap();
+    std::fs::write(parent.path().join("daemon.lock"), "4194303\n").unwrap();
+    Home::open(parent.path()).unwrap().lock().unwrap();
+    let pid = std::fs::read_to_string(parent.path().join("daemon.lock")).unwrap();
+    assert_eq!(pid.trim(), std::process::id().to_string());
+}
+
+#[test]
+fn a_tenant_without_a_directory_is_named_and_none_is_made() {
+    let parent = tempfile::tempdir().unwrap();
+    let home = Home::open(parent.path()).unwrap();
+    let acme = "acme".parse().unwrap();
+    assert!(matches!(home.tenant_dir(&acme), Err(HomeError::NoTenantDirectory(_))));
+    assert!(!home.tenant_path(&acme).exists());
+    let tenants = home.tenants().unwrap();
+    Home::make_tenant_tree(&tenants, &acme).unwrap();
+    for below in ["", "sessions", "sandbox/work", "settings"] {
+        assert_eq!(mode(&home.tenant_path(&acme).join(below)), 0o700, "{below}");
+    }
+    home.tenant_dir(&acme).unwrap();
+}

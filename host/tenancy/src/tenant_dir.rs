@@ -1,0 +1,102 @@
+//! The directory of one tenant, and each family's place in it.
+//!
+//! A family's database never lies beneath a directory that a component can
+//! hold: files and database are siblings, or wholly apart.
+
+use std::os::fd::{AsFd, AsRawFd};
+use std::path::PathBuf;
+
+use rustix::fs::{AtFlags, FileType};
+use rustix::io::Errno;
+
+use crate::home::fixed;
+use crate::{Directory, DirectoryError, Family};
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "tests plant what an attacker would")]
+mod tests;
+
+/// Families with a directory of their own that is all theirs.
+const OWN_DIRECTORY: &[&str] = &["sessions", "memory", "cron", "channels", "devices", "nodes"];
+const DATABASE: &str = "state.db";
+
+/// The directory of one tenant.
+#[derive(Debug, Clone)]
+pub struct TenantDir {
+    root: Directory,
+}
+
+/// Where one family of one tenant keeps its state.
+#[derive(Debug, Clone)]
+pub struct FamilyPlace {
+    /// What its component may hold.
+    pub files: Directory,
+    /// What the host alone opens.
+    pub database: DatabasePlace,
+}
+
+/// Where a family's database is, or will be.
+#[derive(Debug, Clone)]
+pub struct DatabasePlace {
+    pub directory: Directory,
+    pub name: &'static str,
+}
+
+impl TenantDir {
+    pub(crate) fn new(root: Directory) -> Self {
+        Self { root }
+    }
+
+    /// A handle on the tenant's whole directory.
+    #[must_use]
+    pub fn root(&self) -> &Directory {
+        &self.root
+    }
+
+    /// The place of one family; its directories are made where they are
+    /// missing.
+    pub fn family(&self, family: &Family) -> Result<FamilyPlace, DirectoryError> {
+        let (files, database) = places(family.as_str());
+        let open = |path: &str| self.root.subdirectory(&fixed(path));
+        Ok(FamilyPlace {
+            files: open(&files)?,
+            database: DatabasePlace { directory: open(&database)?, name: DATABASE },
+        })
+    }
+
+    /// The workspace, `sandbox/work`: `/work` in a sandbox.
+    pub fn workspace(&self) -> Result<Directory, DirectoryError> {
+        self.root.subdirectory(&fixed("sandbox/work"))
+    }
+}
+
+/// The directories of a family's files and of its database.
+fn places(family: &str) -> (String, String) {
+    let plugin = format!("plugins/{family}");
+    match family {
+        "agents" => ("agents".to_owned(), plugin),
+        "voicewake" => ("settings".to_owned(), plugin),
+        own if OWN_DIRECTORY.contains(&own) => (format!("{own}/files"), own.to_owned()),
+        _ => (format!("{plugin}/data"), plugin),
+    }
+}
+
+impl DatabasePlace {
+    /// A path SQLite can open, valid as long as this value lives.
+    ///
+    /// # Errors
+    /// `NotRegular` where the database, or a file that SQLite keeps beside it,
+    /// is a link or anything else than a regular file.
+    pub fn path(&self) -> Result<PathBuf, DirectoryError> {
+        for suffix in ["", "-wal", "-shm", "-journal"] {
+            let name = format!("{}{suffix}", self.name);
+            match rustix::fs::statat(&self.directory, name, AtFlags::SYMLINK_NOFOLLOW) {
+                Err(Errno::NOENT) => {}
+                stat if FileType::from_raw_mode(stat?.st_mode) == FileType::RegularFile => {}
+                _ => return Err(DirectoryError::NotRegular),
+            }
+        }
+        let handle = self.directory.as_fd().as_raw_fd();
+        Ok(PathBuf::from(format!("/proc/self/fd/{handle}/{}", self.name)))
+    }
+}

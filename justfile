@@ -1,0 +1,55 @@
+# Thin recipes; CI calls the same ones (.ci/run). What a recipe takes as FLAGS goes to the tool that it calls.
+
+set positional-arguments
+
+# The tests, the bench and ./bootstrap look for the daemon in target/release.
+export CARGO_TARGET_DIR := justfile_directory() / "target"
+
+[private]
+default:
+    @{{ just_executable() }} --list --unsorted
+
+# target/release/openclaw, with the components embedded
+build *flags: components
+    cargo build --locked --release -p openclaw "$@"
+
+# target/components/*.wasm and the tests' target/fixtures/*.wasm
+components:
+    scripts/build-components
+
+# formatting and lints; the components and the scripts too
+check: formatted components
+    cargo clippy --locked --workspace --all-targets -- -D warnings
+
+[private]
+formatted:
+    cargo fmt --all --check
+    scripts/check-shell
+
+# formats everything
+fmt:
+    cargo fmt --all
+
+# every test; the integration tests drive the release daemon (`just test -p openclaw-tests sessions`: some)
+test *flags: build
+    scripts/run-tests "$@"
+
+# the reliability tests in their long form
+torture *flags: build
+    OPENCLAW_TORTURE=1 scripts/run-tests -p openclaw-tests reliability "$@"
+
+# every fuzz target in turn, a minute in all (`just fuzz 3600`: an hour)
+fuzz seconds="60":
+    scripts/fuzz {{ seconds }}
+
+# the figures of the README, each beside its baseline; also target/bench.json
+bench *flags: build
+    cargo run --locked --release -p openclaw-bench -- "$@"
+
+# the documentation of every crate, in target/doc
+doc *flags:
+    RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps "$@"
+
+# licences, known holes, duplicates and sources of the dependencies (needs cargo-deny)
+deny *flags:
+    cargo deny check "$@"

@@ -1,0 +1,167 @@
+//! One of the two processes: makes calls as it is told, line by line.
+
+use std::{
+    io::BufRead,
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail};
+use openclaw_runtime::{
+    CallFacts, Caller, CodeCache, Limits, Params, Runtime, RuntimeSettings, Scope, Services, Subject,
+};
+use openclaw_tenancy::{Actor, HomeLock, TenantRecord};
+use rustix::process::getpid;
+use serde_json::{Map, Value};
+
+use super::{Latencies, METHODS, Order, TENANT};
+use crate::{
+    bare::{Answers, Bare},
+    services,
+    stats::Latency,
+};
+
+pub(super) const RUNTIME: &str = "runtime";
+pub(super) const BARE: &str = "bare";
+
+const PARAMS: &[u8] = b"{}";
+
+/// Whichever is measured.
+enum Subjects {
+    Runtime { runtime: Runtime, tenant: Arc<TenantRecord>, caller: Caller, _lock: HomeLock },
+    Bare(Bare),
+}
+
+/// The process.
+pub(crate) fn main(arguments: &[String]) -> Result<()> {
+    let [kind, components, home] = &arguments[1..] else { bail!("engine KIND COMPONENTS HOME") };
+    let tokio = tokio::runtime::Builder::new_multi_thread().worker_threads(super::THREADS).enable_all().build()?;
+    let subject = Arc::new(tokio.block_on(async {
+        match kind.as_str() {
+            RUNTIME => with_runtime(Path::new(components), Path::new(home)).await,
+            BARE => bare(Path::new(components), Path::new(home)).await,
+            other => bail!("no engine {other}"),
+        }
+    })?);
+    for line in std::io::stdin().lock().lines() {
+        let subject = subject.clone();
+        let answer = match serde_json::from_str(&line?)? {
+            Order::Latency(time) => serde_json::to_string(&tokio.block_on(tokio.spawn(latency(subject, time)))??)?,
+            Order::Throughput(time, tasks) => tokio.block_on(throughput(subject, time, tasks))?.to_string(),
+            Order::Steady(calls) => tokio.block_on(tokio.spawn(steady(subject, calls)))??.to_string(),
+        };
+        println!("{answer}");
+    }
+    Ok(())
+}
+
+async fn with_runtime(components: &Path, home: &Path) -> Result<Subjects> {
+    let (parts, lock) = services::open(home)?;
+    let cache = CodeCache::new(parts.home.cache_path(), parts.secret_key.derive(b"code-cache"));
+    let services = Services::new(parts);
+    let builtin = METHODS
+        .iter()
+        .map(|(family, _)| {
+            let wasm = std::fs::read(components.join(format!("{family}.wasm")))?;
+            Ok((*family, &*Box::leak(wasm.into_boxed_slice())))
+        })
+        .collect::<Result<Vec<(&'static str, &'static [u8])>>>()?;
+    let settings =
+        RuntimeSettings { limits: Limits::default(), cache, builtin, load: Vec::new(), grants: Default::default() };
+    let runtime = Runtime::start(settings, services.clone()).await?;
+    let tenant = services.registry.get(&TENANT.parse()?).context("no such tenant")?;
+    let caller = Caller { actor: Actor::Gateway, scopes: Arc::new([Scope::Read, Scope::Write]) };
+    Ok(Subjects::Runtime { runtime, tenant, caller, _lock: lock })
+}
+
+async fn bare(components: &Path, home: &Path) -> Result<Subjects> {
+    let (parts, _lock) = services::open(home)?;
+    let answers = Answers::read(&parts, &TENANT.parse()?).await?;
+    let families: Vec<&str> = METHODS.iter().map(|(family, _)| *family).collect();
+    Ok(Subjects::Bare(Bare::load(components, &families, answers).map_err(wasmtime_error)?))
+}
+
+impl Subjects {
+    async fn call(&self, place: usize) -> Result<Vec<u8>> {
+        let (family, method) = METHODS[place];
+        match self {
+            Self::Bare(bare) => bare.call(family, method, PARAMS).await.map_err(wasmtime_error),
+            Self::Runtime { runtime, tenant, caller, .. } => {
+                let route = runtime.route(method).context("no such method")?;
+                let facts = CallFacts {
+                    method: method.into(),
+                    subject: Subject::Tenant(tenant.clone()),
+                    caller: caller.clone(),
+                    request_id: "bench".into(),
+                };
+                let params = Params { value: Value::Object(Map::new()), raw: PARAMS.to_vec() };
+                runtime.call(&route, facts, params).await.with_context(|| method)
+            }
+        }
+    }
+}
+
+/// wasmtime's errors are of a type of their own.
+fn wasmtime_error(error: wasmtime::Error) -> anyhow::Error {
+    anyhow::anyhow!("{error:#}")
+}
+
+async fn latency(subject: Arc<Subjects>, time: Duration) -> Result<Latencies> {
+    let mut samples = vec![Vec::new(); METHODS.len()];
+    let end = Instant::now() + time;
+    let mut place = 0;
+    while Instant::now() < end {
+        let started = Instant::now();
+        subject.call(place).await?;
+        samples[place].push(u64::try_from(started.elapsed().as_nanos())?);
+        place = (place + 1) % METHODS.len();
+    }
+    Ok(Latencies {
+        all: Latency::of(samples.concat()),
+        methods: METHODS
+            .iter()
+            .zip(samples)
+            .map(|((_, method), samples)| ((*method).to_owned(), Latency::of(samples).p50))
+            .collect(),
+    })
+}
+
+async fn throughput(subject: Arc<Subjects>, time: Duration, tasks: usize) -> Result<f64> {
+    let end = Instant::now() + time;
+    let tasks: Vec<_> = (0..tasks)
+        .map(|task| {
+            let subject = subject.clone();
+            tokio::spawn(async move {
+                let mut calls = 0_usize;
+                while Instant::now() < end {
+                    subject.call((task + calls) % METHODS.len()).await?;
+                    calls += 1;
+                    // Else a task whose calls never wait keeps its thread from the others.
+                    tokio::task::consume_budget().await;
+                }
+                anyhow::Ok(calls)
+            })
+        })
+        .collect();
+    let mut calls = 0;
+    for task in tasks {
+        calls += task.await??;
+    }
+    Ok(calls as f64 / time.as_secs_f64())
+}
+
+async fn steady(subject: Arc<Subjects>, calls: u64) -> Result<f64> {
+    let before = minor_faults()?;
+    for call in 0..calls {
+        subject.call(usize::try_from(call)? % METHODS.len()).await?;
+    }
+    Ok((minor_faults()? - before) as f64 / calls as f64)
+}
+
+/// Of all threads of this process so far.
+fn minor_faults() -> Result<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", getpid().as_raw_nonzero()))?;
+    let after_name = stat.rsplit_once(") ").map(|(_, rest)| rest).unwrap_or_default();
+    after_name.split(' ').nth(7).and_then(|faults| faults.parse().ok()).context("no minor faults")
+}

@@ -1,0 +1,119 @@
+//! The speed rows of the design's targets, each against its baseline in the
+//! same run: `just bench`, `bench P1 P3`, `bench --quick`.
+//!
+//! Ratios decide; absolute values are printed too. Load and baselines are
+//! processes of their own: this binary again, under another verb.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a bench prints its table")]
+
+mod bare;
+mod cold;
+mod daemon;
+mod engine;
+mod home;
+mod load;
+mod native;
+mod report;
+mod rpc;
+mod services;
+mod stats;
+mod wire;
+mod writes;
+
+use std::{path::PathBuf, process::ExitCode, time::Duration};
+
+use anyhow::{Context, Result, ensure};
+use clap::Parser;
+
+use report::Report;
+
+/// Measures the gateway's speed against baselines in the same run.
+#[derive(Debug, Parser)]
+#[command(name = "bench")]
+struct Arguments {
+    /// Which rows; all where none is named.
+    #[arg(value_parser = ROWS)]
+    rows: Vec<String>,
+    /// A short run to see that everything works; its figures mean little.
+    #[arg(long)]
+    quick: bool,
+    /// Fail where a target is missed.
+    #[arg(long)]
+    strict: bool,
+    /// The daemon.
+    #[arg(long, default_value = "target/release/openclaw")]
+    daemon: PathBuf,
+    /// Where the components are, for the rows without a daemon.
+    #[arg(long, default_value = "target/components")]
+    components: PathBuf,
+    /// Where everything measured is written.
+    #[arg(long, default_value = "target/bench.json")]
+    output: PathBuf,
+}
+
+const ROWS: [&str; 6] = ["P1", "P2", "P3", "P4", "P6", "P7"];
+
+/// What every row needs to know.
+#[derive(Clone, Debug)]
+struct Setting {
+    daemon: PathBuf,
+    components: PathBuf,
+    /// Rounds of each side.
+    rounds: usize,
+    /// Length of one round.
+    round: Duration,
+    warm_up: Duration,
+    /// Cold starts of each kind.
+    starts: usize,
+    /// What many tenants are.
+    tenants: usize,
+}
+
+impl Setting {
+    fn of(arguments: &Arguments) -> Self {
+        let (daemon, components) = (arguments.daemon.clone(), arguments.components.clone());
+        let milliseconds = Duration::from_millis;
+        if arguments.quick {
+            let (round, warm_up) = (milliseconds(200), milliseconds(50));
+            return Self { daemon, components, rounds: 2, round, warm_up, starts: 2, tenants: 200 };
+        }
+        let (round, warm_up) = (milliseconds(1500), milliseconds(300));
+        Self { daemon, components, rounds: 7, round, warm_up, starts: 20, tenants: 10_000 }
+    }
+}
+
+fn main() -> Result<ExitCode> {
+    let verb: Vec<String> = std::env::args().skip(1).collect();
+    match verb.first().map(String::as_str) {
+        Some(load::VERB) => load::main().map(|()| ExitCode::SUCCESS),
+        Some(native::VERB) => native::main(&verb[1..]).map(|()| ExitCode::SUCCESS),
+        Some(engine::VERB) => engine::main(&verb[1..]).map(|()| ExitCode::SUCCESS),
+        _ => bench(&Arguments::parse()),
+    }
+}
+
+fn bench(arguments: &Arguments) -> Result<ExitCode> {
+    let setting = Setting::of(arguments);
+    ensure!(setting.daemon.is_file(), "there is no daemon at {}: build it first", setting.daemon.display());
+    let wanted =
+        |rows: &[&str]| arguments.rows.is_empty() || arguments.rows.iter().any(|row| rows.contains(&row.as_str()));
+    let machine = report::machine();
+    println!("{machine}");
+    report::print_header();
+    let mut report = Report::default();
+    if wanted(&["P1", "P2"]) {
+        rpc::measure(&setting, &mut report).context("P1 and P2")?;
+    }
+    if wanted(&["P3"]) {
+        engine::measure(&setting, &mut report).context("P3")?;
+    }
+    if wanted(&["P4"]) {
+        writes::measure(&setting, &mut report).context("P4")?;
+    }
+    if wanted(&["P6", "P7"]) {
+        cold::measure(&setting, &mut report).context("P6 and P7")?;
+    }
+    report.write(&arguments.output, &machine, arguments.quick)?;
+    println!("written to {}", arguments.output.display());
+    let failed = arguments.strict && !report.all_reached();
+    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}

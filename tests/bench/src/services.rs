@@ -1,0 +1,35 @@
+//! A state directory opened in this process, as the gateway opens it.
+
+use std::{path::Path, sync::Arc};
+
+use anyhow::{Context, Result};
+use jiff::tz::TimeZone;
+use openclaw_billing::{RateLimiter, UsageLedger};
+use openclaw_config::{ConfigStore, Loaded, store::Overrides};
+use openclaw_control::{ControlDb, Durability};
+use openclaw_documents::{Store, StoreSettings};
+use openclaw_runtime::{AdmissionLimits, ServicesParts};
+use openclaw_tenancy::{Audit, Home, HomeLock, Registry};
+
+/// With default settings. The lock is held as long as the state is used.
+pub(crate) fn open(path: &Path) -> Result<(ServicesParts, HomeLock)> {
+    let home = Home::open(path)?;
+    let lock = home.lock()?;
+    let loaded: Loaded = openclaw_config::load::load(None, [], &[]).context("the default configuration")?;
+    let zone = TimeZone::UTC;
+    let durability = Durability::Process;
+    let control = ControlDb::open(&home.control_db_path(), durability)?;
+    let audit = Arc::new(Audit::open(&home)?);
+    let parts = ServicesParts {
+        registry: Arc::new(Registry::open(&home, control.clone(), audit.clone())?),
+        documents: Store::new(StoreSettings::with_durability(durability)),
+        config: Arc::new(ConfigStore::new(loaded.config, Overrides::default())),
+        usage: Arc::new(UsageLedger::open(control, zone.clone())?),
+        rates: Arc::new(RateLimiter::new(&zone)),
+        secret_key: home.secret_key(None)?,
+        audit,
+        home: Arc::new(home),
+        admission: AdmissionLimits::default(),
+    };
+    Ok((parts, lock))
+}

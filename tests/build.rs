@@ -1,0 +1,75 @@
+//! Finds the served methods in the sources of the components and the host, and
+//! makes one test module of each. A method without a file fails the build.
+
+#![allow(clippy::disallowed_methods, reason = "no tenant's files: sources and OUT_DIR")]
+
+use std::{
+    env,
+    fmt::Write,
+    fs,
+    path::{Path, PathBuf},
+};
+
+fn main() {
+    let tests = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("set by cargo"));
+    let files = tests.join("suite/methods");
+    println!("cargo::rerun-if-changed={}", files.display());
+    let served = served(tests.parent().expect("the workspace"));
+    let mut modules = String::new();
+    for method in &served {
+        let file = files.join(format!("{method}.rs"));
+        assert!(file.is_file(), "{method} is served and has no test: write tests/suite/methods/{method}.rs");
+        writeln!(modules, "#[path = {file:?}]\nmod {};", method.replace('.', "_")).expect("a string");
+    }
+    writeln!(modules, "pub(crate) const SERVED: &[&str] = &{served:?};").expect("a string");
+    for file in names_in(&files) {
+        assert!(served.contains(&file), "tests/suite/methods/{file}.rs is about a method that nobody serves");
+    }
+    let out = PathBuf::from(env::var_os("OUT_DIR").expect("set by cargo"));
+    fs::write(out.join("methods.rs"), modules).expect("OUT_DIR can be written");
+}
+
+fn served(workspace: &Path) -> Vec<String> {
+    let components = workspace.join("components");
+    println!("cargo::rerun-if-changed={}", components.display());
+    let mut methods = Vec::new();
+    for entry in fs::read_dir(&components).expect("components/").flatten() {
+        let source = entry.path().join("src/lib.rs");
+        if source.is_file() {
+            methods.extend(table(&read(&source)));
+        }
+    }
+    let gateway = workspace.join("host/gateway/src");
+    methods.extend(quoted_after(&read(&gateway.join("admin.rs")), "=> \"tenants."));
+    methods.extend(quoted_after(&read(&gateway.join("discover.rs")), "= \"rpc."));
+    methods.sort();
+    methods.dedup();
+    assert!(methods.len() > 1, "no component! table was found in {}", components.display());
+    methods
+}
+
+fn read(source: &Path) -> String {
+    println!("cargo::rerun-if-changed={}", source.display());
+    fs::read_to_string(source).unwrap_or_else(|error| panic!("{}: {error}", source.display()))
+}
+
+/// The names of a `component!` table: `"config.get" => get, scope: …`.
+fn table(source: &str) -> Vec<String> {
+    let rows = source.lines().filter(|line| line.contains(", scope:"));
+    rows.filter_map(|line| Some(line.trim().strip_prefix('"')?.split_once("\" =>")?.0.to_owned())).collect()
+}
+
+/// The string literals that begin with what stands behind the quote of `mark`.
+fn quoted_after(source: &str, mark: &str) -> Vec<String> {
+    let prefix = mark.rsplit('"').next().unwrap_or_default();
+    let rests = source.split(mark).skip(1);
+    rests
+        .filter_map(|rest| Some(format!("{prefix}{}", rest.split_once('"')?.0)))
+        .filter(|name| !name.contains(' '))
+        .collect()
+}
+
+fn names_in(folder: &Path) -> Vec<String> {
+    let files = fs::read_dir(folder).expect("suite/methods");
+    files.flatten().filter_map(|file| Some(file.file_name().to_str()?.strip_suffix(".rs")?.to_owned())).collect()
+}

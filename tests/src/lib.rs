@@ -1,0 +1,52 @@
+//! The harness: a real daemon on a home of its own, and clients for every door
+//! it has. What it offers is blocking, and waits on lines, sockets and exits,
+//! never on the clock.
+//!
+//! A test that uses it fails by panicking, so these functions panic with all
+//! that is known instead of returning errors.
+
+#![allow(clippy::disallowed_methods, reason = "looks at homes from outside, as an attacker or an operator does")]
+
+pub mod canary;
+pub mod cli;
+pub mod daemon;
+pub mod discover;
+pub mod home;
+pub mod http;
+pub mod redact;
+pub mod rpc;
+pub mod socket;
+
+pub use cli::Output;
+pub use daemon::{Daemon, Failed};
+pub use home::Home;
+pub use http::{Connection, Request, Response};
+pub use rpc::{Client, RpcError, Tenant};
+pub use socket::{Event, Socket};
+
+use std::{path::PathBuf, time::Duration};
+
+/// No wait of the harness is meant to end by this: it turns a hang into a failure.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The workspace's folder.
+#[must_use]
+pub fn workspace() -> PathBuf {
+    let tests = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    tests.parent().map(PathBuf::from).unwrap_or(tests)
+}
+
+/// The program under test: `target/release/openclaw`, or what `OPENCLAW_BIN` names.
+#[must_use]
+pub fn program() -> PathBuf {
+    let built = || workspace().join("target/release/openclaw");
+    let path = std::env::var_os("OPENCLAW_BIN").map_or_else(built, PathBuf::from);
+    assert!(path.is_file(), "{} is missing: run `just build` first", path.display());
+    path
+}
+
+/// Whether the long forms of the reliability tests are wanted.
+#[must_use]
+pub fn torture() -> bool {
+    std::env::var_os("OPENCLAW_TORTURE").is_some_and(|value| value == "1")
+}

@@ -1,0 +1,157 @@
+//! What a person gets wrong, and what they are told.
+
+use std::{fs, net::TcpListener};
+
+use crate::contract::*;
+
+fn failed(home: Home) -> openclaw_tests::Failed {
+    *Daemon::start_on(home).err().unwrap_or_else(|| panic!("it started"))
+}
+
+#[test]
+fn an_unknown_key_is_told_with_file_line_column_and_what_was_meant() {
+    let home = Home::with_config("gateway:\n  listn: 127.0.0.1:1\n");
+    let file = home.path().join("config.yaml");
+    let failed = failed(home);
+    assert_eq!(failed.code, Some(8), "{failed}");
+    assert!(failed.log.contains(&format!("{}:2:3", file.display())), "{failed}");
+    assert!(failed.log.contains("gateway.listn") && failed.log.contains("did you mean \"listen\""), "{failed}");
+}
+
+#[test]
+fn config_validate_says_the_same_and_each_error_once() {
+    let home =
+        Home::with_config("gatway: {}\ngateway:\n  limits: {batch: 0}\nquotas:\n  default: {tokens_per_dya: 5}\n");
+    let told = home.cli(&["config", "validate"]).exited(8);
+    for (place, key) in
+        [("config.yaml:1:1", "gatway"), ("config.yaml:3:", "batch"), ("config.yaml:5:", "tokens_per_dya")]
+    {
+        assert!(told.stderr.contains(place) && told.stderr.contains(key), "{place} {key}: {told:?}");
+    }
+    assert!(told.stderr.starts_with("Error: ") && told.stderr.contains("Hint: "), "{told:?}");
+}
+
+#[test]
+fn what_is_no_yaml_is_told_with_its_place() {
+    for config in ["gateway: [\n", "a: 1\na: 2\n", "gateway:\n\tlisten: x\n", "- a\n"] {
+        let failed = failed(Home::with_config(config));
+        assert_eq!(failed.code, Some(8), "{config:?}: {failed}");
+        assert!(failed.log.contains("config.yaml"), "{config:?}: {failed}");
+    }
+}
+
+#[test]
+fn an_unknown_variable_of_ours_is_told_too() {
+    let home = Home::warm();
+    let failed =
+        Daemon::start_as(home, |command| command.args(["--listen", "127.0.0.1:0"]).env("OPENCLAW_GATEWAY_LISTN", "x"))
+            .expect_err("it started");
+    assert_eq!(failed.code, Some(8), "{failed}");
+    assert!(failed.log.contains("OPENCLAW_GATEWAY_LISTN"), "{failed}");
+}
+
+#[test]
+fn a_port_in_use_is_told_and_by_whom() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("its address").to_string();
+    let failed =
+        Daemon::start_as(Home::warm(), |command| command.args(["--listen", &address])).expect_err("it started");
+    assert_eq!(failed.code, Some(1), "{failed}");
+    assert!(failed.log.contains(&address) && failed.log.contains("in use"), "{failed}");
+    assert!(failed.log.contains(&format!("pid {}", std::process::id())), "{failed}");
+    assert!(!failed.log.contains("listening on"), "{failed}");
+}
+
+#[test]
+fn a_home_that_another_daemon_holds_is_refused_with_its_pid() {
+    let daemon = Daemon::start();
+    let path = daemon.home().path().to_string_lossy().into_owned();
+    let second = openclaw_tests::cli::Cli::bare(&["serve", "--home", &path, "--listen", "127.0.0.1:0"]).run();
+    assert_eq!(second.code, 5, "{second:?}");
+    assert!(second.stderr.contains(&daemon.pid().to_string()) && second.stderr.contains(&path), "{second:?}");
+    daemon.tenant("acme").done("health", json!({}));
+}
+
+#[test]
+fn a_home_whose_daemon_was_killed_is_free() {
+    let mut daemon = Daemon::start();
+    let _tenant = daemon.tenant("acme");
+    daemon.kill();
+    assert!(daemon.home().path().join("daemon.lock").exists());
+    let daemon = daemon.restarted();
+    assert_eq!(pluck(&daemon.operator().ok("tenants.list", json!({}))["tenants"], "tenantId"), ["acme"]);
+}
+
+#[test]
+fn a_damaged_control_db_is_refused_untouched_and_with_advice() {
+    let daemon = Daemon::start();
+    for n in 0..20 {
+        let _ = daemon.tenant(&format!("t{n}"));
+    }
+    let mut daemon = daemon;
+    daemon.terminate();
+    let home = daemon.into_home();
+    let path = home.path().join("control.db");
+    let mut content = fs::read(&path).expect("control.db");
+    content[..100].fill(0xff);
+    fs::write(&path, &content).expect("a damaged one");
+    for verb in [&["tenants", "list"][..], &["tenants", "create", "new"]] {
+        let told = home.cli(verb).exited(1);
+        assert!(told.stderr.contains("control.db"), "{told:?}");
+    }
+    let failed = failed(home);
+    assert_eq!(failed.code, Some(1), "{failed}");
+    assert!(failed.log.contains("control.db") && failed.log.contains("Hint: "), "{failed}");
+    assert_eq!(fs::read(&path).expect("control.db"), content, "the file was touched");
+}
+
+#[test]
+fn a_control_db_whose_pages_are_damaged_is_refused_too() {
+    let daemon = Daemon::start();
+    for n in 0..40 {
+        let _ = daemon.tenant(&format!("t{n}"));
+    }
+    let mut daemon = daemon;
+    daemon.terminate();
+    let home = daemon.into_home();
+    let path = home.path().join("control.db");
+    let mut content = fs::read(&path).expect("control.db");
+    let length = content.len();
+    content[4096..length].fill(0x5a);
+    fs::write(&path, &content).expect("a damaged one");
+    let failed = failed(home);
+    assert_eq!(failed.code, Some(1), "{failed}");
+    assert_eq!(fs::read(&path).expect("control.db"), content, "the file was touched");
+}
+
+#[test]
+fn a_damaged_overlay_fails_that_tenants_calls_alone_and_by_name() {
+    let daemon = Daemon::start();
+    let (a, b) = (daemon.tenant("a"), daemon.tenant("b"));
+    for overlay in ["ui: [\n", "gateway: {listen: '0.0.0.0:1'}\n", "nonsense: 1\n", "\u{0}\u{0}"] {
+        fs::write(daemon.home().tenant("a").join("config.yaml"), overlay).expect("an overlay");
+        let error = a.err("agents.list", json!({}));
+        assert!(error.to_string().contains("config"), "{overlay:?}: {error}");
+        b.done("agents.list", json!({}));
+    }
+    let daemon = daemon.restarted();
+    daemon.client(b.token()).done("agents.list", json!({}));
+    assert!(daemon.client(a.token()).call("agents.list", json!({})).is_err());
+}
+
+#[test]
+fn a_home_that_cannot_be_is_told() {
+    let told = openclaw_tests::cli::Cli::bare(&["serve", "--home", "/proc/nowhere", "--listen", "127.0.0.1:0"]).run();
+    assert_eq!(told.code, 1, "{told:?}");
+    assert!(told.stderr.starts_with("Error: ") && told.stderr.contains("/proc/nowhere"), "{told:?}");
+}
+
+#[test]
+fn an_address_that_is_none_is_told() {
+    for address in ["nonsense", "127.0.0.1", "127.0.0.1:99999", "203.0.113.1:1"] {
+        let failed =
+            Daemon::start_as(Home::warm(), |command| command.args(["--listen", address])).expect_err("it started");
+        assert!([Some(8), Some(1), Some(2)].contains(&failed.code), "{address}: {failed}");
+        assert!(failed.log.contains("Error: "), "{address}: {failed}");
+    }
+}

@@ -1,0 +1,103 @@
+//! Exit codes, and the two lines of an error.
+
+use openclaw_tests::cli::Cli;
+
+use crate::contract::*;
+
+/// The error's two lines are there, and nothing is on standard output.
+#[track_caller]
+fn fails(output: &openclaw_tests::Output, code: i32) {
+    assert_eq!(output.code, code, "{output:?}");
+    assert!(output.stderr.starts_with("Error: "), "{output:?}");
+    assert_eq!(output.stdout, "", "{output:?}");
+}
+
+#[test]
+fn each_kind_of_failure_has_its_code() {
+    let daemon = Daemon::start();
+    let tenant = daemon.tenant("acme");
+    fails(&daemon.cli(&["tenants", "creat", "x"]), 2);
+    fails(&daemon.cli(&["tenants", "create"]), 2);
+    fails(&daemon.cli(&["tenants", "create", "Not An Id"]), 2);
+    fails(&daemon.cli(&["tenants", "info", "nobody"]), 3);
+    fails(&daemon.cli(&["call", "no.such.method", "--tenant", "acme"]), 3);
+    fails(&daemon.cli(&["tenants", "create", "acme"]), 5);
+    fails(&daemon.cli(&["call", "sessions.list", "limit=0", "--tenant", "acme"]), 2);
+    let with_token = |token: &str| {
+        Cli::on(daemon.home().path(), &["call", "health", "--url", &daemon.url()]).env("OPENCLAW_TOKEN", token).run()
+    };
+    fails(&with_token("tk_acme_00000000000000000000000000000000"), 4);
+    assert_eq!(with_token(tenant.token()).code, 0);
+    daemon
+        .operator()
+        .done("tenants.quota.update", json!({ "tenantId": "acme", "quotas": { "requests_per_minute": 1 } }));
+    let _ = with_token(tenant.token());
+    fails(&with_token(tenant.token()), 6);
+    fails(
+        &Cli::bare(&["call", "health", "--url", "http://127.0.0.1:1"]).env("OPENCLAW_TOKEN", tenant.token()).run(),
+        7,
+    );
+}
+
+#[test]
+fn with_json_the_error_is_json_too() {
+    let daemon = Daemon::start();
+    for arguments in [
+        &["tenants", "info", "nobody", "--json"][..],
+        &["--json", "tenants", "info", "nobody"],
+        &["tenants", "creat", "--json"],
+    ] {
+        let output = daemon.cli(arguments);
+        assert_eq!(output.stdout, "");
+        let error: Value = serde_json::from_str(&output.stderr).unwrap_or_else(|error| panic!("{error}: {output:?}"));
+        assert_eq!(error["error"]["exitCode"], output.code);
+        assert!(error["error"]["message"].is_string() && error["error"]["code"].is_string(), "{error}");
+    }
+}
+
+#[test]
+fn a_verb_that_was_mistyped_is_guessed() {
+    let output = Cli::bare(&["tenant", "list"]).run().exited(2);
+    insta::assert_snapshot!(output.stderr, @r"
+    Error: unrecognized subcommand 'tenant'
+    Hint: a similar subcommand exists: 'tenants'
+    ");
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    let home = Home::warm();
+    let script = format!("set -o pipefail; {:?} config schema | head -n 1 >/dev/null", openclaw_tests::program());
+    let status = std::process::Command::new("bash")
+        .args(["-c", &script])
+        .env("OPENCLAW_HOME", home.path())
+        .status()
+        .expect("bash runs");
+    assert!(status.success(), "{status}");
+}
+
+#[test]
+fn control_characters_of_a_tenant_do_not_reach_the_terminal() {
+    let daemon = Daemon::start();
+    let _tenant = daemon.tenant_with(json!({ "tenantId": "acme", "displayName": "\u{1b}[2J\u{7}Acme\u{9b}31m" }));
+    for arguments in [&["tenants", "list"][..], &["tenants", "info", "acme"]] {
+        let output = daemon.cli(arguments).exited(0);
+        assert!(!output.stdout.contains(['\u{1b}', '\u{7}', '\u{9b}']), "{output:?}");
+    }
+}
+
+#[test]
+fn no_token_is_in_the_arguments_or_the_log() {
+    let daemon = Daemon::start();
+    let created = daemon.cli(&["tenants", "create", "acme", "--quiet"]).exited(0);
+    let token = created.stdout.trim();
+    assert!(token.starts_with("tk_acme_") && created.stdout.lines().count() == 1, "{created:?}");
+    assert!(!created.stderr.contains(token));
+    assert_eq!(daemon.home().files_with(token), Vec::<std::path::PathBuf>::new());
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(file.path(), token).expect("the token");
+    daemon.cli(&["call", "health", "--token-file", &file.path().to_string_lossy()]).exited(0);
+    let from_input =
+        Cli::on(daemon.home().path(), &["call", "tenants.get", "--token-file", "-"]).input(&format!("{token}\n")).run();
+    assert_eq!(from_input.succeeded().json()["tenantId"], "acme");
+}

@@ -1,0 +1,217 @@
+//! What each verb does, beside a running daemon and without one.
+
+use openclaw_tests::{Output, cli::Cli};
+
+use crate::contract::*;
+
+/// Runs the same steps on a home with a daemon and on one without.
+fn both(steps: impl Fn(&dyn Fn(&[&str]) -> Output)) {
+    let daemon = Daemon::start();
+    steps(&|arguments| daemon.cli(arguments));
+    let home = Home::warm();
+    steps(&|arguments| home.cli(arguments));
+}
+
+#[test]
+fn a_tenants_life() {
+    both(|openclaw| {
+        let created = openclaw(&[
+            "tenants",
+            "create",
+            "acme",
+            "--display-name",
+            "Acme Ltd",
+            "--quota.requests-per-minute",
+            "600",
+            "--json",
+        ])
+        .exited(0)
+        .json();
+        has_fields(&created, "tenantId token createdAt stateDir");
+        let list = openclaw(&["tenants", "list", "--json"]).exited(0).json();
+        assert_eq!(pluck(&list["tenants"], "tenantId"), ["acme"]);
+        let info = openclaw(&["tenants", "info", "acme", "--json"]).exited(0).json();
+        assert_eq!(info["displayName"], "Acme Ltd");
+        let quotas = openclaw(&["tenants", "quota", "show", "acme", "--json"]).exited(0).json();
+        assert_eq!(quotas["quotas"], json!({ "requests_per_minute": 600 }));
+        let quotas = openclaw(&[
+            "tenants",
+            "quota",
+            "set",
+            "acme",
+            "--quota.cost-per-day-usd",
+            "2.50",
+            "--quota.requests-per-minute",
+            "none",
+            "--json",
+        ])
+        .exited(0)
+        .json();
+        assert_eq!(
+            quotas["quotas"].as_object().map(|quotas| quotas.keys().cloned().collect::<Vec<_>>()),
+            Some(vec!["cost_per_day_usd".to_owned()])
+        );
+        let rotated = openclaw(&["tenants", "token", "rotate", "acme", "--json"]).exited(0).json();
+        has_fields(&rotated, "tenantId token");
+        assert_ne!(rotated["token"], created["token"]);
+        openclaw(&["tenants", "disable", "acme"]).exited(0);
+        assert_eq!(openclaw(&["tenants", "list", "--json"]).json()["tenants"][0]["disabled"], true);
+        openclaw(&["tenants", "enable", "acme"]).exited(0);
+        let preview = openclaw(&["tenants", "delete", "acme"]);
+        assert!(preview.stdout.contains("acme"), "{preview:?}");
+        assert_eq!(
+            pluck(&openclaw(&["tenants", "list", "--json"]).json()["tenants"], "tenantId"),
+            ["acme"],
+            "a preview deletes nothing"
+        );
+        let deleted = openclaw(&["tenants", "delete", "acme", "--confirm", "--json"]).exited(0).json();
+        assert_eq!(deleted, json!({ "deleted": true, "tenantId": "acme" }));
+        assert_eq!(openclaw(&["tenants", "list", "--json"]).json(), json!({ "tenants": [] }));
+    });
+}
+
+#[test]
+fn call_without_a_daemon_runs_the_component_itself() {
+    both(|openclaw| {
+        openclaw(&["tenants", "create", "acme"]).exited(0);
+        openclaw(&["call", "voicewake.set", r#"{"triggers":["jarvis"]}"#, "--tenant", "acme"]).exited(0);
+        let words = openclaw(&["call", "voicewake.get", "--tenant", "acme"]).exited(0).json();
+        assert_eq!(words, json!({ "triggers": ["jarvis"] }));
+        openclaw(&["call", "sessions.create", "key=agent:main:direct:1", "label=budget", "--tenant", "acme"]).exited(0);
+        let list = openclaw(&["call", "sessions.list", "limit=5", "--tenant", "acme", "--json"]).exited(0).json();
+        assert_eq!(list["sessions"][0]["label"], "budget");
+        let methods = openclaw(&["call", "rpc.discover"]).exited(0).json();
+        assert!(pluck(&methods["methods"], "name").contains(&"tenants.create".to_owned()));
+    });
+}
+
+#[test]
+fn what_was_done_without_a_daemon_is_there_for_the_next_one() {
+    let home = Home::warm();
+    let created = home.cli(&["tenants", "create", "acme", "--json"]).exited(0).json();
+    home.cli(&["call", "voicewake.set", r#"{"triggers":["jarvis"]}"#, "--tenant", "acme"]).exited(0);
+    let daemon = Daemon::start_on(home).unwrap_or_else(|failed| panic!("{failed}"));
+    let tenant = daemon.client(created["token"].as_str().expect("token"));
+    assert_eq!(tenant.ok("voicewake.get", json!({}))["triggers"], json!(["jarvis"]));
+    let actions = pluck(&json!(daemon.home().audit()), "action");
+    assert_eq!(actions.iter().filter(|action| action.contains("create")).count(), 1, "{actions:?}");
+}
+
+#[test]
+fn what_is_done_beside_a_daemon_holds_on_the_next_request() {
+    let daemon = Daemon::start();
+    let token = daemon.cli(&["tenants", "create", "acme", "--quiet"]).exited(0).stdout.trim().to_owned();
+    let tenant = daemon.client(&token);
+    tenant.done("health", json!({}));
+    daemon.cli(&["tenants", "disable", "acme"]).exited(0);
+    assert_eq!(tenant.respond("health", &json!({})).status, 403);
+    daemon.cli(&["tenants", "enable", "acme"]).exited(0);
+    tenant.done("health", json!({}));
+    daemon.cli(&["tenants", "delete", "acme", "--confirm"]).exited(0);
+    assert_eq!(tenant.respond("health", &json!({})).status, 401);
+}
+
+#[test]
+fn verbs_work_at_a_url_with_the_operators_token() {
+    let daemon = Daemon::start();
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    let remote = |arguments: &[&str]| {
+        Cli::on(elsewhere.path(), arguments)
+            .env("OPENCLAW_URL", &daemon.url())
+            .env("OPENCLAW_TOKEN", daemon.operator_token())
+            .run()
+    };
+    remote(&["tenants", "create", "acme"]).exited(0);
+    assert_eq!(pluck(&remote(&["tenants", "list", "--json"]).exited(0).json()["tenants"], "tenantId"), ["acme"]);
+    assert_eq!(remote(&["call", "health", "--tenant", "acme"]).exited(0).json()["ok"], true);
+}
+
+#[test]
+fn the_original_spellings_are_understood() {
+    let home = Home::warm();
+    home.cli(&["tenants", "create", "acme"]).exited(0);
+    let rotated = home.cli(&["tenants", "token", "acme", "--json"]).exited(0).json();
+    has_fields(&rotated, "tenantId token");
+    home.cli(&["tenants", "remove", "acme", "--force", "--delete-data"]).exited(0);
+    assert!(!home.tenant("acme").exists());
+}
+
+#[test]
+fn many_commands_at_once_wait_for_each_other() {
+    let home = Home::warm();
+    std::thread::scope(|scope| {
+        let runs: Vec<_> = (0..6)
+            .map(|n| {
+                (
+                    n,
+                    scope.spawn({
+                        let home = &home;
+                        move || home.cli(&["tenants", "create", &format!("t{n}")])
+                    }),
+                )
+            })
+            .collect();
+        for (n, run) in runs {
+            let output = run.join().expect("a run");
+            assert_eq!(output.code, 0, "{n}: {output:?}");
+        }
+    });
+    assert_eq!(home.cli(&["tenants", "list", "--json"]).json()["tenants"].as_array().map(Vec::len), Some(6));
+}
+
+#[test]
+fn config_show_explain_and_schema() {
+    let home =
+        Home::with_config("gateway:\n  control_plane_token: very-secret-token-0123456789\n  limits: {batch: 7}\n");
+    let shown = home.cli(&["config", "show", "--json"]).exited(0);
+    assert_eq!(shown.json()["gateway"]["limits"], json!({ "batch": 7 }));
+    assert!(!shown.stdout.contains("very-secret"), "{shown:?}");
+    let effective = home.cli(&["config", "show", "--effective", "--json"]).exited(0).json();
+    assert_eq!(effective["gateway"]["limits"]["depth"], 64);
+    let explained = home.cli(&["config", "explain", "gateway.limits.batch", "--json"]).exited(0).json();
+    assert_eq!(explained["value"], 7);
+    assert!(explained["source"].as_str().is_some_and(|source| source.contains("config.yaml:3")), "{explained}");
+    let of_variable = Cli::on(home.path(), &["config", "explain", "gateway.limits.batch", "--json"])
+        .env("OPENCLAW_GATEWAY_LIMITS_BATCH", "9")
+        .run()
+        .succeeded()
+        .json();
+    assert_eq!(of_variable["value"], 9);
+    assert!(
+        of_variable["source"].as_str().is_some_and(|source| source.contains("OPENCLAW_GATEWAY_LIMITS_BATCH")),
+        "{of_variable}"
+    );
+    let unknown = home.cli(&["config", "explain", "gateway.listn"]).exited(3);
+    assert!(unknown.stderr.contains("listen"), "{unknown:?}");
+    assert!(home.cli(&["config", "schema"]).exited(0).json()["properties"]["gateway"].is_object());
+}
+
+#[test]
+fn doctor_finds_a_sound_home_sound_and_mends_modes() {
+    use std::os::unix::fs::PermissionsExt;
+    both(|openclaw| {
+        openclaw(&["tenants", "create", "acme"]).exited(0);
+        let report = openclaw(&["doctor", "--json"]).json();
+        let failed: Vec<&Value> =
+            report["checks"].as_array().expect("checks").iter().filter(|check| check["status"] == "fail").collect();
+        assert!(failed.is_empty(), "{failed:?}");
+    });
+    let home = Home::warm();
+    home.cli(&["tenants", "create", "acme"]).exited(0);
+    let key = home.path().join("secret.key");
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).expect("a careless mode");
+    assert_eq!(home.cli(&["doctor", "--json"]).json()["ok"], false);
+    let _ = home.cli(&["doctor", "--fix", "--json"]);
+    assert_eq!(std::fs::metadata(&key).expect("the key").permissions().mode() & 0o777, 0o600);
+}
+
+#[test]
+fn logs_are_json_lines_on_request() {
+    let daemon = Daemon::start();
+    let _tenant = daemon.tenant("acme");
+    let logs = daemon.cli(&["logs", "--json"]).exited(0);
+    let lines: Vec<Value> = logs.stdout.lines().map(|line| serde_json::from_str(line).expect("a JSON line")).collect();
+    assert!(!lines.is_empty());
+    assert_eq!(daemon.cli(&["logs", "--tail", "1"]).exited(0).stdout.lines().count(), 1);
+    assert_eq!(Home::empty().cli(&["logs"]).code, 3);
+}

@@ -1,0 +1,66 @@
+//! `sessions.create`: a new session, or the one that has the key already.
+
+use crate::contract::*;
+
+#[test]
+fn keeps_the_contract() {
+    contract("sessions.create", |stage| json!({ "key": stage.key, "label": "mine" }));
+}
+
+#[test]
+fn without_a_key_it_makes_one_of_the_agent() {
+    let daemon = Daemon::start();
+    let tenant = daemon.tenant("acme");
+    let created = tenant.ok("sessions.create", json!({ "label": "first" }));
+    has_fields(&created, "ok key sessionId? entry? runStarted? runError? worktree?");
+    let key = created["key"].as_str().expect("a key");
+    let ulid = key.strip_prefix("agent:main:direct:").unwrap_or_else(|| panic!("{key}"));
+    assert_eq!(ulid.len(), 26, "{key}");
+    let row = tenant.ok("sessions.list", json!({}))["sessions"][0].clone();
+    assert_eq!((&row["key"], &row["kind"], &row["label"]), (&json!(key), &json!("direct"), &json!("first")));
+    assert_eq!(row["sessionId"], created["sessionId"]);
+}
+
+#[test]
+fn the_one_that_is_there_is_answered() {
+    let daemon = Daemon::start();
+    let tenant = daemon.tenant("acme");
+    let first = tenant.ok("sessions.create", json!({ "key": "agent:main:direct:1" }));
+    let again = tenant.ok("sessions.create", json!({ "key": "agent:main:direct:1" }));
+    assert_eq!(first["sessionId"], again["sessionId"]);
+    assert_eq!(tenant.ok("sessions.list", json!({}))["count"], 1);
+}
+
+#[test]
+fn a_label_belongs_to_one_session() {
+    let daemon = Daemon::start();
+    let tenant = daemon.tenant("acme");
+    tenant.done("sessions.create", json!({ "key": "agent:main:direct:1", "label": "budget" }));
+    let error = tenant.err("sessions.create", json!({ "key": "agent:main:direct:2", "label": "budget" }));
+    assert_eq!(error.code, -32602, "{error}");
+}
+
+#[test]
+fn a_fork_begins_with_what_its_parent_said() {
+    let daemon = Daemon::start();
+    let tenant = daemon.tenant("acme");
+    tenant.done("sessions.create", json!({ "key": "agent:main:direct:1" }));
+    tenant.done("chat.inject", json!({ "sessionKey": "agent:main:direct:1", "message": "before the fork" }));
+    tenant.done(
+        "sessions.create",
+        json!({ "key": "agent:main:direct:2", "parentSessionKey": "agent:main:direct:1", "fork": true }),
+    );
+    tenant.done("chat.inject", json!({ "sessionKey": "agent:main:direct:1", "message": "after the fork" }));
+    let history = tenant.ok("chat.history", json!({ "sessionKey": "agent:main:direct:2" })).to_string();
+    assert!(history.contains("before the fork") && !history.contains("after the fork"), "{history}");
+}
+
+#[test]
+fn the_tenants_connections_are_told() {
+    let daemon = Daemon::start();
+    let tenant = daemon.tenant("acme");
+    let mut socket = tenant.socket();
+    socket.subscribe(None);
+    let created = tenant.ok("sessions.create", json!({}));
+    assert_eq!(socket.event_named("sessions.changed").payload["sessionKey"], created["key"]);
+}

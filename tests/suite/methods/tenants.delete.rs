@@ -1,0 +1,63 @@
+//! `tenants.delete`: the tenant with everything it has.
+
+use crate::contract::*;
+
+#[test]
+fn keeps_the_contract() {
+    contract("tenants.delete", |_| json!({ "confirm": true }));
+}
+
+#[test]
+fn wipes_the_directory_and_the_token_and_keeps_the_audit_log() {
+    let daemon = Daemon::start();
+    let tenant = daemon.tenant("acme");
+    canary::plant(&daemon, &tenant, MARK);
+    let lines_before = daemon.home().audit().len();
+    let mut socket = tenant.socket();
+    let deleted = tenant.ok("tenants.delete", json!({ "confirm": true }));
+    assert_eq!(deleted, json!({ "deleted": true, "tenantId": "acme" }));
+    assert_eq!(socket.closed(), Some(1008));
+    assert_eq!(tenant.respond("health", &json!({})).status, 401);
+    assert!(!daemon.home().tenant("acme").exists());
+    let lines = daemon.home().audit();
+    assert!(
+        lines.len() > lines_before
+            && lines.iter().any(|line| line["tenant"] == "acme"
+                && line["action"].as_str().is_some_and(|action| action.contains("create")))
+    );
+    let left = daemon.home().files_with(MARK);
+    assert!(
+        left.iter().all(|path| path.starts_with("audit.jsonl")
+            || path.starts_with("control.db-wal")
+            || path.starts_with("control.db")),
+        "{left:?}"
+    );
+}
+
+#[test]
+fn a_tenant_must_confirm_and_the_operator_need_not() {
+    let daemon = Daemon::start();
+    let tenant = daemon.tenant("acme");
+    for params in [json!({}), json!({ "confirm": false })] {
+        let error = tenant.err("tenants.delete", params);
+        assert_eq!(error.code, -32602, "{error}");
+        assert!(error.message.contains("confirm"), "{error}");
+    }
+    tenant.done("health", json!({}));
+    daemon.operator().done("tenants.delete", json!({ "tenantId": "acme" }));
+    assert!(!daemon.home().tenant("acme").exists());
+}
+
+#[test]
+fn who_gets_the_same_id_again_finds_nothing() {
+    let daemon = Daemon::start();
+    let tenant = daemon.tenant("acme");
+    canary::plant(&daemon, &tenant, MARK);
+    tenant.done("tenants.delete", json!({ "confirm": true }));
+    let again = daemon.tenant("acme");
+    assert_ne!(again.token(), tenant.token());
+    assert_eq!(again.ok("sessions.list", json!({}))["count"], 0);
+    assert_eq!(again.ok("config.get", json!({}))["exists"], false);
+    assert_eq!(pluck(&again.ok("agents.list", json!({}))["agents"], "id"), ["main"]);
+    assert_eq!(tenant.respond("health", &json!({})).status, 401);
+}

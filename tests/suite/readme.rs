@@ -1,0 +1,96 @@
+//! The README's commands, pasted in order by somebody with an empty home.
+//!
+//! A ```console block has `$ ` lines, which are run by bash, and their output,
+//! which is for the reader. A command that ends in `&` goes on in the
+//! background until the end of the test. `./bootstrap …` is what the reader did
+//! to get the binary: it is left out. The default port may be somebody's: a free
+//! one stands in for it.
+
+use std::{fs, net::TcpListener, process::Command};
+
+use openclaw_tests::{Home, program, workspace};
+
+/// The commands of all blocks, a `\` at the end of a line joining it to the next.
+fn commands(readme: &str) -> Vec<String> {
+    let mut commands: Vec<String> = Vec::new();
+    let (mut inside, mut goes_on) = (false, false);
+    for line in readme.lines() {
+        if line.trim_start().starts_with("```") {
+            inside = !inside && line.trim() == "```console";
+            goes_on = false;
+        } else if inside && goes_on {
+            let last = commands.last_mut().expect("it goes on from one");
+            *last = format!("{last}\n{line}");
+            goes_on = line.ends_with('\\');
+        } else if let Some(command) = line.strip_prefix("$ ").filter(|_| inside) {
+            commands.push(command.to_owned());
+            goes_on = line.ends_with('\\');
+        }
+    }
+    commands.retain(|command| !command.starts_with("./bootstrap") && !command.starts_with("git clone"));
+    commands
+}
+
+/// One script of all commands: a later one may use a variable of an earlier one.
+fn script(commands: &[String]) -> String {
+    let mut script =
+        "set -euo pipefail\ndaemons=()\ntrap 'kill \"${daemons[@]}\" 2>/dev/null || true' EXIT\n".to_owned();
+    for command in commands {
+        script += &format!("echo \"\\$ \"{} >&2\n", quoted(command));
+        match command.strip_suffix('&') {
+            Some(daemon) => script += &background(daemon.trim()),
+            None => script += &format!("{command}\n"),
+        }
+    }
+    script
+}
+
+/// A daemon that goes on; until it listens, the next command would be too early.
+fn background(daemon: &str) -> String {
+    format!(
+        "exec 9< <(exec env {daemon} 2>&1)\ndaemons+=($!)\n\
+         while read -r line <&9; do echo \"$line\" >&2; [[ $line == *\"listening on\"* ]] && break; done\n"
+    )
+}
+
+fn free_port() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("its address").port().to_string()
+}
+
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+#[test]
+fn every_command_of_the_readme_works_in_an_empty_home() {
+    let readme = fs::read_to_string(workspace().join("README.md")).expect("README.md");
+    let port = free_port();
+    let commands = commands(&readme.replace("18789", &port));
+    assert!(!commands.is_empty(), "the README shows no command");
+    let home = Home::empty();
+    let bin = home.path().join("bin");
+    fs::create_dir(&bin).expect("a folder");
+    std::os::unix::fs::symlink(program(), bin.join("openclaw")).expect("openclaw on the PATH");
+    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap_or_default());
+    let output = Command::new("bash")
+        .args(["-c", &script(&commands)])
+        .current_dir(workspace())
+        .env_clear()
+        .envs([
+            ("PATH", path.as_str()),
+            ("HOME", &home.path().to_string_lossy()),
+            ("LANG", "C.UTF-8"),
+            ("OPENCLAW_GATEWAY_LISTEN", &format!("127.0.0.1:{port}")),
+        ])
+        .output()
+        .expect("bash runs");
+    let said = format!("{}\n{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{}\n{said}", output.status);
+}
+
+#[test]
+fn commands_are_found_as_a_reader_finds_them() {
+    let readme = "text\n```console\n$ ./bootstrap run\n$ openclaw version\nopenclaw 0.1.0\n$ curl -s \\\n    http://x\n```\n```sh\n$ no\n```\n$ no\n";
+    assert_eq!(commands(readme), ["openclaw version", "curl -s \\\n    http://x"]);
+}

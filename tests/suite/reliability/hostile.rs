@@ -1,0 +1,146 @@
+//! R3: a component that means harm fails alone and by name.
+
+use std::thread;
+
+use crate::contract::*;
+
+use super::hostile_daemon;
+
+/// Small limits make a short test; each is still far above what an honest call needs.
+const LIMITS: &str = "  limits: {cpu_ms: 300, memory_mb: 32, wall_ms: 1500}\n";
+
+fn broke(error: &RpcError, limit: &str) {
+    assert_eq!((error.code, error.name()), (-32020, "COMPONENT_FAILED"), "{error}");
+    assert_eq!(error.data["limit"], limit, "{error}");
+    assert!(!error.to_string().contains("wasm backtrace"), "{error}");
+}
+
+/// While a call of `a` misbehaves, `b` is answered, and `a` is right after it.
+fn fails_alone(method: &str, params: Value, limit: &str) {
+    let daemon = hostile_daemon(LIMITS);
+    let (a, b) = (daemon.tenant("a"), daemon.tenant("b"));
+    let error = thread::scope(|scope| {
+        let attack = scope.spawn(|| a.err(method, params));
+        b.done("health", json!({}));
+        assert_eq!(b.ok("hostile.echo", json!({ "value": 7 }))["value"], 7);
+        attack.join().expect("an answer")
+    });
+    broke(&error, limit);
+    assert_eq!(a.ok("hostile.echo", json!({ "value": 7 }))["value"], 7);
+    a.done("health", json!({}));
+}
+
+#[test]
+fn an_endless_loop() {
+    fails_alone("hostile.loop", json!({}), "time");
+}
+
+#[test]
+fn a_memory_bomb() {
+    fails_alone("hostile.memory", json!({}), "memory");
+}
+
+#[test]
+fn a_deep_recursion() {
+    fails_alone("hostile.recurse", json!({}), "stack");
+}
+
+#[test]
+fn a_huge_result() {
+    fails_alone("hostile.huge_result", json!({ "bytes": 16 << 20 }), "result-size");
+}
+
+#[test]
+fn a_flood_of_host_calls() {
+    fails_alone("hostile.host_calls", json!({}), "host-calls");
+}
+
+#[test]
+fn a_sleep_for_ever() {
+    fails_alone("sleeper.sleep", json!({}), "time");
+}
+
+#[test]
+fn waiting_in_the_host_is_no_cpu_time() {
+    let daemon = hostile_daemon(LIMITS);
+    let a = daemon.tenant("a");
+    assert_eq!(a.ok("sleeper.sleep", json!({ "milliseconds": 800 }))["slept"], true);
+}
+
+#[test]
+fn a_trap() {
+    let daemon = hostile_daemon(LIMITS);
+    let a = daemon.tenant("a");
+    let error = a.err("hostile.trap", json!({}));
+    assert_eq!((error.code, error.name()), (-32020, "COMPONENT_FAILED"), "{error}");
+    assert_eq!(error.data.get("limit"), None, "{error}");
+    a.done("hostile.echo", json!({}));
+}
+
+#[test]
+fn a_result_that_is_no_json_or_not_its_schema() {
+    let daemon = hostile_daemon(LIMITS);
+    let a = daemon.tenant("a");
+    for method in ["hostile.invalid_json", "hostile.bad_result"] {
+        let error = a.err(method, json!({}));
+        assert_eq!((error.code, error.name()), (-32020, "COMPONENT_FAILED"), "{method}: {error}");
+    }
+    a.done("hostile.echo", json!({}));
+}
+
+#[test]
+fn a_hoard_of_handles() {
+    let daemon = hostile_daemon(LIMITS);
+    let a = daemon.tenant("a");
+    let error = a.err("hostile.handles", json!({}));
+    assert_eq!((error.code, error.name()), (-32020, "COMPONENT_FAILED"), "{error}");
+    a.done("hostile.echo", json!({}));
+}
+
+#[test]
+fn a_flood_of_log_lines_is_cut_and_forges_none() {
+    let daemon = hostile_daemon(LIMITS);
+    let a = daemon.tenant("a");
+    let _ = a.call("hostile.log_flood", json!({ "times": 5000 }));
+    a.done("hostile.echo", json!({}));
+    let log = daemon.log() + &std::fs::read_to_string(daemon.home().path().join("gateway.log")).unwrap_or_default();
+    assert!(!log.contains('\u{1b}'), "a component put control characters into the log");
+    assert!(log.matches("forged").count() <= 4000, "the log was flooded");
+    assert!(!log.lines().any(|line| line.starts_with("[31mforged")), "a component forged a line");
+}
+
+#[test]
+fn a_flood_of_events_stays_with_its_tenant() {
+    let daemon = hostile_daemon(LIMITS);
+    let (a, b) = (daemon.tenant("a"), daemon.tenant("b"));
+    let mut socket = b.socket();
+    socket.subscribe(None);
+    let _ = a.call("hostile.event_flood", json!({ "times": 3000 }));
+    assert_eq!(socket.events_so_far(), []);
+    a.done("hostile.echo", json!({}));
+}
+
+#[test]
+fn an_event_that_the_manifest_does_not_list_is_refused() {
+    let daemon = hostile_daemon(LIMITS);
+    let outcome = daemon.tenant("a").ok("hostile.foreign_event", json!({ "event": "voicewake.changed" }));
+    assert_eq!(outcome["code"], "FORBIDDEN", "{outcome}");
+}
+
+#[test]
+fn many_attacks_at_once_leave_the_neighbour_served() {
+    let daemon = hostile_daemon(LIMITS);
+    let (a, b) = (daemon.tenant("a"), daemon.tenant("b"));
+    thread::scope(|scope| {
+        for method in
+            ["hostile.loop", "hostile.memory", "hostile.recurse", "hostile.trap", "hostile.loop", "hostile.handles"]
+        {
+            let a = &a;
+            scope.spawn(move || a.err(method, json!({})));
+        }
+        for _ in 0..20 {
+            b.done("health", json!({}));
+        }
+    });
+    assert_eq!(daemon.get("/healthz").status, 200);
+}

@@ -1,0 +1,54 @@
+//! A component that cannot be loaded keeps the gateway from starting, by its name.
+
+use crate::contract::*;
+
+use super::{HOSTILE_GRANTS, config_with, fixture};
+
+fn refused(config: &str) -> String {
+    let failed =
+        Daemon::start_on(Home::with_config(config)).err().unwrap_or_else(|| panic!("it started with {config}"));
+    assert_eq!(failed.code, Some(1), "{failed}");
+    failed.log
+}
+
+#[test]
+fn one_that_asks_for_what_is_not_served() {
+    let log = refused(&config_with(&["wants_sandbox"], ""));
+    assert!(log.contains("wants_sandbox") && log.contains("openclaw:gateway/sandbox"), "{log}");
+}
+
+#[test]
+fn one_whose_manifest_is_none() {
+    let log = refused(&config_with(&["bad_manifest"], ""));
+    assert!(log.contains("bad_manifest") && log.contains("manifest"), "{log}");
+}
+
+#[test]
+fn one_that_asks_for_what_was_not_granted() {
+    let log = refused(&config_with(&["hostile"], "hostile: [config, secrets, usage, tenancy]"));
+    assert!(log.contains("hostile") && log.contains("not granted"), "{log}");
+    assert!(HOSTILE_GRANTS.contains("secrets-reveal"));
+}
+
+#[test]
+fn one_that_is_not_there_or_no_component() {
+    let log = refused("components: {load: [/nowhere/crm.wasm]}\n");
+    assert!(log.contains("/nowhere/crm.wasm"), "{log}");
+    let home = Home::warm();
+    let path = home.path().join("garbage.wasm");
+    std::fs::write(&path, b"\0asm garbage").expect("a file");
+    home.configure(&format!("components: {{load: [{path:?}]}}\n"));
+    let failed = Daemon::start_on(home).expect_err("it started");
+    assert!(failed.log.contains("garbage.wasm"), "{failed}");
+}
+
+#[test]
+fn one_that_is_cut_short() {
+    let home = Home::warm();
+    let path = home.path().join("half.wasm");
+    let whole = std::fs::read(fixture("sleeper")).expect("the fixture");
+    std::fs::write(&path, &whole[..whole.len() / 2]).expect("a file");
+    home.configure(&format!("components: {{load: [{path:?}]}}\n"));
+    let failed = Daemon::start_on(home).expect_err("it started");
+    assert!(failed.log.contains("half.wasm"), "{failed}");
+}

@@ -1,0 +1,96 @@
+//! Signals, and how ready the gateway says it is.
+
+use std::thread;
+
+use openclaw_tests::workspace;
+use rustix::process::Signal;
+
+use crate::contract::*;
+
+fn with_sleeper() -> Daemon {
+    Daemon::start_with(&format!("components:\n  load: [{:?}]\n", workspace().join("target/fixtures/sleeper.wasm")))
+}
+
+#[test]
+fn alive_and_ready_need_no_token() {
+    let daemon = Daemon::start();
+    for path in ["/healthz", "/readyz"] {
+        let response = daemon.get(path);
+        assert_eq!(response.status, 200, "{path}");
+        assert!(response.json()["status"].is_string());
+    }
+}
+
+#[test]
+fn sigterm_ends_what_runs_and_exits_0() {
+    let mut daemon = with_sleeper();
+    let tenant = daemon.tenant("acme");
+    let answer = thread::scope(|scope| {
+        let mut socket = tenant.socket();
+        let call = scope.spawn(|| tenant.ok("sleeper.sleep", json!({ "milliseconds": 600 })));
+        // The socket's own call is served, so the other has most likely begun too.
+        socket.call("health", json!({})).expect("health");
+        while tenant.ok("tenants.usage", json!({}))["requestsThisMinute"].as_u64().unwrap_or_default() < 3 {}
+        daemon.signal(Signal::TERM);
+        assert_eq!(socket.closed(), Some(1012));
+        call.join().expect("the call that ran was answered")
+    });
+    assert_eq!(answer["slept"], true);
+    assert_eq!(daemon.wait().code(), Some(0));
+}
+
+#[test]
+fn sigint_does_too() {
+    let mut daemon = Daemon::start();
+    daemon.signal(Signal::INT);
+    assert_eq!(daemon.wait().code(), Some(0));
+}
+
+#[test]
+fn what_was_answered_before_sigterm_is_there_after_the_next_start() {
+    let daemon = Daemon::start();
+    let tenant = daemon.tenant("acme");
+    tenant.done("sessions.create", json!({ "key": "agent:main:direct:1" }));
+    let daemon = daemon.restarted();
+    assert_eq!(daemon.client(tenant.token()).ok("sessions.list", json!({}))["count"], 1);
+    assert!(!daemon.home().path().join("core").exists());
+}
+
+#[test]
+fn sighup_takes_over_a_changed_configuration() {
+    let daemon = Daemon::start_with("gateway:\n  allowed_hosts: [one.example]\n");
+    let tenant = daemon.tenant("acme");
+    let status = |host: &str| {
+        let request = tenant.request(r#"{"jsonrpc":"2.0","id":1,"method":"health"}"#).header("Host", host);
+        daemon.send(&request).status
+    };
+    assert_eq!((status("one.example"), status("two.example")), (200, 403));
+    daemon.home().configure("gateway:\n  allowed_hosts: [two.example]\n");
+    daemon.signal(Signal::HUP);
+    daemon.wait_for_log("reloaded");
+    assert_eq!((status("one.example"), status("two.example")), (403, 200));
+}
+
+#[test]
+fn sighup_with_an_error_keeps_the_old_configuration() {
+    let daemon = Daemon::start_with("gateway:\n  allowed_hosts: [one.example]\n");
+    let tenant = daemon.tenant("acme");
+    daemon.home().configure("gateway:\n  allowed_hosts: [two.example]\n  lisen: x\n");
+    daemon.signal(Signal::HUP);
+    daemon.wait_for_log("lisen");
+    let request = tenant.request(r#"{"jsonrpc":"2.0","id":1,"method":"health"}"#).header("Host", "one.example");
+    assert_eq!(daemon.send(&request).status, 200);
+    assert_eq!(daemon.get("/readyz").status, 200);
+}
+
+#[test]
+fn an_idle_connection_does_not_hold_up_the_end() {
+    let mut daemon = Daemon::start();
+    let tenant = daemon.tenant("acme");
+    let mut idle = openclaw_tests::Connection::open(daemon.address()).expect("a connection");
+    idle.send(&tenant.request(r#"{"jsonrpc":"2.0","id":1,"method":"health"}"#)).expect("an answer");
+    let begun = std::time::Instant::now();
+    assert!(daemon.terminate().success());
+    // The drain's own limit is 30 s; an idle connection is closed at once.
+    assert!(begun.elapsed() < std::time::Duration::from_secs(20));
+}
