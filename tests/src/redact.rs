@@ -10,6 +10,9 @@ static RULES: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         rule(r"tk_([a-z0-9_-]+)_[0-9a-f]{32}", "tk_${1}_[secret]"),
         rule(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?Z", "[time]"),
         rule(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}(:\d{2})?( UTC|Z)?", "[time]"),
+        // A column is as wide as its times, whose fractions differ in length.
+        rule(r"\[time\]  +", "[time]  "),
+        rule(r"CREATED +", "CREATED  "),
         rule(r"\b[0-9A-HJKMNP-TV-Z]{26}\b", "[ulid]"),
         rule(r"\b[0-9a-f]{64}\b", "[sha256]"),
         rule(r"127\.0\.0\.1:\d+", "127.0.0.1:[port]"),

@@ -77,6 +77,12 @@ impl Socket {
         self.inner.send(Message::text(text.into())).expect("a frame is sent");
     }
 
+    /// Sends text that the gateway may well refuse to read to its end.
+    pub fn try_send(&mut self, text: impl Into<String>) {
+        // A connection that is closed meanwhile is looked at by `closed`.
+        let _ = self.inner.send(Message::text(text.into()));
+    }
+
     /// Calls a method.
     pub fn call(&mut self, method: &str, params: Value) -> Result<Value, RpcError> {
         self.last_id += 1;

@@ -41,16 +41,6 @@ fn what_is_no_yaml_is_told_with_its_place() {
 }
 
 #[test]
-fn an_unknown_variable_of_ours_is_told_too() {
-    let home = Home::warm();
-    let failed =
-        Daemon::start_as(home, |command| command.args(["--listen", "127.0.0.1:0"]).env("OPENCLAW_GATEWAY_LISTN", "x"))
-            .expect_err("it started");
-    assert_eq!(failed.code, Some(8), "{failed}");
-    assert!(failed.log.contains("OPENCLAW_GATEWAY_LISTN"), "{failed}");
-}
-
-#[test]
 fn a_port_in_use_is_told_and_by_whom() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = taken.local_addr().expect("its address").to_string();

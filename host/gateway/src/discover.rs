@@ -3,13 +3,21 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::{Gateway, admin::AdminMethod, auth::Identity};
+use crate::{Gateway, admin::AdminMethod, auth::Identity, reply::Problem};
 use openclaw_runtime::Method;
 
 pub(crate) const METHOD: &str = "rpc.discover";
 
+/// Answers the document's JSON; there is nothing to choose.
+pub(crate) fn call(gateway: &Gateway, identity: &Identity, params: &Value) -> Result<String, Problem> {
+    match params.as_object().and_then(|params| params.keys().next()) {
+        Some(name) => Err(Problem::params(format!("{METHOD} takes no parameters, and not {name:?}"))),
+        None => Ok(document(gateway, identity).to_string()),
+    }
+}
+
 /// The methods that this caller could call.
-pub(crate) fn document(gateway: &Gateway, identity: &Identity) -> Value {
+fn document(gateway: &Gateway, identity: &Identity) -> Value {
     let mut methods: Vec<Value> = Vec::new();
     for component in gateway.runtime().components() {
         let family = component.manifest.family.as_str();

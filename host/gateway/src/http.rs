@@ -10,7 +10,7 @@ use axum::{
     Router,
     body::{Body, Bytes},
     extract::{Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    http::{Extensions, HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{any, get, post},
@@ -128,7 +128,7 @@ impl Gateway {
         let host = request
             .uri()
             .authority()
-            .map(|authority| authority.as_str())
+            .map(axum::http::uri::Authority::as_str)
             .or_else(|| headers.get(header::HOST).and_then(|host| host.to_str().ok()));
         let name = host.map(host_name).unwrap_or_default();
         if !self.is_own_name(name) {
@@ -267,19 +267,24 @@ async fn readyz(State(gateway): State<Arc<Gateway>>) -> Response {
 }
 
 async fn not_found(request: Request) -> Response {
-    problem_json(StatusCode::NOT_FOUND, "Not found", &format!("there is nothing at {}", request.uri().path()))
+    let detail = format!("there is nothing at {}", request.uri().path());
+    problem_json(StatusCode::NOT_FOUND, "Not found", &detail, request.extensions())
 }
 
 async fn not_allowed(request: Request) -> Response {
-    problem_json(
-        StatusCode::METHOD_NOT_ALLOWED,
-        "Method not allowed",
-        &format!("{} is not for {}", request.method(), request.uri().path()),
-    )
+    let detail = format!("{} is not for {}", request.method(), request.uri().path());
+    problem_json(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed", &detail, request.extensions())
 }
 
 /// RFC 9457.
-fn problem_json(status: StatusCode, title: &str, detail: &str) -> Response {
-    let problem = json!({ "type": "about:blank", "title": title, "status": status.as_u16(), "detail": detail });
+fn problem_json(status: StatusCode, title: &str, detail: &str, extensions: &Extensions) -> Response {
+    let id = extensions.get::<RequestId>().map(|id| &*id.0);
+    let problem = json!({
+        "type": "about:blank",
+        "title": title,
+        "status": status.as_u16(),
+        "detail": detail,
+        "request_id": id,
+    });
     (status, [(header::CONTENT_TYPE, "application/problem+json")], problem.to_string()).into_response()
 }

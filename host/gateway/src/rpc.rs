@@ -12,7 +12,7 @@ use futures_util::{
     future::{BoxFuture, ready},
     stream,
 };
-use openclaw_runtime::{CallFacts, Params, Route, Subject};
+use openclaw_runtime::{CallFacts, Params, Route, Scope, Subject};
 use openclaw_tenancy::{TenantId, TenantRecord};
 use serde_json::{Value, value::RawValue};
 
@@ -103,7 +103,7 @@ impl Gateway {
         self.admit(identity, request_id).await?;
         let params = params(call.params)?;
         match self.route(identity, &call.method)? {
-            Destination::Host(HostMethod::Discover) => Ok(discover::document(self, identity).to_string()),
+            Destination::Host(HostMethod::Discover) => discover::call(self, identity, &params.value),
             Destination::Host(HostMethod::Admin(method)) => admin::call(self, identity, method, params.value).await,
             Destination::Component(route) => {
                 let subject = self.subject(identity, &route, &params.value)?;
@@ -143,15 +143,18 @@ impl Gateway {
             if identity.caller.is_operator() {
                 return Ok(Destination::Host(HostMethod::Admin(method)));
             }
-            return Err(Problem::method(format!("method not available for tenant token: {}", method.name())));
+            if identity.tenant.is_some() {
+                let message = format!("method not available for tenant token: {}", method.name());
+                return Err(Problem::method(message));
+            }
+            return Err(missing_scope(method.name(), Scope::Admin));
         }
         let Some(route) = self.runtime().route(method) else {
             return Err(Problem::method(format!("method not found: {}", printable(method))));
         };
         let scope = route.method().scope;
         if !identity.caller.may(scope) {
-            let message = format!("{method} needs the scope {}, which this token does not carry", scope.name());
-            return Err(Problem::forbidden(message).with("scope", scope.name().into()));
+            return Err(missing_scope(method, scope));
         }
         Ok(Destination::Component(route))
     }
@@ -221,6 +224,11 @@ fn params(raw: Option<&RawValue>) -> Result<Params, Problem> {
     }
 }
 
+fn missing_scope(method: &str, scope: Scope) -> Problem {
+    let message = format!("{method} needs the scope {}, which this request does not carry", scope.name());
+    Problem::forbidden(message).with("scope", scope.name().into())
+}
+
 fn reply_to(problem: &Problem, request_id: &str) -> Reply {
     Reply { status: problem.status, headers: problem.headers.clone(), body: Some(problem.reply(None, request_id)) }
 }
@@ -235,7 +243,7 @@ fn log(identity: &Identity, call: &Call<'_>, request_id: &str, started: Instant,
             tracing::warn!(request_id, %actor, method, micros, code, detail, "failed");
         }
         Some(Problem { code, message, .. }) => {
-            tracing::debug!(request_id, %actor, method, micros, code, message, "refused")
+            tracing::debug!(request_id, %actor, method, micros, code, message, "refused");
         }
     }
 }

@@ -34,6 +34,11 @@ const PROTOCOL: &str = "openclaw.rpc";
 const IN_FLIGHT: usize = 32;
 const PING_EVERY: Duration = Duration::from_secs(30);
 
+/// How long a client may take to read a message.
+const SEND_TIME: Duration = Duration::from_secs(30);
+/// How long the last replies are waited for once the token has ended.
+const LAST_REPLIES: Duration = Duration::from_secs(5);
+
 const POLICY: u16 = 1008;
 const RESTART: u16 = 1012;
 
@@ -108,6 +113,18 @@ impl Connection {
             }
         };
         if let Some((code, reason)) = close {
+            // Calls that run are answered still: one of them may have rotated the token.
+            let patience = if code == RESTART { SEND_TIME } else { LAST_REPLIES };
+            let rest = async {
+                while let Some(reply) = running.next().await {
+                    if let Some(reply) = reply
+                        && send(&mut sink, reply).await.is_err()
+                    {
+                        break;
+                    }
+                }
+            };
+            let _ = tokio::time::timeout(patience, rest).await;
             let frame = CloseFrame { code, reason: Utf8Bytes::from_static(reason) };
             // The peer may be gone already.
             let _ = sink.send(Message::Close(Some(frame))).await;
@@ -150,7 +167,7 @@ async fn answer(gateway: &Gateway, identity: Identity, text: Utf8Bytes, request_
 
 async fn send(sink: &mut Sink, text: String) -> Result<(), ()> {
     // A client that does not read for this long is cut off: its queue is ours.
-    let sent = tokio::time::timeout(Duration::from_secs(30), sink.send(Message::text(text))).await;
+    let sent = tokio::time::timeout(SEND_TIME, sink.send(Message::text(text))).await;
     sent.map_err(|_| ())?.map_err(|_| ())
 }
 

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
 
@@ -15,7 +15,7 @@ use openclaw_config::{
 use openclaw_documents::{Database, DatabaseId, Store};
 use openclaw_tenancy::{
     Actor, Audit, AuditEvent, Directory, DirectoryError, Family, FamilyPlace, Home, HomeError, Registry, RegistryError,
-    SecretKey, TenantData, TenantDir, TenantId, TenantRecord,
+    SecretKey, TenantData, TenantDir, TenantId, TenantKey, TenantRecord,
 };
 use serde_json::{json, value::RawValue};
 
@@ -75,6 +75,19 @@ pub struct Services {
     started: Instant,
     /// The last measure of each tenant's directory, in bytes.
     disk: Mutex<HashMap<TenantId, u64>>,
+    tenants: Mutex<HashMap<TenantId, Arc<OpenTenant>>>,
+}
+
+/// How many tenants' directories stay open: a descriptor each.
+const OPEN_TENANTS: usize = 1024;
+
+/// A tenant's directory and key.
+pub(crate) struct OpenTenant {
+    /// A tenant made anew under an old name has another row.
+    row: u64,
+    subject: ConfigSubject,
+    pub(crate) directory: TenantDir,
+    pub(crate) key: TenantKey,
 }
 
 impl Services {
@@ -95,6 +108,7 @@ impl Services {
             long_lane: LongLane::new(),
             started: Instant::now(),
             disk: Mutex::default(),
+            tenants: Mutex::default(),
         })
     }
 
@@ -175,10 +189,8 @@ impl Services {
     ) -> Result<T, CapabilityError> {
         match subject {
             Subject::Tenant(tenant) => {
-                let directory = self.tenant_dir(&tenant.id)?;
-                let key = self.secret_key.tenant_key(&tenant.id, tenant.row);
-                let subject = ConfigSubject::Tenant(tenant.id.clone());
-                act(Place { subject: &subject, directory: directory.root(), key: Some(&key) })
+                let open = self.open_tenant(tenant)?;
+                act(Place { subject: &open.subject, directory: open.directory.root(), key: Some(&open.key) })
             }
             Subject::Gateway => {
                 let directory = self.home.directory();
@@ -187,8 +199,27 @@ impl Services {
         }
     }
 
-    fn tenant_dir(&self, tenant: &TenantId) -> Result<TenantDir, CapabilityError> {
-        self.home.tenant_dir(tenant).map_err(CapabilityError::internal)
+    /// The tenant's directory and key, kept for its next call.
+    pub(crate) fn open_tenant(&self, tenant: &TenantRecord) -> Result<Arc<OpenTenant>, CapabilityError> {
+        if let Some(open) = self.tenants().get(&tenant.id).filter(|open| open.row == tenant.row) {
+            return Ok(open.clone());
+        }
+        let open = Arc::new(OpenTenant {
+            row: tenant.row,
+            subject: ConfigSubject::Tenant(tenant.id.clone()),
+            directory: self.home.tenant_dir(&tenant.id).map_err(CapabilityError::internal)?,
+            key: self.secret_key.tenant_key(&tenant.id, tenant.row),
+        });
+        let mut tenants = self.tenants();
+        if tenants.len() >= OPEN_TENANTS {
+            tenants.clear();
+        }
+        tenants.insert(tenant.id.clone(), open.clone());
+        Ok(open)
+    }
+
+    fn tenants(&self) -> MutexGuard<'_, HashMap<TenantId, Arc<OpenTenant>>> {
+        self.tenants.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What the ledger does not count: bytes on disk, sessions, the rates of the moment.
@@ -202,8 +233,8 @@ impl Services {
         let disk_usage_bytes = match known {
             Some(bytes) if !refresh_disk => bytes,
             _ => {
-                let directory = self.tenant_dir(&tenant.id)?;
-                let measured = tokio::task::spawn_blocking(move || directory.root().disk_usage()).await;
+                let open = self.open_tenant(tenant)?;
+                let measured = tokio::task::spawn_blocking(move || open.directory.root().disk_usage()).await;
                 let bytes = measured.map_err(CapabilityError::internal)?.map_err(CapabilityError::internal)?;
                 self.disk.lock().unwrap_or_else(PoisonError::into_inner).insert(tenant.id.clone(), bytes);
                 bytes
@@ -223,6 +254,7 @@ impl Services {
         let closed = self.documents.close_tenant(tenant).await;
         self.registry.delete(tenant, TenantData::Wipe, actor).await?;
         drop(closed);
+        self.tenants().remove(tenant);
         self.config.forget(&ConfigSubject::Tenant(tenant.clone()));
         if let Err(error) = self.usage.forget(tenant).await {
             tracing::warn!(%tenant, %error, "the usage rows of a deleted tenant stay");

@@ -10,7 +10,7 @@ use std::{collections::HashMap, path::Path, sync::Arc};
 
 use wasmtime::{
     Config, Engine, Error, InstanceAllocationStrategy, PoolingAllocationConfig, Result, Store,
-    component::{Component, Linker, Resource},
+    component::{Component, Linker, Resource, ResourceType, types::ComponentItem},
 };
 
 pub(crate) use answers::Answers;
@@ -64,7 +64,7 @@ impl Bare {
                 state
             })?;
             clocks(&mut linker)?;
-            linker.define_unknown_imports_as_traps(&component)?;
+            stub_the_rest(&mut linker, &component, &engine)?;
             loaded.insert((*family).to_owned(), BarePre::new(linker.instantiate_pre(&component)?)?);
         }
         Ok(Self { engine, components: loaded, answers: Arc::new(answers) })
@@ -108,7 +108,37 @@ fn config() -> Config {
     config
 }
 
-/// The three functions of WASI that our components call.
+/// Interfaces that are answered, or whose few used functions are defined by hand.
+const SERVED: [&str; 8] =
+    ["types", "calls", "documents", "shared-documents", "files", "config", "tenancy", "wasi:clocks/"];
+
+/// Links what a component imports and no measured method calls, as functions that fail.
+fn stub_the_rest(linker: &mut Linker<State>, component: &Component, engine: &Engine) -> Result<()> {
+    let own = |interface: &str| format!("openclaw:gateway/{interface}@");
+    for (name, item) in component.component_type().imports(engine) {
+        let served = SERVED.iter().any(|served| name.starts_with(served) || name.starts_with(&own(served)));
+        let ComponentItem::ComponentInstance(interface) = item.ty else { continue };
+        if served {
+            continue;
+        }
+        let mut instance = linker.instance(name)?;
+        for (export, item) in interface.exports(engine) {
+            match item.ty {
+                ComponentItem::ComponentFunc(_) => {
+                    instance.func_new(export, |_, _, _, _| Err(Error::msg("the bare host does not serve this")))?;
+                }
+                // The call's handle is used by every interface, but defined by one.
+                ComponentItem::Resource(_) if export != "call" => {
+                    instance.resource(export, ResourceType::host::<()>(), |_, _| Ok(()))?;
+                }
+                _ => {}
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The functions of WASI that our components call.
 fn clocks(linker: &mut Linker<State>) -> Result<()> {
     #[derive(Clone, Copy, wasmtime::component::ComponentType, wasmtime::component::Lower)]
     #[component(record)]

@@ -4,6 +4,8 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
+    thread,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, ensure};
@@ -13,6 +15,7 @@ use crate::{daemon::Server, wire};
 
 /// Calls in one body; the gateway takes no more.
 const BATCH: usize = 50;
+const FIRST_START: Duration = Duration::from_secs(30);
 
 /// A state directory; gone when dropped.
 pub(crate) struct BenchHome {
@@ -28,11 +31,10 @@ impl BenchHome {
         let mut home = Self { directory, tokens: Vec::with_capacity(tenants) };
         let mut server = Server::daemon(daemon, &home.path())?;
         let mut connection = server.connect()?;
-        let operator =
-            fs::read_to_string(home.path().join("control-plane.token")).context("the daemon left no operator token")?;
+        let operator = operator_token(&home.path())?;
         for first in (0..tenants).step_by(BATCH) {
             let names = (first..tenants.min(first + BATCH)).map(|n| format!(r#"{{"tenantId":"t{n}"}}"#));
-            for reply in batch(&mut connection, operator.trim(), "tenants.create", names)? {
+            for reply in batch(&mut connection, &operator, "tenants.create", names)? {
                 let token = reply["result"]["token"].as_str();
                 home.tokens.push(token.with_context(|| format!("no tenant was made: {reply}"))?.to_owned());
             }
@@ -62,6 +64,17 @@ impl BenchHome {
         ensure!(copied.success(), "cp failed: {copied}");
         Ok(copy)
     }
+}
+
+/// The token that the daemon makes at its first start; it may listen a little earlier.
+fn operator_token(home: &Path) -> Result<String> {
+    let path = home.join("control-plane.token");
+    let until = Instant::now() + FIRST_START;
+    while !path.exists() && Instant::now() < until {
+        thread::sleep(Duration::from_millis(5));
+    }
+    let token = fs::read_to_string(path).context("the daemon left no operator token")?;
+    Ok(token.trim().to_owned())
 }
 
 fn batch(

@@ -51,7 +51,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The server process.
 pub(crate) fn main(arguments: &[String]) -> Result<()> {
-    let [home, address, kind] = &arguments[1..] else { bail!("native-server HOME ADDRESS KIND") };
+    let [home, address, kind] = arguments else { bail!("native-server HOME ADDRESS KIND") };
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(serve(home, address, kind))
 }
 

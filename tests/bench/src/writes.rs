@@ -22,8 +22,9 @@ const METHOD: &str = "sessions.create";
 pub(crate) fn measure(setting: &Setting, report: &mut Report) -> Result<()> {
     let home = BenchHome::make(&setting.daemon, MANY, 0)?;
     let copy = home.copy()?;
-    let daemon = Server::daemon(&setting.daemon, &home.path())?;
-    let baseline = Server::baseline(native::VERB, &[native::WRITES], &copy)?;
+    let mut daemon = Server::daemon(&setting.daemon, &home.path())?;
+    let mut baseline = Server::baseline(native::VERB, &[native::WRITES], &copy)?;
+    drop((daemon.connect()?, baseline.connect()?));
     for (tenants, name) in [(1, "one tenant"), (MANY, "100 tenants")] {
         let calls: Vec<_> =
             home.tokens[..tenants].iter().map(|token| (token.clone(), wire::call(METHOD, "{}"))).collect();

@@ -77,12 +77,20 @@ fn a_reader_that_goes_away_is_no_failure() {
 }
 
 #[test]
-fn control_characters_of_a_tenant_do_not_reach_the_terminal() {
+fn control_characters_do_not_reach_the_terminal() {
     let daemon = Daemon::start();
-    let _tenant = daemon.tenant_with(json!({ "tenantId": "acme", "displayName": "\u{1b}[2J\u{7}Acme\u{9b}31m" }));
-    for arguments in [&["tenants", "list"][..], &["tenants", "info", "acme"]] {
-        let output = daemon.cli(arguments).exited(0);
-        assert!(!output.stdout.contains(['\u{1b}', '\u{7}', '\u{9b}']), "{output:?}");
+    let _tenant = daemon.tenant("acme");
+    let hostile = "\u{1b}[2J\u{7}\u{9b}31m";
+    for arguments in [
+        &["tenants", "info", hostile][..],
+        &["call", hostile, "--tenant", "acme"],
+        &["call", "agents.files.list", &format!("agentId=x{hostile}"), "--tenant", "acme"],
+        &["call", "agents.create", &format!("name=x{hostile}"), &format!("emoji={hostile}"), "--tenant", "acme"],
+        &["call", "agents.list", "--tenant", "acme"],
+    ] {
+        let output = daemon.cli(arguments);
+        let shown = output.stdout + &output.stderr;
+        assert!(!shown.contains(['\u{1b}', '\u{7}', '\u{9b}']), "{arguments:?}: {shown:?}");
     }
 }
 

@@ -55,7 +55,7 @@ fn users_4_asking_for_more_scopes_gives_none() {
     let asking = tenant.with_scopes("read,write,admin,operator.admin");
     assert_eq!(asking.err("tenants.create", json!({ "tenantId": "x" })).code, -32601);
     assert_eq!(tenant.with_scopes("admin").err("health", json!({})).code, -32003);
-    assert_eq!(tenant.with_scopes("").err("health", json!({})).code, -32003);
+    assert_eq!(tenant.with_scopes("none").err("health", json!({})).code, -32003);
     tenant.with_scopes("write").done("health", json!({}));
 }
 
@@ -127,7 +127,7 @@ fn users_12_the_start_does_not_touch_the_tenants() {
         .expect("its files")
         .flatten()
         .filter_map(|entry| fs::read_link(entry.path()).ok())
-        .filter(|path| path.starts_with(daemon.home().path().join("tenants")))
+        .filter(|path| path.to_string_lossy().contains("/tenants/t"))
         .collect();
     assert_eq!(open, Vec::<std::path::PathBuf>::new(), "a tenant is opened when it is first served");
 }

@@ -7,7 +7,7 @@ use crate::contract::*;
 use super::hostile_daemon;
 
 /// Small limits make a short test; each is still far above what an honest call needs.
-const LIMITS: &str = "  limits: {cpu_ms: 300, memory_mb: 32, wall_ms: 1500}\n";
+const LIMITS: &str = "  limits: {cpu_ms: 300, memory_mb: 64, wall_ms: 1500}\n";
 
 fn broke(error: &RpcError, limit: &str) {
     assert_eq!((error.code, error.name()), (-32020, "COMPONENT_FAILED"), "{error}");
@@ -47,7 +47,7 @@ fn a_deep_recursion() {
 
 #[test]
 fn a_huge_result() {
-    fails_alone("hostile.huge_result", json!({ "bytes": 16 << 20 }), "result-size");
+    fails_alone("hostile.huge_result", json!({ "bytes": 9 << 20 }), "result-size");
 }
 
 #[test]

@@ -53,6 +53,7 @@ fn nothing_that_was_answered_is_lost() {
         daemon = daemon.restarted();
         check(&daemon, &token, &answered, round);
     }
+    daemon.terminate();
     assert_databases_are_whole(daemon.home());
 }
 

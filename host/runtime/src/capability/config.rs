@@ -1,7 +1,7 @@
 //! `config` and `config-write`: the tenant's overlay, or for the operator's own
 //! calls the gateway's file. What a guest reads is redacted.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use openclaw_config::{
     schema,
@@ -16,6 +16,9 @@ use crate::{
     call::{CallState, Subject},
     capability::calls::Call,
 };
+
+/// The keys that an overlay may not hold: the same for everyone.
+static ADMIN_ONLY_KEYS: LazyLock<Value> = LazyLock::new(|| openclaw_config::overlay::admin_only_keys().into());
 
 /// Reading.
 #[derive(Debug)]
@@ -107,7 +110,7 @@ fn shown(snapshot: &Arc<Snapshot>) -> Result<Vec<u8>, CapabilityError> {
     let mut shown = serde_json::to_value(&**snapshot).map_err(CapabilityError::internal)?;
     if let Value::Object(members) = &mut shown {
         members.insert("path".into(), openclaw_config::store::FILE.into());
-        members.insert("adminOnlyKeys".into(), json!(openclaw_config::overlay::admin_only_keys()));
+        members.insert("adminOnlyKeys".into(), ADMIN_ONLY_KEYS.clone());
     }
     serde_json::to_vec(&shown).map_err(CapabilityError::internal)
 }

@@ -2,7 +2,6 @@
 //! family's own database in a collection that no guest can name.
 
 use openclaw_documents::{Expectation, Operation, Order, Range};
-use openclaw_tenancy::TenantKey;
 use wasmtime::component::Resource;
 
 use super::CapabilityError;
@@ -28,11 +27,6 @@ impl secrets::Host for CallState {
 }
 
 impl CallState {
-    fn tenant_key(&self) -> Result<TenantKey, CapabilityError> {
-        let tenant = self.tenant()?;
-        Ok(self.services.secret_key.tenant_key(&tenant.id, tenant.row))
-    }
-
     /// Binds a sealed value to its family and name, so that none can stand in for another.
     fn sealed_for(&self, name: &str) -> Vec<u8> {
         let family = self.family().map(openclaw_tenancy::Family::as_str).unwrap_or_default();
@@ -54,7 +48,7 @@ impl secrets::HostVault for CallState {
         if value.len() > VALUE_BYTES {
             return Err(CapabilityError::invalid(format!("a secret is at most {VALUE_BYTES} bytes")));
         }
-        let sealed = self.tenant_key()?.seal(&self.sealed_for(&name), &value).map_err(CapabilityError::internal)?;
+        let sealed = self.services.open_tenant(self.tenant()?)?.key.seal(&self.sealed_for(&name), &value).map_err(CapabilityError::internal)?;
         let put = Operation::Put {
             collection: COLLECTION.into(),
             key: name,
@@ -82,7 +76,7 @@ impl secrets_reveal::Host for CallState {
     async fn reveal(&mut self, _call: Resource<Call>, name: String) -> Result<Vec<u8>, CapabilityError> {
         let document = self.own_database()?.get(COLLECTION, &name).await?;
         let document = document.ok_or_else(|| CapabilityError::not_found("there is no secret of that name"))?;
-        let opened = self.tenant_key()?.open(&self.sealed_for(&name), &document.value);
+        let opened = self.services.open_tenant(self.tenant()?)?.key.open(&self.sealed_for(&name), &document.value);
         Ok(opened.map_err(CapabilityError::internal)?.to_vec())
     }
 }

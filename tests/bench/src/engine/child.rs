@@ -35,7 +35,7 @@ enum Subjects {
 
 /// The process.
 pub(crate) fn main(arguments: &[String]) -> Result<()> {
-    let [kind, components, home] = &arguments[1..] else { bail!("engine KIND COMPONENTS HOME") };
+    let [kind, components, home] = arguments else { bail!("engine KIND COMPONENTS HOME") };
     let tokio = tokio::runtime::Builder::new_multi_thread().worker_threads(super::THREADS).enable_all().build()?;
     let subject = Arc::new(tokio.block_on(async {
         match kind.as_str() {
