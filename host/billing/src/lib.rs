@@ -2,6 +2,8 @@
 //! what a refusal says, and the ledger's counters. Nothing here opens a file or reads a clock: the
 //! ledger writes through `ControlDb`, and the time is a parameter everywhere.
 
+#![forbid(unsafe_code)]
+
 mod rate;
 mod refusal;
 mod usage;

@@ -5,8 +5,11 @@
 //! and how that lies over the gateway's part; [`store`] reads and writes the files; [`schema`]
 //! describes both.
 
+#![forbid(unsafe_code)]
+
 mod check;
 pub mod gateway;
+pub mod json;
 pub mod load;
 pub mod overlay;
 pub mod path;

@@ -4,6 +4,8 @@
 //! a few connections of their own and see a consistent snapshot. A file that
 //! cannot be understood is refused and left exactly as it is.
 
+#![forbid(unsafe_code)]
+
 mod error;
 mod file;
 mod readers;

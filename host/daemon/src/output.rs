@@ -96,12 +96,12 @@ impl Output {
 
     /// One JSON document.
     pub(crate) fn document(&self, value: &Value) -> Result<(), CliError> {
-        Ok(writeln!(io::stdout().lock(), "{value:#}")?)
+        Ok(writeln!(io::stdout().lock(), "{}", escaped(&format!("{value:#}")))?)
     }
 
     /// One document of a stream, on a line of its own.
     pub(crate) fn json_line(&self, value: &Value) -> Result<(), CliError> {
-        Ok(writeln!(io::stdout().lock(), "{value}")?)
+        Ok(writeln!(io::stdout().lock(), "{}", escaped(&value.to_string()))?)
     }
 
     /// One line for people.
@@ -193,6 +193,16 @@ pub(crate) fn printable(text: &str) -> String {
 /// Printable, and no line of its own making.
 pub(crate) fn on_one_line(text: &str) -> String {
     printable(text).replace(['\n', '\t'], " ")
+}
+
+/// JSON as serde_json writes it holds DEL and the C1 controls as they are, and those
+/// can drive a terminal.
+fn escaped(json: &str) -> String {
+    let control = |c: char| matches!(c, '\u{7f}'..='\u{9f}');
+    if !json.contains(control) {
+        return json.to_owned();
+    }
+    json.chars().map(|c| if control(c) { format!("\\u{:04x}", u32::from(c)) } else { c.to_string() }).collect()
 }
 
 #[cfg(test)]

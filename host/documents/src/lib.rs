@@ -21,6 +21,8 @@
 //! locking (no lock calls) and by SQLite's stable plans (`ENABLE_QPSG`), without which every scan
 //! would be planned anew.
 
+#![forbid(unsafe_code)]
+
 mod connection;
 mod cursor;
 mod database;

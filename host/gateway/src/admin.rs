@@ -63,12 +63,13 @@ impl AdminMethod {
     }
 
     fn check(self, params: &Value) -> Result<(), Problem> {
-        static SCHEMAS: LazyLock<Vec<Schema>> = LazyLock::new(|| {
-            AdminMethod::ALL.iter().filter_map(|method| Schema::compile(method.params()).ok()).collect()
-        });
-        let place = Self::ALL.iter().position(|method| *method == self);
-        let schema = place.and_then(|place| SCHEMAS.get(place));
-        schema.map_or(Ok(()), |schema| schema.check(params)).map_err(Problem::params)
+        static SCHEMAS: LazyLock<Vec<(AdminMethod, Result<Schema, String>)>> =
+            LazyLock::new(|| AdminMethod::ALL.map(|method| (method, Schema::compile(method.params()))).into());
+        match SCHEMAS.iter().find(|(method, _)| *method == self) {
+            Some((_, Ok(schema))) => schema.check(params).map_err(Problem::params),
+            Some((_, Err(error))) => Err(Problem::internal(error)),
+            None => Err(Problem::internal("an admin method without a schema")),
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    net::IpAddr,
+    net::{IpAddr, Ipv6Addr},
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -111,7 +111,7 @@ struct Failures {
     blocked_until: Option<Instant>,
 }
 
-/// More addresses than this are not remembered: the oldest go first.
+/// More addresses than this are not remembered.
 const PEERS_MAX: usize = 10_000;
 
 impl FailedAuthLimiter {
@@ -121,13 +121,10 @@ impl FailedAuthLimiter {
             return Ok(());
         }
         let peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
-        match peers.get(&peer).and_then(|failures| failures.blocked_until) {
+        match peers.get(&network(peer)).and_then(|failures| failures.blocked_until) {
             Some(until) if until > now => {
                 let seconds = (until - now).as_secs() + 1;
-                Err(Problem::new(-32029, "RATE_LIMITED", "too many failed authentications from this address")
-                    .status(StatusCode::TOO_MANY_REQUESTS)
-                    .with("retryAfterMs", (seconds * 1000).into())
-                    .header("retry-after", seconds.to_string()))
+                Err(Problem::rate_limited("too many failed authentications from this address", seconds))
             }
             _ => Ok(()),
         }
@@ -140,10 +137,14 @@ impl FailedAuthLimiter {
         }
         let window = Duration::from_secs(limits.window_seconds);
         let mut peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
-        if peers.len() >= PEERS_MAX {
-            peers.retain(|_, failures| failures.matters(now, window));
+        if peers.len() >= PEERS_MAX && !peers.contains_key(&network(peer)) {
+            // The map is full of addresses that count: one makes room, whichever it is.
+            let goes =
+                peers.iter().find(|(_, failures)| !failures.matters(now, window)).or_else(|| peers.iter().next());
+            let goes = goes.map(|(peer, _)| *peer);
+            goes.map(|peer| peers.remove(&peer));
         }
-        let failures = peers.entry(peer).or_default();
+        let failures = peers.entry(network(peer)).or_default();
         failures.recent.push_back(now);
         failures.recent.retain(|at| now.duration_since(*at) < window);
         if failures.recent.len() >= limits.attempts as usize {
@@ -157,6 +158,14 @@ impl Failures {
     fn matters(&self, now: Instant, window: Duration) -> bool {
         self.blocked_until.is_some_and(|until| until > now)
             || self.recent.back().is_some_and(|at| now.duration_since(*at) < window)
+    }
+}
+
+/// Whoever has one address of IPv6 has the 2^64 beside it.
+fn network(peer: IpAddr) -> IpAddr {
+    match peer.to_canonical() {
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX))),
+        v4 => v4,
     }
 }
 

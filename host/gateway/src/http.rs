@@ -80,8 +80,20 @@ async fn rpc(State(gateway): State<Arc<Gateway>>, request: Request) -> Response 
             Err(problem) => return refuse(&problem, &id, body).await,
         };
     let limit = usize::try_from(gateway.config().gateway.limits.body_bytes).unwrap_or(usize::MAX);
-    match read(&parts.headers, body, limit).await {
-        Ok(body) => respond(gateway.rpc(&identity, &body, &id).await),
+    // Taken before the body is read, and held until it is answered.
+    let expected = announced(&parts.headers).unwrap_or(limit).min(limit) as u64;
+    let share = match gateway.bodies.take(&identity, expected) {
+        Ok(share) => share,
+        Err(problem) => return refuse(&problem, &id, body).await,
+    };
+    let patience = Duration::from_secs(gateway.config().gateway.limits.request_seconds);
+    let read = tokio::time::timeout(patience, read(&parts.headers, body, limit)).await;
+    match read.unwrap_or_else(|_| Err(Unread::Broken("it did not come in time".into()))) {
+        Ok(body) => {
+            let reply = gateway.rpc(&identity, &body, &id).await;
+            drop(share);
+            respond(reply)
+        }
         Err(Unread::TooLarge(rest)) => {
             let problem = Problem::request(format!("the body is larger than {limit} bytes"))
                 .status(StatusCode::PAYLOAD_TOO_LARGE);
@@ -188,9 +200,13 @@ enum Unread {
     Broken(String),
 }
 
+fn announced(headers: &HeaderMap) -> Option<usize> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
 /// Reads a body up to `limit` bytes.
 async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, Unread> {
-    let announced = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    let announced = announced(headers);
     if announced.is_some_and(|announced| announced > limit) {
         return Err(Unread::TooLarge(body));
     }

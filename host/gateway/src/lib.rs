@@ -4,10 +4,13 @@
 //! path, which reads down `rpc.rs` in call order. `reply.rs` is the one place
 //! that turns failures into replies, `auth.rs` the one that sees tokens.
 
+#![forbid(unsafe_code)]
+
 mod admin;
 mod auth;
 mod discover;
 mod http;
+mod in_flight;
 mod reply;
 mod request;
 mod rpc;
@@ -17,7 +20,7 @@ mod websocket;
 use std::{
     path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -45,9 +48,16 @@ pub use rpc::Reply;
 pub use serve::{Listeners, ServeError};
 
 use auth::FailedAuthLimiter;
+use in_flight::InFlight;
 
 /// How often counters reach the disk and idle databases are closed.
 const HOUSEKEEPING: Duration = Duration::from_secs(1);
+
+/// The most bytes of request bodies that a tenant has under way.
+const BODY_BYTES_PER_TENANT: u64 = 64 << 20;
+
+/// The most WebSockets that a tenant has open.
+const SOCKETS_PER_TENANT: u64 = 256;
 
 /// What a gateway is opened on.
 pub struct GatewaySettings {
@@ -97,6 +107,11 @@ pub struct Gateway {
     services: Arc<Services>,
     operator: OperatorToken,
     failed_auth: FailedAuthLimiter,
+    /// Bytes of requests and their answers.
+    pub(crate) bodies: InFlight,
+    pub(crate) sockets: InFlight,
+    /// `rpc.discover` for tenants and for the operator: what is bound does not change.
+    discovered: [OnceLock<String>; 2],
     draining: watch::Sender<bool>,
     _lock: HomeLock,
 }
@@ -117,6 +132,9 @@ impl Gateway {
             services,
             operator,
             failed_auth: FailedAuthLimiter::default(),
+            bodies: InFlight::new("bytes of requests", BODY_BYTES_PER_TENANT),
+            sockets: InFlight::new("WebSockets", SOCKETS_PER_TENANT),
+            discovered: [OnceLock::new(), OnceLock::new()],
             draining: watch::Sender::new(false),
             _lock: lock,
         });
@@ -190,7 +208,6 @@ fn services(home: Arc<Home>, config: &GatewayConfig, overrides: Overrides) -> Re
         TimeZone::get(&config.billing.timezone).map_err(|_| OpenError::TimeZone(config.billing.timezone.clone()))?;
     let control = ControlDb::open(&home.control_db_path(), durability)?;
     let audit = Arc::new(Audit::open(&home)?);
-    let limits = &config.gateway.limits;
     Ok(Services::new(ServicesParts {
         registry: Arc::new(Registry::open(&home, control.clone(), audit.clone())?),
         documents: Store::new(StoreSettings::with_durability(durability)),
@@ -200,11 +217,7 @@ fn services(home: Arc<Home>, config: &GatewayConfig, overrides: Overrides) -> Re
         secret_key: home.secret_key(config.secrets.key_file.as_deref().map(Path::new))?,
         audit,
         home,
-        admission: AdmissionLimits {
-            concurrent_per_tenant: limits.concurrent_per_tenant,
-            queued_per_tenant: limits.queued_per_tenant,
-            wait: Duration::from_millis(limits.queue_wait_ms),
-        },
+        admission: AdmissionLimits::from(&config.gateway.limits),
     }))
 }
 
@@ -213,24 +226,8 @@ fn runtime_settings(
     config: &GatewayConfig,
     builtin: Vec<(&'static str, &'static [u8])>,
 ) -> Result<RuntimeSettings, OpenError> {
-    let limits = &config.components.limits;
-    let mebibytes = |n: u32| (n as usize) << 20;
-    let bytes = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
     Ok(RuntimeSettings {
-        limits: Limits {
-            memory_bytes: mebibytes(limits.memory_mb),
-            cpu: Duration::from_millis(limits.cpu_ms),
-            wall: Duration::from_millis(limits.wall_ms),
-            max_wall: Duration::from_millis(limits.max_wall_ms),
-            stack_bytes: (limits.stack_kb as usize) << 10,
-            table_elements: limits.table_elements as usize,
-            core_instances: limits.instances,
-            host_calls: limits.host_calls,
-            host_call_bytes: bytes(limits.host_call_bytes),
-            result_bytes: bytes(limits.result_bytes),
-            log_lines: limits.log_lines,
-            ..Limits::default()
-        },
+        limits: Limits::from(&config.components.limits),
         cache: CodeCache::new(services.home.cache_path(), services.secret_key.derive(b"code-cache")),
         builtin,
         load: config.components.load.iter().map(PathBuf::from).collect(),
@@ -265,7 +262,7 @@ async fn announce_changes(gateway: std::sync::Weak<Gateway>) {
 /// What is due every second, until the gateway is gone.
 async fn keep_house(gateway: std::sync::Weak<Gateway>) {
     let mut ticks = tokio::time::interval(HOUSEKEEPING);
-    loop {
+    for second in 0_u64.. {
         ticks.tick().await;
         let Some(gateway) = gateway.upgrade() else { return };
         let services = &gateway.services;
@@ -275,7 +272,9 @@ async fn keep_house(gateway: std::sync::Weak<Gateway>) {
         if let Err(error) = services.registry.flush_last_seen().await {
             tracing::warn!(%error, "when tenants were last seen could not be written");
         }
-        services.rates.forget_idle(services.now().monotonic);
+        if second.is_multiple_of(60) {
+            services.rates.forget_idle(services.now().monotonic);
+        }
         services.documents.close_idle().await;
     }
 }

@@ -87,6 +87,13 @@ impl Problem {
             .header("retry-after", retry_after_ms.div_ceil(1000).max(1).to_string())
     }
 
+    pub(crate) fn rate_limited(message: &str, seconds: u64) -> Self {
+        Self::new(-32029, "RATE_LIMITED", message)
+            .status(StatusCode::TOO_MANY_REQUESTS)
+            .with("retryAfterMs", (seconds * 1000).into())
+            .header("retry-after", seconds.to_string())
+    }
+
     pub(crate) fn status(self, status: StatusCode) -> Self {
         Self { status, ..self }
     }

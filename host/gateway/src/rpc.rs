@@ -12,6 +12,7 @@ use futures_util::{
     future::{BoxFuture, ready},
     stream,
 };
+use openclaw_config::json;
 use openclaw_runtime::{CallFacts, Params, Route, Scope, Subject};
 use openclaw_tenancy::{TenantId, TenantRecord};
 use serde_json::{Value, value::RawValue};
@@ -27,6 +28,9 @@ use crate::{
 
 /// How many calls of one batch run at once.
 const BATCH_AT_ONCE: usize = 8;
+
+/// The most bytes of a batch's replies.
+const BATCH_BYTES: usize = 32 << 20;
 
 /// What goes back to the client.
 #[derive(Debug)]
@@ -49,8 +53,8 @@ struct Outcome {
 impl Gateway {
     /// Answers a body of one request or a batch: the wrapper that every request ends in.
     pub async fn rpc(&self, identity: &Identity, body: &[u8], request_id: &Arc<str>) -> Reply {
-        let limits = &self.config().gateway.limits;
-        let parsed = request::parse(body, limits.depth as usize, limits.batch as usize);
+        let (depth, batch) = self.frame_limits();
+        let parsed = request::parse(body, depth, batch);
         match parsed {
             Err(BadBody::Parse(flaw)) => reply_to(&Problem::parse(format!("the body is not JSON: {flaw}")), request_id),
             Err(BadBody::Invalid(message)) => reply_to(&Problem::request(message), request_id),
@@ -68,10 +72,26 @@ impl Gateway {
             Ok(Body::Batch(frames)) => {
                 let mut answers: Vec<BoxFuture<'_, Outcome>> = Vec::with_capacity(frames.len());
                 for frame in frames {
-                    answers.push(Box::pin(self.answer(identity, frame, request_id)));
+                    answers.push(Box::pin(async move {
+                        // One after another they would keep this thread from everyone else.
+                        tokio::task::yield_now().await;
+                        self.answer(identity, frame, request_id).await
+                    }));
                 }
                 let answers = stream::iter(answers).buffered(BATCH_AT_ONCE);
-                let texts: Vec<String> = answers.filter_map(|outcome| ready(outcome.text)).collect().await;
+                let mut bytes = 0;
+                let texts: Vec<String> = answers
+                    .filter_map(|outcome| {
+                        bytes += outcome.text.as_ref().map_or(0, String::len);
+                        // What is over is answered short, so that one body cannot ask for any amount.
+                        ready(if bytes > BATCH_BYTES {
+                            outcome.text.map(|_| too_much(request_id))
+                        } else {
+                            outcome.text
+                        })
+                    })
+                    .collect()
+                    .await;
                 let body = (!texts.is_empty()).then(|| format!("[{}]", texts.join(",")));
                 let status = if body.is_some() { StatusCode::OK } else { StatusCode::NO_CONTENT };
                 Reply { status, headers: Vec::new(), body }
@@ -100,30 +120,35 @@ impl Gateway {
 
     /// Admit, route, invoke. Answers the result's JSON.
     async fn call(&self, identity: &Identity, call: &Call<'_>, request_id: &Arc<str>) -> Result<String, Problem> {
-        self.admit(identity, request_id).await?;
+        let tenant = self.admit(identity, request_id).await?;
         let params = params(call.params)?;
         match self.route(identity, &call.method)? {
             Destination::Host(HostMethod::Discover) => discover::call(self, identity, &params.value),
             Destination::Host(HostMethod::Admin(method)) => admin::call(self, identity, method, params.value).await,
             Destination::Component(route) => {
-                let subject = self.subject(identity, &route, &params.value)?;
+                let subject = self.subject(identity, tenant, &route, &params.value)?;
                 self.invoke(identity, &route, subject, params, request_id).await
             }
         }
     }
 
     /// Counts the request, and refuses it where a rate or quota says so.
-    async fn admit(&self, identity: &Identity, request_id: &Arc<str>) -> Result<(), Problem> {
-        let Some(tenant) = &identity.tenant else { return Ok(()) };
-        // The token and the quotas of now, not of when the connection was made.
-        let current =
-            self.services().registry.get(&tenant.id).filter(|now| now.generation == tenant.generation && !now.disabled);
+    /// Answers the tenant's record of now, not of when the connection was made.
+    pub(crate) async fn admit(
+        &self,
+        identity: &Identity,
+        request_id: &Arc<str>,
+    ) -> Result<Option<Arc<TenantRecord>>, Problem> {
+        let Some(known) = &identity.tenant else { return Ok(None) };
+        let same =
+            |now: &Arc<TenantRecord>| now.row == known.row && now.generation == known.generation && !now.disabled;
+        let current = self.services().registry.get(&known.id).filter(same);
         let tenant = current.ok_or_else(|| Problem::unauthorized("the token is not valid any more"))?;
         let now = self.services().now();
         match self.services().rates.check(&tenant.id, &tenant.quotas, now) {
             Ok(_) => {
                 self.services().usage.record_request(&tenant.id, now.wall);
-                Ok(())
+                Ok(Some(tenant))
             }
             Err(refusal) => {
                 // Durable before the 429 leaves.
@@ -160,11 +185,17 @@ impl Gateway {
     }
 
     /// Whom the call is for: the token's own tenant, or the one that the operator names.
-    fn subject(&self, identity: &Identity, route: &Route, params: &Value) -> Result<Subject, Problem> {
+    fn subject(
+        &self,
+        identity: &Identity,
+        own: Option<Arc<TenantRecord>>,
+        route: &Route,
+        params: &Value,
+    ) -> Result<Subject, Problem> {
         let family = route.component().manifest.family.as_str();
         let named = if family == "tenants" { params.get("tenantId").and_then(Value::as_str) } else { None };
-        match &identity.tenant {
-            Some(own) if named.is_none_or(|named| named == own.id.as_str()) => Ok(Subject::Tenant(own.clone())),
+        match own {
+            Some(own) if named.is_none_or(|named| named == own.id.as_str()) => Ok(Subject::Tenant(own)),
             // The same words whether or not that tenant exists.
             Some(_) => Err(Problem::forbidden("a tenant's token reaches its own tenant alone")),
             None => match named.or(identity.acting_for.as_deref()) {
@@ -178,6 +209,12 @@ impl Gateway {
     pub(crate) fn tenant(&self, id: &str) -> Result<Arc<TenantRecord>, Problem> {
         let known = id.parse::<TenantId>().map_err(|error| Problem::params(error.to_string()))?;
         self.services().registry.get(&known).ok_or_else(|| Problem::not_found(format!("there is no tenant {known}")))
+    }
+
+    /// Levels of nesting and requests of a batch, copied out of the configuration in force.
+    pub(crate) fn frame_limits(&self) -> (usize, usize) {
+        let config = self.config();
+        (config.gateway.limits.depth as usize, config.gateway.limits.batch as usize)
     }
 
     /// Runs the component.
@@ -195,8 +232,7 @@ impl Gateway {
             caller: identity.caller.clone(),
             request_id: request_id.clone(),
         };
-        let result = self.runtime().call(route, facts, params).await?;
-        String::from_utf8(result).map_err(Problem::internal)
+        Ok(self.runtime().call(route, facts, params).await?)
     }
 }
 
@@ -214,7 +250,7 @@ enum HostMethod {
 /// Our methods take named parameters, so an array can only be the empty one.
 fn params(raw: Option<&RawValue>) -> Result<Params, Problem> {
     let raw = raw.map_or("{}", RawValue::get);
-    let value: Value = serde_json::from_str(raw).map_err(|error| Problem::params(error.to_string()))?;
+    let value = json::read(raw.as_bytes(), json::DEPTH_MAX).map_err(|error| Problem::params(error.to_string()))?;
     match value {
         Value::Object(_) => Ok(Params { value, raw: raw.as_bytes().to_vec() }),
         Value::Array(items) if items.is_empty() => {
@@ -222,6 +258,11 @@ fn params(raw: Option<&RawValue>) -> Result<Params, Problem> {
         }
         _ => Err(Problem::params("parameters go by name: send \"params\" as an object")),
     }
+}
+
+fn too_much(request_id: &str) -> String {
+    let message = format!("the replies of this batch are over {BATCH_BYTES} bytes: ask for less at once");
+    Problem::unavailable(message, 0).reply(None, request_id)
 }
 
 fn missing_scope(method: &str, scope: Scope) -> Problem {

@@ -6,7 +6,7 @@
 use std::{pin::pin, sync::Arc, time::Duration};
 
 use axum::{
-    body::Body,
+    body::{Body, Bytes},
     extract::{
         Request, State,
         ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade, rejection::WebSocketUpgradeRejection},
@@ -17,7 +17,7 @@ use futures_util::{
     FutureExt, SinkExt, StreamExt,
     stream::{FuturesUnordered, SplitSink},
 };
-use openclaw_runtime::{Event, Subscription};
+use openclaw_runtime::{Event, Scope, Subscription};
 use openclaw_tenancy::{TenantChange, TenantId, WhatChanged};
 use serde::Deserialize;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
@@ -26,8 +26,11 @@ use crate::{
     Gateway,
     auth::Identity,
     http::{Peer, RequestId, refuse, request_id},
+    reply::Problem,
     request::{self, Body as Frames},
 };
+
+const SUBSCRIBE: &str = "events.subscribe";
 
 /// The subprotocol for clients that must name one.
 const PROTOCOL: &str = "openclaw.rpc";
@@ -61,12 +64,15 @@ pub(crate) async fn upgrade(
         Ok(upgrade) => upgrade,
         Err(rejection) => return rejection.into_response(),
     };
+    let share = match gateway.sockets.take(&identity, 1) {
+        Ok(share) => share,
+        Err(problem) => return refuse(&problem, &id, Body::empty()).await,
+    };
     let limit = usize::try_from(gateway.config().gateway.limits.body_bytes).unwrap_or(usize::MAX);
-    upgrade
-        .protocols([PROTOCOL])
-        .max_message_size(limit)
-        .max_frame_size(limit)
-        .on_upgrade(move |socket| async move { Connection::new(gateway, identity, id).serve(socket, changes).await })
+    upgrade.protocols([PROTOCOL]).max_message_size(limit).max_frame_size(limit).on_upgrade(move |socket| async move {
+        Connection::new(gateway, identity, id).serve(socket, changes).await;
+        drop(share);
+    })
 }
 
 struct Connection {
@@ -92,24 +98,30 @@ impl Connection {
         let close = loop {
             tokio::select! {
                 message = incoming.next(), if running.len() < IN_FLIGHT => match message {
-                    Some(Ok(Message::Text(text))) => match self.subscribe(&text) {
-                        Some(reply) => if send(&mut sink, reply).await.is_err() { break None },
-                        None => running.push(answer(&gateway, self.identity.clone(), text, self.request_id.clone()).boxed()),
-                    },
+                    Some(Ok(Message::Text(text))) if text.contains(SUBSCRIBE) => {
+                        let reply = match self.subscribe(&text).await {
+                            Some(reply) => reply,
+                            None => answer(&gateway, self.identity.clone(), text, self.request_id.clone()).await,
+                        };
+                        if let Some(reply) = reply && send(&mut sink, Message::text(reply)).await.is_err() { break None }
+                    }
+                    Some(Ok(Message::Text(text))) => {
+                        running.push(answer(&gateway, self.identity.clone(), text, self.request_id.clone()).boxed());
+                    }
                     Some(Ok(Message::Binary(_))) => break Some((1003, "send text frames")),
                     Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
                     Some(Ok(Message::Close(_)) | Err(_)) | None => break None,
                 },
                 Some(reply) = running.next(), if !running.is_empty() => {
-                    if let Some(reply) = reply && send(&mut sink, reply).await.is_err() { break None }
+                    if let Some(reply) = reply && send(&mut sink, Message::text(reply)).await.is_err() { break None }
                 }
                 event = next_event(&mut self.events) => match event {
-                    Ok(event) => if send(&mut sink, notification(&event)).await.is_err() { break None },
+                    Ok(event) => if send(&mut sink, Message::text(notification(&event))).await.is_err() { break None },
                     Err(reason) => break Some((POLICY, reason)),
                 },
                 reason = self_ended(&mut changes, self.identity.tenant.as_ref().map(|tenant| &tenant.id)) => break Some((POLICY, reason)),
                 () = &mut draining => break Some((RESTART, "the gateway is going down")),
-                _ = pings.tick() => if sink.send(Message::Ping(axum::body::Bytes::new())).await.is_err() { break None },
+                _ = pings.tick() => if send(&mut sink, Message::Ping(Bytes::new())).await.is_err() { break None },
             }
         };
         if let Some((code, reason)) = close {
@@ -118,7 +130,7 @@ impl Connection {
             let rest = async {
                 while let Some(reply) = running.next().await {
                     if let Some(reply) = reply
-                        && send(&mut sink, reply).await.is_err()
+                        && send(&mut sink, Message::text(reply)).await.is_err()
                     {
                         break;
                     }
@@ -127,29 +139,44 @@ impl Connection {
             let _ = tokio::time::timeout(patience, rest).await;
             let frame = CloseFrame { code, reason: Utf8Bytes::from_static(reason) };
             // The peer may be gone already.
-            let _ = sink.send(Message::Close(Some(frame))).await;
+            let _ = send(&mut sink, Message::Close(Some(frame))).await;
         }
     }
 
-    /// Answers `events.subscribe`, which is about this connection and so not a call.
-    fn subscribe(&mut self, text: &str) -> Option<String> {
+    /// Answers `events.subscribe`, which is about this connection; none for any other frame.
+    ///
+    /// The reply is none too for a notification.
+    async fn subscribe(&mut self, text: &str) -> Option<Option<String>> {
+        let (depth, batch) = self.gateway.frame_limits();
+        let Ok(Frames::Single(Ok(call))) = request::parse(text.as_bytes(), depth, batch) else { return None };
+        if call.method != SUBSCRIBE {
+            return None;
+        }
+        let params = call.params.map(|params| params.get().to_owned());
+        let subscribed = self.listen(params.as_deref()).await;
+        Some(call.id.map(|id| match subscribed {
+            Ok(()) => format!(r#"{{"jsonrpc":"2.0","id":{},"result":{{"subscribed":true}}}}"#, id.get()),
+            Err(problem) => problem.reply(Some(id), &self.request_id),
+        }))
+    }
+
+    async fn listen(&mut self, params: Option<&str>) -> Result<(), Problem> {
         #[derive(Default, Deserialize)]
         #[serde(deny_unknown_fields)]
         struct Since {
             since: Option<u64>,
         }
-        let Ok(Frames::Single(Ok(call))) = request::parse(text.as_bytes(), 64, 1) else { return None };
-        if call.method != "events.subscribe" {
-            return None;
+        self.gateway.admit(&self.identity, &self.request_id).await?;
+        if !self.identity.caller.may(Scope::Read) {
+            return Err(Problem::forbidden(format!("{SUBSCRIBE} needs the scope read")));
         }
-        let id = call.id.map_or("null", |id| id.get());
-        let since = call.params.map_or(Ok(Since::default()), |params| serde_json::from_str(params.get()));
-        let (Ok(since), Some(tenant)) = (since, self.tenant()) else {
-            let message = "events.subscribe takes {since?} and a tenant to listen to";
-            return Some(crate::reply::Problem::params(message).reply(call.id, &self.request_id));
-        };
+        let since: Since = params
+            .map_or(Ok(Since::default()), serde_json::from_str)
+            .map_err(|error| Problem::params(format!("{SUBSCRIBE} takes {{since?}}: {error}")))?;
+        let tenant =
+            self.tenant().ok_or_else(|| Problem::params(format!("{SUBSCRIBE} needs a tenant to listen to")))?;
         self.events = Some(self.gateway.services().events.subscribe(&tenant, since.since));
-        Some(format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{"subscribed":true}}}}"#))
+        Ok(())
     }
 
     fn tenant(&self) -> Option<TenantId> {
@@ -165,9 +192,9 @@ async fn answer(gateway: &Gateway, identity: Identity, text: Utf8Bytes, request_
     gateway.rpc(&identity, text.as_bytes(), &request_id).await.body
 }
 
-async fn send(sink: &mut Sink, text: String) -> Result<(), ()> {
+async fn send(sink: &mut Sink, message: Message) -> Result<(), ()> {
     // A client that does not read for this long is cut off: its queue is ours.
-    let sent = tokio::time::timeout(SEND_TIME, sink.send(Message::text(text))).await;
+    let sent = tokio::time::timeout(SEND_TIME, sink.send(message)).await;
     sent.map_err(|_| ())?.map_err(|_| ())
 }
 

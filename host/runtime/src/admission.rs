@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use openclaw_config::gateway::RequestLimits;
 use openclaw_tenancy::TenantId;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -26,9 +27,13 @@ pub struct AdmissionLimits {
     pub wait: Duration,
 }
 
-impl Default for AdmissionLimits {
-    fn default() -> Self {
-        Self { concurrent_per_tenant: 32, queued_per_tenant: 1024, wait: Duration::from_secs(10) }
+impl From<&RequestLimits> for AdmissionLimits {
+    fn from(limits: &RequestLimits) -> Self {
+        Self {
+            concurrent_per_tenant: limits.concurrent_per_tenant,
+            queued_per_tenant: limits.queued_per_tenant,
+            wait: Duration::from_millis(limits.queue_wait_ms),
+        }
     }
 }
 

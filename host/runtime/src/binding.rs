@@ -41,6 +41,11 @@ pub(crate) struct Table {
 impl Table {
     /// This table with one more component; refuses a method that another family serves.
     pub(crate) fn with(mut self, component: Arc<Component>) -> Result<Self, LoadError> {
+        let family = &component.manifest.family;
+        if self.families.iter().any(|bound| bound.manifest.family == *family) {
+            // Its state would be another component's to read.
+            return Err(LoadError::FamilyTaken { family: family.to_string() });
+        }
         for name in component.manifest.methods.keys() {
             if let Some(route) = self.routes.get(name.as_str()) {
                 let family = route.component.manifest.family.to_string();

@@ -195,13 +195,16 @@ impl CallState {
     }
 }
 
+/// The most random bytes that a guest gets at once.
+const RANDOM_BYTES: u64 = 64 << 10;
+
 impl WasiView for CallState {
     /// Made when a guest first uses WASI, which ours do for clock and randomness alone.
     fn ctx(&mut self) -> WasiCtxView<'_> {
         let root = self.wasi_root.take();
         let ctx = self.wasi.get_or_insert_with(|| {
             let mut wasi = WasiCtxBuilder::new();
-            wasi.allow_blocking_current_thread(false);
+            wasi.allow_blocking_current_thread(false).max_random_size(RANDOM_BYTES);
             if let Some(root) = root {
                 // The path leads to this very handle, wherever the directory's name points by now.
                 let path = format!("/proc/self/fd/{}", root.as_fd().as_raw_fd());

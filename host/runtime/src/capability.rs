@@ -31,6 +31,8 @@ use crate::{
 pub enum CapabilityError {
     /// The guest is told, and may go on.
     Refused(Refusal),
+    /// Something inside failed: the client learns that, the log learns what.
+    Internal(String),
     /// The guest is ended.
     Trap(wasmtime::Error),
 }
@@ -56,16 +58,14 @@ impl CapabilityError {
         Self::new("UNAVAILABLE", message)
     }
 
-    /// The client learns that something inside failed, the log learns what.
     pub(crate) fn internal(error: impl std::fmt::Display) -> Self {
-        tracing::error!(%error, "a capability failed");
-        Self::new("INTERNAL", "the gateway could not do this: its log has more")
+        Self::Internal(error.to_string())
     }
 
     pub(crate) fn with_data(self, data: Map<String, Value>) -> Self {
         match self {
             Self::Refused(refusal) => Self::Refused(Refusal { data: Some(data), ..refusal }),
-            trap @ Self::Trap(_) => trap,
+            other => other,
         }
     }
 }
@@ -92,6 +92,18 @@ impl types::Host for CallState {
                 data: refusal.data.map(|data| Value::Object(data).to_string()),
                 retry_after_ms: refusal.retry_after_ms,
             }),
+            CapabilityError::Internal(error) => {
+                let request_id = self.facts.as_ref().map(|facts| &*facts.request_id);
+                let tenant =
+                    self.facts.as_ref().and_then(|facts| facts.subject.tenant()).map(|tenant| tenant.id.as_str());
+                tracing::error!(request_id, tenant, error, "a capability failed");
+                Ok(types::Error {
+                    code: "INTERNAL".into(),
+                    message: "the gateway could not do this: its log has more".into(),
+                    data: None,
+                    retry_after_ms: None,
+                })
+            }
             CapabilityError::Trap(error) => Err(error),
         }
     }
@@ -107,11 +119,16 @@ impl CallState {
         self.family().ok_or_else(|| CapabilityError::forbidden("there is no call to open a capability from"))
     }
 
-    /// The tenant that this call is for.
+    /// The tenant that this call is for, as long as it is there: one that was made
+    /// anew under the same name meanwhile is another tenant.
     pub(crate) fn tenant(&self) -> Result<&Arc<TenantRecord>, CapabilityError> {
-        self.call()?.subject.tenant().ok_or_else(|| {
+        let tenant = self.call()?.subject.tenant().ok_or_else(|| {
             CapabilityError::invalid("this call is for no tenant: name one (header X-OpenClaw-Tenant, or --tenant)")
-        })
+        })?;
+        if self.services.registry.get(&tenant.id).is_none_or(|now| now.row != tenant.row) {
+            return Err(CapabilityError::forbidden("this tenant is deleted"));
+        }
+        Ok(tenant)
     }
 }
 

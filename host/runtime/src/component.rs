@@ -13,7 +13,7 @@ use crate::{
     digest::Digest,
     grants::Grants,
     limits::Limits,
-    manifest::{Manifest, Tier},
+    manifest::Manifest,
     meter::Metered,
     services::Services,
 };
@@ -89,10 +89,8 @@ impl Loader {
         let grants = grants(manifest.family.as_str());
         grants.check_imports(manifest.family.as_str(), imports.iter().map(String::as_str))?;
         grants.check_manifest(&manifest)?;
-        if origin != Origin::Builtin && manifest.methods.values().any(|method| method.tier != Tier::Tenant) {
-            return Err(LoadError::Manifest(
-                "only the gateway's own components have methods of tier core or companion".into(),
-            ));
+        if origin != Origin::Builtin {
+            manifest.check_foreign().map_err(LoadError::Manifest)?;
         }
         let uses_wasi_files = imports.iter().any(|import| import.starts_with("wasi:filesystem/"));
         Ok(Arc::new(Component { manifest, digest, origin, imports, pre, uses_wasi_files }))

@@ -57,7 +57,7 @@ fn config(limits: &Limits) -> Config {
 fn pool(limits: &Limits) -> PoolingAllocationConfig {
     let mut pool = PoolingAllocationConfig::default();
     pool.total_component_instances(SLOTS)
-        .total_core_instances(4 * SLOTS)
+        .total_core_instances(limits.core_instances * SLOTS)
         .total_memories(SLOTS)
         .total_tables(2 * SLOTS)
         .total_stacks(SLOTS)

@@ -28,6 +28,12 @@ pub enum LoadError {
     /// Its manifest is wrong.
     #[error("{0}")]
     Manifest(String),
+    /// Two components say they are the same family, so want the same state.
+    #[error("the family {family} is already served by another component")]
+    FamilyTaken {
+        /// The family.
+        family: String,
+    },
     /// Two components want the same method.
     #[error("its method {method} is already served by the family {family}")]
     Taken {

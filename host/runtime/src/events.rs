@@ -15,6 +15,9 @@ use tokio::sync::broadcast;
 /// How many events a client can have missed and still resume without a gap.
 pub(crate) const WINDOW: usize = 1024;
 
+/// The most bytes of payloads that a tenant's window holds.
+const WINDOW_BYTES: usize = 1 << 20;
+
 /// Something that happened in a tenant.
 #[derive(Clone, Debug)]
 pub struct Event {
@@ -45,6 +48,7 @@ pub struct EventBus {
 struct Channel {
     last: u64,
     kept: VecDeque<Event>,
+    kept_bytes: usize,
     live: broadcast::Sender<Event>,
 }
 
@@ -55,10 +59,7 @@ impl EventBus {
         let channel = channels.entry(tenant.clone()).or_insert_with(Channel::new);
         channel.last += 1;
         let event = Event { sequence: channel.last, name: name.into(), payload: payload.into() };
-        if channel.kept.len() == WINDOW {
-            channel.kept.pop_front();
-        }
-        channel.kept.push_back(event.clone());
+        channel.keep(event.clone());
         // Nobody listening is no error: the window keeps it.
         let _ = channel.live.send(event);
         channel.last
@@ -86,8 +87,17 @@ impl EventBus {
 }
 
 impl Channel {
+    fn keep(&mut self, event: Event) {
+        self.kept_bytes += event.payload.get().len();
+        self.kept.push_back(event);
+        while self.kept.len() > WINDOW || self.kept_bytes > WINDOW_BYTES {
+            let Some(oldest) = self.kept.pop_front() else { break };
+            self.kept_bytes -= oldest.payload.get().len();
+        }
+    }
+
     fn new() -> Self {
         // A slow listener is told that it lags, it does not hold memory for long.
-        Self { last: 0, kept: VecDeque::new(), live: broadcast::channel(256).0 }
+        Self { last: 0, kept: VecDeque::new(), kept_bytes: 0, live: broadcast::channel(256).0 }
     }
 }

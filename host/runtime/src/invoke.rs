@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use openclaw_config::json;
 use serde_json::Value;
 use tokio::time::timeout;
 use wasmtime::{Engine, Store, Trap};
@@ -31,7 +32,7 @@ pub struct Params {
 #[derive(Debug)]
 pub(crate) struct Answer {
     /// JSON that fits the method's result schema.
-    pub(crate) result: Vec<u8>,
+    pub(crate) result: String,
     /// The tenant asked to be deleted by this call.
     pub(crate) delete_tenant: bool,
 }
@@ -53,7 +54,11 @@ pub(crate) async fn invoke(
         && let Some(tenant) = state.facts.as_ref().and_then(|facts| facts.subject.tenant())
     {
         let family = route.component().manifest.family.clone();
-        state.wasi_root = services.files(tenant.id.clone(), family).await.ok();
+        let files = services.files(tenant.id.clone(), family).await;
+        state.wasi_root = Some(files.map_err(|error| {
+            tracing::error!(tenant = %tenant.id, ?error, "a component's files cannot be opened");
+            CallError::Unavailable { message: "this component's files cannot be opened".into(), retry_after_ms: 1000 }
+        })?);
     }
     let meter = state.meter.clone();
     let mut store = Store::new(engine, state);
@@ -65,7 +70,7 @@ pub(crate) async fn invoke(
         Ok(Ok(answered)) => answered,
     };
     let result = answered.map_err(refusal)?;
-    check_result(route, &result, limits)?;
+    let result = check_result(route, result, limits)?;
     Ok(Answer { result, delete_tenant: store.data().delete_tenant })
 }
 
@@ -83,12 +88,17 @@ fn wall_time(asked: Option<Duration>, limits: &Limits) -> Duration {
     asked.map_or(limits.wall, |asked| asked.min(limits.max_wall))
 }
 
-fn check_result(route: &Route, result: &[u8], limits: &Limits) -> Result<(), CallError> {
+/// The answer as text, where it is what the method's schema says.
+fn check_result(route: &Route, result: Vec<u8>, limits: &Limits) -> Result<String, CallError> {
     if result.len() > limits.result_bytes {
         return Err(over(Limit::ResultSize, &format!("{} bytes", result.len())));
     }
-    let value: Value = serde_json::from_slice(result).map_err(|error| invalid_result(format!("not JSON: {error}")))?;
-    route.method().result.check(&value).map_err(|error| invalid_result(format!("against its schema: {error}")))
+    let result = String::from_utf8(result).map_err(|error| invalid_result(format!("not JSON: {error}")))?;
+    let value =
+        json::read(result.as_bytes(), json::DEPTH_MAX).map_err(|error| invalid_result(format!("not JSON: {error}")))?;
+    let checked = route.method().result.check(&value);
+    checked.map_err(|error| invalid_result(format!("against its schema: {error}")))?;
+    Ok(result)
 }
 
 fn over(limit: Limit, detail: &str) -> CallError {
@@ -115,7 +125,10 @@ fn failure(state: &CallState, trap: &wasmtime::Error) -> CallError {
 fn refusal(error: types::Error) -> CallError {
     let known = ["INVALID_REQUEST", "FORBIDDEN", "NOT_FOUND", "CONFLICT", "UNAVAILABLE"];
     let code = if known.contains(&error.code.as_str()) { error.code } else { "INTERNAL".into() };
-    let data = error.data.and_then(|data| serde_json::from_str(&data).ok());
+    let data = error.data.and_then(|data| match json::read(data.as_bytes(), json::DEPTH_MAX) {
+        Ok(Value::Object(data)) => Some(data),
+        _ => None,
+    });
     CallError::Refused(Refusal { code, message: printable(&error.message), data, retry_after_ms: error.retry_after_ms })
 }
 

@@ -131,7 +131,7 @@ impl Runtime {
     /// Runs one call: waits for a place, then for the answer.
     ///
     /// The result is JSON that fits the method's schema.
-    pub async fn call(&self, route: &Route, facts: CallFacts, params: Params) -> Result<Vec<u8>, CallError> {
+    pub async fn call(&self, route: &Route, facts: CallFacts, params: Params) -> Result<String, CallError> {
         let tenant = facts.subject.tenant().cloned();
         let place = self.services.admission.enter(tenant.as_ref().map(|tenant| &tenant.id)).await?;
         if needs_sound_config(route)

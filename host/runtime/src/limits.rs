@@ -2,10 +2,10 @@
 
 use std::{fmt, time::Duration};
 
+use openclaw_config::gateway::CallLimits;
 use wasmtime::ResourceLimiter;
 
-/// The limits of one call. Each has a default; the operator sets others under
-/// `components.limits`.
+/// The limits of one call, from `components.limits`, where their defaults are.
 #[derive(Clone, Debug)]
 pub struct Limits {
     /// Linear memory of an instance.
@@ -34,21 +34,25 @@ pub struct Limits {
     pub handles: usize,
 }
 
-impl Default for Limits {
-    fn default() -> Self {
+/// Open handles (documents, directories, …) of one call at once.
+const HANDLES: usize = 256;
+
+impl From<&CallLimits> for Limits {
+    fn from(limits: &CallLimits) -> Self {
+        let bytes = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
         Self {
-            memory_bytes: 64 << 20,
-            cpu: Duration::from_secs(1),
-            wall: Duration::from_secs(30),
-            max_wall: Duration::from_secs(3600),
-            stack_bytes: 512 << 10,
-            table_elements: 4096,
-            core_instances: 4,
-            host_calls: 100_000,
-            host_call_bytes: 8 << 20,
-            result_bytes: 8 << 20,
-            log_lines: 1000,
-            handles: 256,
+            memory_bytes: (limits.memory_mb as usize) << 20,
+            cpu: Duration::from_millis(limits.cpu_ms),
+            wall: Duration::from_millis(limits.wall_ms),
+            max_wall: Duration::from_millis(limits.max_wall_ms),
+            stack_bytes: (limits.stack_kb as usize) << 10,
+            table_elements: limits.table_elements as usize,
+            core_instances: limits.instances,
+            host_calls: limits.host_calls,
+            host_call_bytes: bytes(limits.host_call_bytes),
+            result_bytes: bytes(limits.result_bytes),
+            log_lines: limits.log_lines,
+            handles: HANDLES,
         }
     }
 }
@@ -98,13 +102,12 @@ impl std::error::Error for Limit {}
 pub(crate) struct MemoryBudget {
     memory_bytes: usize,
     table_elements: usize,
-    pub(crate) peak_bytes: usize,
     pub(crate) refused: bool,
 }
 
 impl MemoryBudget {
     pub(crate) fn new(limits: &Limits) -> Self {
-        Self { memory_bytes: limits.memory_bytes, table_elements: limits.table_elements, peak_bytes: 0, refused: false }
+        Self { memory_bytes: limits.memory_bytes, table_elements: limits.table_elements, refused: false }
     }
 }
 
@@ -112,9 +115,6 @@ impl ResourceLimiter for MemoryBudget {
     fn memory_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
         let fits = desired <= self.memory_bytes;
         self.refused |= !fits;
-        if fits {
-            self.peak_bytes = self.peak_bytes.max(desired);
-        }
         Ok(fits)
     }
 

@@ -4,9 +4,12 @@
 //! schemas, never for authority, which comes from the import list and the
 //! operator's grants.
 
+mod budget;
+
 use std::{collections::BTreeMap, fmt, time::Duration};
 
 use jsonschema::{PatternOptions, Validator};
+use openclaw_config::json;
 use openclaw_tenancy::Family;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -113,6 +116,7 @@ impl Schema {
     /// Compiles a schema. Patterns run on an engine without backtracking, since a
     /// component's author is not trusted with our time.
     pub fn compile(document: Value) -> Result<Self, String> {
+        budget::check(&document)?;
         let validator = jsonschema::options()
             .with_draft(jsonschema::Draft::Draft202012)
             .with_pattern_options(PatternOptions::regex().size_limit(1 << 20).dfa_size_limit(1 << 20))
@@ -174,8 +178,9 @@ struct RawMethod {
 impl Manifest {
     /// Reads a manifest; the error says which part is wrong.
     pub fn parse(bytes: &[u8]) -> Result<Self, String> {
+        let json = json::read(bytes, json::DEPTH_MAX).map_err(|error| format!("the manifest is not valid: {error}"))?;
         let raw: RawManifest =
-            serde_json::from_slice(bytes).map_err(|error| format!("the manifest is not valid: {error}"))?;
+            serde_json::from_value(json).map_err(|error| format!("the manifest is not valid: {error}"))?;
         if raw.methods.is_empty() {
             return Err("the manifest names no method".into());
         }
@@ -198,6 +203,52 @@ impl Manifest {
     }
 }
 
+/// Families of the gateway, those that are still to come among them.
+const OWN_FAMILIES: &[&str] = &[
+    "tenants",
+    "terminal",
+    "config",
+    "agents",
+    "sessions",
+    "cron",
+    "skills",
+    "channels",
+    "voicewake",
+    "devices",
+    "device",
+    "nodes",
+    "node",
+    "health",
+    "chat",
+    "memory",
+    "models",
+    "tools",
+    "tenant",
+    "rpc",
+    "events",
+    "components",
+    "sandbox",
+];
+
+impl Manifest {
+    /// What a component that is not ours may not say of itself: it would be taken
+    /// for one of ours, by its state, its tier or its events.
+    pub(crate) fn check_foreign(&self) -> Result<(), String> {
+        let family = self.family.as_str();
+        if OWN_FAMILIES.contains(&family) {
+            return Err(format!("the family {family} is the gateway's own: choose another name"));
+        }
+        if let Some(method) = self.methods.values().find(|method| method.tier != Tier::Tenant) {
+            return Err(format!("{}: only the gateway's own methods are of tier core or companion", method.name));
+        }
+        let prefix = format!("{family}.");
+        match self.events.iter().find(|event| !event.starts_with(&prefix)) {
+            Some(event) => Err(format!("the event {event:?} must begin with {prefix:?}")),
+            None => Ok(()),
+        }
+    }
+}
+
 impl Method {
     fn compile(family: &Family, raw: RawMethod) -> Result<Self, String> {
         let name = raw.name;
@@ -211,8 +262,13 @@ impl Method {
         if !closed {
             return Err(format!("the params of {name} must be a schema of type object"));
         }
+        let mut params = raw.params;
+        if let Value::Object(schema) = &mut params {
+            // Without it the validator cannot name what should not be there.
+            schema.entry("properties").or_insert_with(|| Value::Object(serde_json::Map::new()));
+        }
         Ok(Self {
-            params: Schema::compile(raw.params).map_err(|error| format!("the params schema of {name}: {error}"))?,
+            params: Schema::compile(params).map_err(|error| format!("the params schema of {name}: {error}"))?,
             result: Schema::compile(raw.result).map_err(|error| format!("the result schema of {name}: {error}"))?,
             summary: raw.summary,
             tier: raw.tier,

@@ -9,7 +9,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     task::{Context, Poll},
     time::Duration,
@@ -24,6 +24,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 pub(crate) struct CpuMeter {
     before_ns: AtomicU64,
     resumed_at_ns: AtomicU64,
+    /// Most calls end before their first tick, and need no clock.
+    ticked: AtomicBool,
     places: Mutex<Option<Places>>,
 }
 
@@ -34,17 +36,27 @@ struct Places {
 }
 
 impl CpuMeter {
-    /// Time used so far; called while the call runs.
+    /// Time used since the first tick; called at each tick.
     pub(crate) fn used(&self) -> Duration {
+        if !self.ticked.swap(true, Ordering::Relaxed) {
+            self.resumed_at_ns.store(thread_cpu_ns(), Ordering::Relaxed);
+            return Duration::ZERO;
+        }
         let running = thread_cpu_ns().saturating_sub(self.resumed_at_ns.load(Ordering::Relaxed));
         Duration::from_nanos(self.before_ns.load(Ordering::Relaxed) + running)
     }
 
     fn resume(&self) {
+        if !self.ticked.load(Ordering::Relaxed) {
+            return;
+        }
         self.resumed_at_ns.store(thread_cpu_ns(), Ordering::Relaxed);
     }
 
     fn pause(&self) {
+        if !self.ticked.load(Ordering::Relaxed) {
+            return;
+        }
         let running = thread_cpu_ns().saturating_sub(self.resumed_at_ns.load(Ordering::Relaxed));
         self.before_ns.fetch_add(running, Ordering::Relaxed);
     }

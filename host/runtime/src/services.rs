@@ -201,6 +201,9 @@ impl Services {
 
     /// The tenant's directory and key, kept for its next call.
     pub(crate) fn open_tenant(&self, tenant: &TenantRecord) -> Result<Arc<OpenTenant>, CapabilityError> {
+        if self.registry.get(&tenant.id).is_none_or(|now| now.row != tenant.row) {
+            return Err(CapabilityError::forbidden("this tenant is deleted"));
+        }
         if let Some(open) = self.tenants().get(&tenant.id).filter(|open| open.row == tenant.row) {
             return Ok(open.clone());
         }
@@ -261,6 +264,7 @@ impl Services {
         }
         self.disk.lock().unwrap_or_else(PoisonError::into_inner).remove(tenant);
         self.admission.forget(tenant);
+        self.rates.forget(tenant);
         let told = json!({ "tenantId": tenant.as_str(), "what": "deleted" });
         if let Ok(told) = RawValue::from_string(told.to_string()) {
             self.events.publish(tenant, "tenant.changed", told);

@@ -5,6 +5,8 @@
 //! a string. Everything that must not cross from one tenant to another starts
 //! here: ids, tokens, the registry, directories, keys, the audit log.
 
+#![forbid(unsafe_code)]
+
 mod audit;
 mod directory;
 mod home;

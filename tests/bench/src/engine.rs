@@ -40,7 +40,7 @@ const METHODS: [(&str, &str); 6] = [
     ("voicewake", "voicewake.get"),
 ];
 const THREADS: usize = 2;
-const STEADY_CALLS: u64 = 20_000;
+const STEADY_CALLS: u64 = 6_000;
 
 const MULTIPLE: f64 = 1.3;
 const P50_MICROS: f64 = 25.0;

@@ -16,6 +16,7 @@ pub(crate) fn open(path: &Path) -> Result<(ServicesParts, HomeLock)> {
     let home = Home::open(path)?;
     let lock = home.lock()?;
     let loaded: Loaded = openclaw_config::load::load(None, [], &[]).context("the default configuration")?;
+    let limits = loaded.config.gateway.limits.clone();
     let zone = TimeZone::UTC;
     let durability = Durability::Process;
     let control = ControlDb::open(&home.control_db_path(), durability)?;
@@ -23,13 +24,13 @@ pub(crate) fn open(path: &Path) -> Result<(ServicesParts, HomeLock)> {
     let parts = ServicesParts {
         registry: Arc::new(Registry::open(&home, control.clone(), audit.clone())?),
         documents: Store::new(StoreSettings::with_durability(durability)),
+        admission: AdmissionLimits::from(&loaded.config.gateway.limits),
         config: Arc::new(ConfigStore::new(loaded.config, Overrides::default())),
         usage: Arc::new(UsageLedger::open(control, zone.clone())?),
         rates: Arc::new(RateLimiter::new(&zone)),
         secret_key: home.secret_key(None)?,
         audit,
         home: Arc::new(home),
-        admission: AdmissionLimits::default(),
     };
     Ok((parts, lock))
 }

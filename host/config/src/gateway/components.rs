@@ -44,19 +44,19 @@ pub struct CallLimits {
     /// Most elements of one table.
     #[schemars(range(min = 1, max = 1_048_576))]
     pub table_elements: u32,
-    /// Most core instances, tables and memories together.
+    /// Most core instances of one component.
     #[schemars(range(min = 1, max = 4096))]
     pub instances: u32,
     /// Most calls of the host.
     #[schemars(range(min = 1))]
     pub host_calls: u64,
-    /// Most bytes that cross in calls of the host, both ways.
+    /// Most bytes that one call of the host carries from the guest.
     #[schemars(range(min = 1024))]
     pub host_call_bytes: u64,
     /// Largest result, in bytes.
     #[schemars(range(min = 1024, max = 1_073_741_824))]
     pub result_bytes: u64,
-    /// Most log lines; the rest is dropped and counted.
+    /// Most log lines; the rest is dropped.
     pub log_lines: u32,
 }
 
@@ -69,9 +69,9 @@ impl Default for CallLimits {
             max_wall_ms: 3_600_000,
             stack_kb: 512,
             table_elements: 4096,
-            instances: 16,
+            instances: 8,
             host_calls: 10_000,
-            host_call_bytes: 64 * 1024 * 1024,
+            host_call_bytes: 8 * 1024 * 1024,
             result_bytes: 8 * 1024 * 1024,
             log_lines: 200,
         }

@@ -1,6 +1,6 @@
 //! One pass over a body that refuses what parsers disagree on.
 
-use std::{borrow::Cow, collections::HashSet, fmt};
+use std::{borrow::Cow, cell::Cell, collections::HashSet, fmt};
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
@@ -17,38 +17,50 @@ impl fmt::Display for Flaw {
     }
 }
 
+/// The most values that a body may hold: each costs memory far beyond its bytes.
+const VALUES_MAX: usize = 250_000;
+
+/// serde_json reads the text inside such a key as JSON again, past every limit.
+const PRIVATE: &str = "$serde_json::private::";
+
 /// Checks that `text` is one JSON value without duplicate keys and nested at
 /// most `depth` deep.
 pub(crate) fn check(text: &[u8], depth: usize) -> Result<(), Flaw> {
+    let values = Cell::new(0);
     let flaw = |error: serde_json::Error| Flaw::Syntax(error.to_string());
     let mut parser = serde_json::Deserializer::from_slice(text);
-    Checked { depth }.deserialize(&mut parser).map_err(flaw)?;
+    Checked { depth, values: &values }.deserialize(&mut parser).map_err(flaw)?;
     parser.end().map_err(flaw)
 }
 
 #[derive(Clone, Copy)]
-struct Checked {
+struct Checked<'c> {
     depth: usize,
+    values: &'c Cell<usize>,
 }
 
-impl Checked {
+impl Checked<'_> {
     fn deeper<E: Error>(self) -> Result<Self, E> {
         match self.depth.checked_sub(1) {
-            Some(depth) => Ok(Self { depth }),
+            Some(depth) => Ok(Self { depth, ..self }),
             None => Err(E::custom("nested too deeply")),
         }
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Checked {
+impl<'de> DeserializeSeed<'de> for Checked<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        self.values.set(self.values.get() + 1);
+        if self.values.get() > VALUES_MAX {
+            return Err(D::Error::custom(format_args!("more than {VALUES_MAX} values")));
+        }
         deserializer.deserialize_any(self)
     }
 }
 
-impl<'de> Visitor<'de> for Checked {
+impl<'de> Visitor<'de> for Checked<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -89,6 +101,9 @@ impl<'de> Visitor<'de> for Checked {
         let inner = self.deeper()?;
         let mut seen: HashSet<Cow<'de, str>> = HashSet::new();
         while let Some(key) = members.next_key_seed(Key)? {
+            if key.starts_with(PRIVATE) {
+                return Err(A::Error::custom(format_args!("the key {key:?} is reserved")));
+            }
             members.next_value_seed(inner)?;
             if let Some(twice) = seen.replace(key) {
                 return Err(A::Error::custom(format_args!("the key {twice:?} appears twice")));

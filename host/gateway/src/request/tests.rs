@@ -47,6 +47,15 @@ fn duplicate_keys_are_refused_anywhere() {
 }
 
 #[test]
+fn a_private_key_of_the_parser_opens_no_second_document() {
+    for body in [r#"{"$serde_json::private::RawValue":"[[[[]]]]"}"#, r#"[{"\u0024serde_json::private::RawValue":"1"}]"#]
+    {
+        let flaw = check(body.as_bytes(), 64).unwrap_err();
+        assert!(flaw.to_string().contains("is reserved"), "{flaw}");
+    }
+}
+
+#[test]
 fn depth_and_batch_have_limits() {
     let deep = |n: usize| format!("{}{}", "[".repeat(n), "]".repeat(n));
     assert!(check(deep(64).as_bytes(), 64).is_ok());

@@ -43,7 +43,15 @@ impl CallState {
     }
 
     fn opened(&self, database: &Resource<OwnDatabase>) -> Result<store::Database, CapabilityError> {
+        self.tenant()?;
         Ok(self.table.get(database)?.0.clone())
+    }
+}
+
+impl CallState {
+    fn shared(&self, collection: &Resource<SharedCollection>) -> Result<SharedCollection, CapabilityError> {
+        self.tenant()?;
+        Ok(self.table.get(collection)?.clone())
     }
 }
 
@@ -155,17 +163,17 @@ impl shared_documents::HostCollection for CallState {
         collection: Resource<SharedCollection>,
         key: String,
     ) -> Result<Option<Document>, CapabilityError> {
-        let SharedCollection { database, name } = self.table.get(&collection)?.clone();
+        let SharedCollection { database, name } = self.shared(&collection)?;
         Ok(database.get(&name, &key).await?.map(Document::from))
     }
 
     async fn scan(&mut self, collection: Resource<SharedCollection>, range: Range) -> Result<Page, CapabilityError> {
-        let SharedCollection { database, name } = self.table.get(&collection)?.clone();
+        let SharedCollection { database, name } = self.shared(&collection)?;
         Ok(database.scan(&name, range.into()).await?.into())
     }
 
     async fn count(&mut self, collection: Resource<SharedCollection>, prefix: String) -> Result<u64, CapabilityError> {
-        let SharedCollection { database, name } = self.table.get(&collection)?.clone();
+        let SharedCollection { database, name } = self.shared(&collection)?;
         Ok(database.count(&name, &prefix).await?)
     }
 

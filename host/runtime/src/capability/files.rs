@@ -32,6 +32,7 @@ impl CallState {
         writes: bool,
         operation: impl FnOnce(&Directory) -> Result<T, DirectoryError> + Send + 'static,
     ) -> Result<T, CapabilityError> {
+        self.tenant()?;
         let open = self.table.get(handle)?.clone();
         if writes && open.read_only {
             return Err(CapabilityError::forbidden("this directory handle is read-only"));

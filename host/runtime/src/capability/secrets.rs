@@ -48,7 +48,12 @@ impl secrets::HostVault for CallState {
         if value.len() > VALUE_BYTES {
             return Err(CapabilityError::invalid(format!("a secret is at most {VALUE_BYTES} bytes")));
         }
-        let sealed = self.services.open_tenant(self.tenant()?)?.key.seal(&self.sealed_for(&name), &value).map_err(CapabilityError::internal)?;
+        let sealed = self
+            .services
+            .open_tenant(self.tenant()?)?
+            .key
+            .seal(&self.sealed_for(&name), &value)
+            .map_err(CapabilityError::internal)?;
         let put = Operation::Put {
             collection: COLLECTION.into(),
             key: name,

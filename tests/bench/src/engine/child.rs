@@ -8,6 +8,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
+use openclaw_config::gateway::CallLimits;
 use openclaw_runtime::{
     CallFacts, Caller, CodeCache, Limits, Params, Runtime, RuntimeSettings, Scope, Services, Subject,
 };
@@ -67,8 +68,13 @@ async fn with_runtime(components: &Path, home: &Path) -> Result<Subjects> {
             Ok((*family, &*Box::leak(wasm.into_boxed_slice())))
         })
         .collect::<Result<Vec<(&'static str, &'static [u8])>>>()?;
-    let settings =
-        RuntimeSettings { limits: Limits::default(), cache, builtin, load: Vec::new(), grants: Default::default() };
+    let settings = RuntimeSettings {
+        limits: Limits::from(&CallLimits::default()),
+        cache,
+        builtin,
+        load: Vec::new(),
+        grants: Default::default(),
+    };
     let runtime = Runtime::start(settings, services.clone()).await?;
     let tenant = services.registry.get(&TENANT.parse()?).context("no such tenant")?;
     let caller = Caller { actor: Actor::Gateway, scopes: Arc::new([Scope::Read, Scope::Write]) };
@@ -83,10 +89,10 @@ async fn bare(components: &Path, home: &Path) -> Result<Subjects> {
 }
 
 impl Subjects {
-    async fn call(&self, place: usize) -> Result<Vec<u8>> {
+    async fn call(&self, place: usize) -> Result<()> {
         let (family, method) = METHODS[place];
         match self {
-            Self::Bare(bare) => bare.call(family, method, PARAMS).await.map_err(wasmtime_error),
+            Self::Bare(bare) => bare.call(family, method, PARAMS).await.map(drop).map_err(wasmtime_error),
             Self::Runtime { runtime, tenant, caller, .. } => {
                 let route = runtime.route(method).context("no such method")?;
                 let facts = CallFacts {
@@ -96,7 +102,7 @@ impl Subjects {
                     request_id: "bench".into(),
                 };
                 let params = Params { value: Value::Object(Map::new()), raw: PARAMS.to_vec() };
-                runtime.call(&route, facts, params).await.with_context(|| method)
+                runtime.call(&route, facts, params).await.map(drop).with_context(|| method)
             }
         }
     }

@@ -25,6 +25,7 @@ pub(crate) struct Handlers {
     schemas: HashMap<&'static str, Schema>,
     tenants: Mutex<HashMap<TenantId, Arc<Opened>>>,
     bare: Option<BareSqlite>,
+    admin_only_keys: Value,
 }
 
 /// What a native server would keep of a tenant between calls.
@@ -55,6 +56,7 @@ impl Handlers {
             schemas: schemas.into_iter().map(compile).collect::<Result<_>>()?,
             tenants: Mutex::default(),
             bare: bare.then(|| BareSqlite::new(parts.home.clone())),
+            admin_only_keys: json!(openclaw_config::overlay::admin_only_keys()),
             parts,
         })
     }
@@ -105,13 +107,16 @@ impl Handlers {
             #[serde(flatten)]
             snapshot: &'a Snapshot,
             path: &'a str,
-            admin_only_keys: Vec<Value>,
+            admin_only_keys: &'a Value,
             is_tenant_overlay: bool,
         }
-        let admin_only_keys = openclaw_config::overlay::admin_only_keys();
-        let Value::Array(admin_only_keys) = json!(admin_only_keys) else { bail!("no list of keys") };
         let snapshot = self.snapshot(opened);
-        Ok(serde_json::to_string(&Shown { snapshot: &snapshot, path: FILE, admin_only_keys, is_tenant_overlay: true })?)
+        Ok(serde_json::to_string(&Shown {
+            snapshot: &snapshot,
+            path: FILE,
+            admin_only_keys: &self.admin_only_keys,
+            is_tenant_overlay: true,
+        })?)
     }
 
     async fn list(&self, opened: &Opened, limit: u64) -> Result<String> {

@@ -1,0 +1,62 @@
+//! What each tenant has in the gateway right now: bytes of bodies, open
+//! WebSockets. A tenant at its bound is told to come back; others never notice.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use axum::http::StatusCode;
+use openclaw_tenancy::TenantId;
+
+use crate::{auth::Identity, reply::Problem};
+
+/// A bounded amount for each tenant; the operator, who is trusted, has none.
+#[derive(Clone, Debug)]
+pub(crate) struct InFlight {
+    what: &'static str,
+    most: u64,
+    taken: Arc<Mutex<HashMap<TenantId, u64>>>,
+}
+
+/// A part of a tenant's amount, given back when dropped.
+#[derive(Debug)]
+pub(crate) struct Share {
+    of: Option<(InFlight, TenantId, u64)>,
+}
+
+impl InFlight {
+    pub(crate) fn new(what: &'static str, most: u64) -> Self {
+        Self { what, most, taken: Arc::default() }
+    }
+
+    /// Takes a part, or refuses with 503.
+    pub(crate) fn take(&self, identity: &Identity, amount: u64) -> Result<Share, Problem> {
+        let Some(tenant) = &identity.tenant else { return Ok(Share { of: None }) };
+        let mut taken = self.taken();
+        let now = taken.entry(tenant.id.clone()).or_default();
+        if now.saturating_add(amount) > self.most {
+            let message = format!("this tenant has too many {} under way", self.what);
+            return Err(Problem::unavailable(message, 1000).status(StatusCode::SERVICE_UNAVAILABLE));
+        }
+        *now += amount;
+        Ok(Share { of: Some((self.clone(), tenant.id.clone(), amount)) })
+    }
+
+    fn taken(&self) -> MutexGuard<'_, HashMap<TenantId, u64>> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        let Some((all, tenant, amount)) = self.of.take() else { return };
+        let mut taken = all.taken();
+        if let Some(now) = taken.get_mut(&tenant) {
+            *now -= amount;
+            if *now == 0 {
+                taken.remove(&tenant);
+            }
+        }
+    }
+}
