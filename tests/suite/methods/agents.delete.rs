@@ -29,18 +29,6 @@ fn the_files_can_be_kept() {
 }
 
 #[test]
-fn its_sessions_go_with_it() {
-    let daemon = Daemon::start();
-    let tenant = daemon.tenant("acme");
-    tenant.done("agents.create", json!({ "name": "helper" }));
-    tenant.done("sessions.create", json!({ "key": "agent:helper:direct:1" }));
-    tenant.done("sessions.create", json!({ "key": "agent:main:direct:1" }));
-    tenant.done("agents.delete", json!({ "agentId": "helper" }));
-    let sessions = tenant.ok("sessions.list", json!({}))["sessions"].clone();
-    assert_eq!(pluck(&sessions, "key"), ["agent:main:direct:1"]);
-}
-
-#[test]
 fn main_stays() {
     let daemon = Daemon::start();
     let error = daemon.tenant("acme").err("agents.delete", json!({ "agentId": "main" }));

@@ -26,8 +26,7 @@ fn one_whose_manifest_is_none() {
 #[test]
 fn one_that_asks_for_what_was_not_granted() {
     let log = refused(&config_with(&["hostile"], "hostile: [config, secrets, usage, tenancy]"));
-    assert!(log.contains("hostile") && log.contains("not granted"), "{log}");
-    assert!(HOSTILE_GRANTS.contains("secrets-reveal"));
+    assert!(log.contains("hostile") && log.contains("secrets-reveal, which is not granted"), "{log}");
 }
 
 #[test]
@@ -51,4 +50,10 @@ fn one_that_is_cut_short() {
     home.configure(&format!("components: {{load: [{path:?}]}}\n"));
     let failed = Daemon::start_on(home).expect_err("it started");
     assert!(failed.log.contains("half.wasm"), "{failed}");
+}
+
+#[test]
+fn one_whose_family_another_component_has() {
+    let log = refused(&config_with(&["hostile", "hostile"], HOSTILE_GRANTS));
+    assert!(log.contains("the family hostile is already served"), "{log}");
 }
