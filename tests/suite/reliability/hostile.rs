@@ -101,7 +101,7 @@ fn a_hoard_of_handles() {
 fn a_flood_of_log_lines_is_cut_and_forges_none() {
     let daemon = hostile_daemon(LIMITS);
     let a = daemon.tenant("a");
-    let _ = a.call("hostile.log_flood", json!({ "times": 5000 }));
+    let _ = a.call("hostile.log_flood", json!({ "times": 5000, "bytes": 10 }));
     a.done("hostile.echo", json!({}));
     let log = daemon.log() + &std::fs::read_to_string(daemon.home().path().join("gateway.log")).unwrap_or_default();
     assert!(!log.contains('\u{1b}'), "a component put control characters into the log");
