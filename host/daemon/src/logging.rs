@@ -53,7 +53,10 @@ impl Logging {
     }
 }
 
-/// Ours at the level that was asked for; libraries have little to say to an operator.
+/// The target of what components write.
+const COMPONENTS: &str = "component";
+
+/// Ours and the components' at the level that was asked for; libraries have little to say to an operator.
 fn targets(level: LogLevel) -> Targets {
     let level = match level {
         LogLevel::Error => LevelFilter::ERROR,
@@ -62,7 +65,10 @@ fn targets(level: LogLevel) -> Targets {
         LogLevel::Debug => LevelFilter::DEBUG,
         LogLevel::Trace => LevelFilter::TRACE,
     };
-    Targets::new().with_target("openclaw", level).with_default(level.min(LevelFilter::WARN))
+    Targets::new()
+        .with_target("openclaw", level)
+        .with_target(COMPONENTS, level)
+        .with_default(level.min(LevelFilter::WARN))
 }
 
 /// An appended file that can be opened anew.
