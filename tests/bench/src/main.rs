@@ -4,6 +4,7 @@
 //! Ratios decide; absolute values are printed too. Load and baselines are
 //! processes of their own: this binary again, under another verb.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a bench prints its table")]
+#![allow(clippy::disallowed_methods, reason = "it opens its own temporary homes and /proc, nobody's tenant files")]
 
 mod bare;
 mod cold;

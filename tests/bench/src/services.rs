@@ -16,7 +16,6 @@ pub(crate) fn open(path: &Path) -> Result<(ServicesParts, HomeLock)> {
     let home = Home::open(path)?;
     let lock = home.lock()?;
     let loaded: Loaded = openclaw_config::load::load(None, [], &[]).context("the default configuration")?;
-    let limits = loaded.config.gateway.limits.clone();
     let zone = TimeZone::UTC;
     let durability = Durability::Process;
     let control = ControlDb::open(&home.control_db_path(), durability)?;

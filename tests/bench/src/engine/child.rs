@@ -4,6 +4,7 @@ use std::{
     io::BufRead,
     path::Path,
     sync::Arc,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -15,6 +16,7 @@ use openclaw_runtime::{
 use openclaw_tenancy::{Actor, HomeLock, TenantRecord};
 use rustix::process::getpid;
 use serde_json::{Map, Value};
+use tokio::runtime::Handle;
 
 use super::{Latencies, METHODS, Order, TENANT};
 use crate::{
@@ -30,7 +32,7 @@ const PARAMS: &[u8] = b"{}";
 
 /// Whichever is measured.
 enum Subjects {
-    Runtime { runtime: Runtime, tenant: Arc<TenantRecord>, caller: Caller, _lock: HomeLock },
+    Runtime { runtime: Box<Runtime>, tenant: Arc<TenantRecord>, caller: Caller, _lock: HomeLock },
     Bare(Bare),
 }
 
@@ -49,7 +51,7 @@ pub(crate) fn main(arguments: &[String]) -> Result<()> {
         let subject = subject.clone();
         let answer = match serde_json::from_str(&line?)? {
             Order::Latency(time) => serde_json::to_string(&tokio.block_on(tokio.spawn(latency(subject, time)))??)?,
-            Order::Throughput(time, tasks) => tokio.block_on(throughput(subject, time, tasks))?.to_string(),
+            Order::Throughput(time, threads) => throughput(tokio.handle(), &subject, time, threads)?.to_string(),
             Order::Steady(calls) => tokio.block_on(tokio.spawn(steady(subject, calls)))??.to_string(),
         };
         println!("{answer}");
@@ -78,7 +80,7 @@ async fn with_runtime(components: &Path, home: &Path) -> Result<Subjects> {
     let runtime = Runtime::start(settings, services.clone()).await?;
     let tenant = services.registry.get(&TENANT.parse()?).context("no such tenant")?;
     let caller = Caller { actor: Actor::Gateway, scopes: Arc::new([Scope::Read, Scope::Write]) };
-    Ok(Subjects::Runtime { runtime, tenant, caller, _lock: lock })
+    Ok(Subjects::Runtime { runtime: Box::new(runtime), tenant, caller, _lock: lock })
 }
 
 async fn bare(components: &Path, home: &Path) -> Result<Subjects> {
@@ -133,26 +135,26 @@ async fn latency(subject: Arc<Subjects>, time: Duration) -> Result<Latencies> {
     })
 }
 
-async fn throughput(subject: Arc<Subjects>, time: Duration, tasks: usize) -> Result<f64> {
+/// On threads of their own: tasks that wait for each other end up on one worker.
+fn throughput(tokio: &Handle, subject: &Arc<Subjects>, time: Duration, threads: usize) -> Result<f64> {
     let end = Instant::now() + time;
-    let tasks: Vec<_> = (0..tasks)
-        .map(|task| {
-            let subject = subject.clone();
-            tokio::spawn(async move {
+    let calls = |first: usize| {
+        let (tokio, subject) = (tokio.clone(), subject.clone());
+        thread::spawn(move || {
+            tokio.block_on(async {
                 let mut calls = 0_usize;
                 while Instant::now() < end {
-                    subject.call((task + calls) % METHODS.len()).await?;
+                    subject.call((first + calls) % METHODS.len()).await?;
                     calls += 1;
-                    // Else a task whose calls never wait keeps its thread from the others.
-                    tokio::task::consume_budget().await;
                 }
                 anyhow::Ok(calls)
             })
         })
-        .collect();
+    };
+    let threads: Vec<_> = (0..threads).map(calls).collect();
     let mut calls = 0;
-    for task in tasks {
-        calls += task.await??;
+    for thread in threads {
+        calls += thread.join().map_err(|_| anyhow::anyhow!("a thread panicked"))??;
     }
     Ok(calls as f64 / time.as_secs_f64())
 }
