@@ -37,6 +37,9 @@ impl fmt::Debug for Database {
 
 type Guard = OwnedMutexGuard<State>;
 
+/// How often a read looks for a free connection before it stands in line.
+const LOOKS: usize = 4;
+
 impl Database {
     pub(crate) fn new(store: Arc<Shared>, slot: Arc<Slot>, place: Arc<Place>) -> Self {
         Self { store, slot, place }
@@ -126,12 +129,24 @@ impl Database {
         self.store.limits()
     }
 
+    /// The connection, for a read. A line of waiters hands it from task to task, each of which must be
+    /// woken first; so a read first looks again after others had their turn on this thread.
+    async fn connection(&self) -> Guard {
+        for _ in 0..LOOKS {
+            if let Ok(guard) = Arc::clone(&self.slot.state).try_lock_owned() {
+                return guard;
+            }
+            tokio::task::yield_now().await;
+        }
+        Arc::clone(&self.slot.state).lock_owned().await
+    }
+
     async fn read<T, F>(&self, query: F) -> Result<T>
     where
         T: Default + Send + 'static,
         F: Fn(&Session, Effort) -> std::result::Result<T, Halt> + Send + 'static,
     {
-        let mut guard = Arc::clone(&self.slot.state).lock_owned().await;
+        let mut guard = self.connection().await;
         self.slot.touch(self.store.now());
         match &*guard {
             State::Absent => return Ok(T::default()),

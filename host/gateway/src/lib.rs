@@ -228,6 +228,7 @@ fn runtime_settings(
 ) -> Result<RuntimeSettings, OpenError> {
     Ok(RuntimeSettings {
         limits: Limits::from(&config.components.limits),
+        validate_results: config.components.validate_results,
         cache: CodeCache::new(services.home.cache_path(), services.secret_key.derive(b"code-cache")),
         builtin,
         load: config.components.load.iter().map(PathBuf::from).collect(),

@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use openclaw_config::store::Snapshot;
 use openclaw_tenancy::{Actor, Directory, Family, TenantRecord};
 use tokio::sync::Semaphore;
 use wasmtime::{CallHook, Store, UpdateDeadline, component::ResourceTable};
@@ -85,6 +86,8 @@ pub(crate) struct CallState {
     pub(crate) table: ResourceTable,
     pub(crate) limits: Arc<Limits>,
     pub(crate) deadline: Instant,
+    /// The configuration as this call sees it, once it has looked.
+    pub(crate) config: Option<Arc<Snapshot>>,
     pub(crate) log_lines: u32,
     /// The tenant asked to be deleted, once this call has ended.
     pub(crate) delete_tenant: bool,
@@ -125,6 +128,7 @@ impl CallState {
             services,
             table,
             deadline: Instant::now() + limits.wall,
+            config: None,
             log_lines: 0,
             delete_tenant: false,
             memory: MemoryBudget::new(&limits),

@@ -5,6 +5,7 @@
 //! takes a tenant's name from the guest.
 
 pub(crate) mod calls;
+mod clock;
 pub(crate) mod config;
 pub(crate) mod documents;
 pub(crate) mod events;
@@ -135,5 +136,6 @@ impl CallState {
 /// Links every interface that is served: ours, and all of WASI 0.2, which denies what is not granted.
 pub(crate) fn add_to_linker(linker: &mut Linker<CallState>) -> wasmtime::Result<()> {
     wasmtime_wasi::p2::add_to_linker_async(linker)?;
+    clock::add_to_linker(linker)?;
     Gateway::add_to_linker::<_, HasSelf<CallState>>(linker, |state| state)
 }

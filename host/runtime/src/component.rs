@@ -2,6 +2,7 @@
 
 use std::{path::Path, sync::Arc};
 
+use openclaw_config::gateway::ValidateResults;
 use wasmtime::{Engine, Store, component::Linker};
 
 use crate::{
@@ -41,6 +42,8 @@ pub struct Component {
     /// Its import list: all that it can ever ask for.
     pub imports: Vec<String>,
     pub(crate) pre: GatewayPre<CallState>,
+    /// What it answers is not believed to fit its schemas.
+    pub(crate) validates_results: bool,
     /// It uses its language's file API: `/` is opened for each of its calls.
     pub(crate) uses_wasi_files: bool,
 }
@@ -56,13 +59,14 @@ pub(crate) struct Loader {
     engine: Engine,
     linker: Linker<CallState>,
     cache: CodeCache,
+    validate_results: ValidateResults,
 }
 
 impl Loader {
-    pub(crate) fn new(engine: Engine, cache: CodeCache) -> Result<Self, LoadError> {
+    pub(crate) fn new(engine: Engine, cache: CodeCache, validate_results: ValidateResults) -> Result<Self, LoadError> {
         let mut linker = Linker::new(&engine);
         capability::add_to_linker(&mut linker).map_err(LoadError::engine)?;
-        Ok(Self { engine, linker, cache })
+        Ok(Self { engine, linker, cache, validate_results })
     }
 
     /// Reads, compiles, checks the imports against the grants, links, and reads the manifest.
@@ -93,7 +97,8 @@ impl Loader {
             manifest.check_foreign().map_err(LoadError::Manifest)?;
         }
         let uses_wasi_files = imports.iter().any(|import| import.starts_with("wasi:filesystem/"));
-        Ok(Arc::new(Component { manifest, digest, origin, imports, pre, uses_wasi_files }))
+        let validates_results = origin != Origin::Builtin || self.validate_results == ValidateResults::All;
+        Ok(Arc::new(Component { manifest, digest, origin, imports, pre, validates_results, uses_wasi_files }))
     }
 
     /// Asks an instance without a call, so without authority, under the limits of a call.

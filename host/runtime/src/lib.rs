@@ -26,6 +26,7 @@ mod services;
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
+use openclaw_config::gateway::ValidateResults;
 use wasmtime::Engine;
 
 pub use admission::AdmissionLimits;
@@ -49,6 +50,8 @@ use component::Loader;
 pub struct RuntimeSettings {
     /// Of every call.
     pub limits: Limits,
+    /// Whose results are validated.
+    pub validate_results: ValidateResults,
     /// Where compiled code is kept.
     pub cache: CodeCache,
     /// Our own components: name and bytes.
@@ -84,7 +87,7 @@ impl Runtime {
     pub async fn start(settings: RuntimeSettings, services: Arc<Services>) -> Result<Self, StartError> {
         let failed = |error| StartError { name: "runtime".into(), error };
         let engine = engine::engine(&settings.limits).map_err(failed)?;
-        let loader = Loader::new(engine.clone(), settings.cache).map_err(failed)?;
+        let loader = Loader::new(engine.clone(), settings.cache, settings.validate_results).map_err(failed)?;
         let limits = Arc::new(settings.limits);
         let runtime = Self { engine, loader, bindings: Bindings::default(), grants: settings.grants, limits, services };
         let mut table = Table::default();
@@ -134,11 +137,6 @@ impl Runtime {
     pub async fn call(&self, route: &Route, facts: CallFacts, params: Params) -> Result<String, CallError> {
         let tenant = facts.subject.tenant().cloned();
         let place = self.services.admission.enter(tenant.as_ref().map(|tenant| &tenant.id)).await?;
-        if needs_sound_config(route)
-            && let Some(tenant) = &tenant
-        {
-            self.services.check_overlay(tenant)?;
-        }
         let actor = facts.caller.actor.clone();
         let answer = invoke::invoke(&self.engine, route, facts, params, &self.services, &self.limits).await?;
         drop(place);
@@ -155,10 +153,4 @@ impl Runtime {
         }
         Ok(answer.result)
     }
-}
-
-/// A damaged overlay stops its tenant's calls by name, except those that mend
-/// or remove it.
-fn needs_sound_config(route: &Route) -> bool {
-    !matches!(route.component().manifest.family.as_str(), "config" | "tenants")
 }

@@ -78,8 +78,8 @@ pub struct Services {
     tenants: Mutex<HashMap<TenantId, Arc<OpenTenant>>>,
 }
 
-/// How many tenants' directories stay open: a descriptor each.
-const OPEN_TENANTS: usize = 1024;
+/// How many tenants' directories stay open: a descriptor each, and one more for each family with files.
+const OPEN_TENANTS: usize = 256;
 
 /// A tenant's directory and key.
 pub(crate) struct OpenTenant {
@@ -88,6 +88,14 @@ pub(crate) struct OpenTenant {
     subject: ConfigSubject,
     pub(crate) directory: TenantDir,
     pub(crate) key: TenantKey,
+    /// Of the families that asked for theirs.
+    files: Mutex<HashMap<Family, Directory>>,
+}
+
+impl OpenTenant {
+    fn files(&self) -> MutexGuard<'_, HashMap<Family, Directory>> {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Services {
@@ -126,17 +134,22 @@ impl Services {
     }
 
     /// The files of one tenant and family.
-    pub(crate) async fn files(&self, tenant: TenantId, family: Family) -> Result<Directory, CapabilityError> {
-        let home = self.home.clone();
-        let opened = tokio::task::spawn_blocking(move || family_place(&home, &tenant, &family)).await;
-        Ok(opened.map_err(CapabilityError::internal)?.map_err(CapabilityError::internal)?.files)
+    pub(crate) async fn files(&self, tenant: &TenantRecord, family: &Family) -> Result<Directory, CapabilityError> {
+        let open = self.open_tenant(tenant)?;
+        if let Some(files) = open.files().get(family) {
+            return Ok(files.clone());
+        }
+        let (home, id, name) = (self.home.clone(), tenant.id.clone(), family.clone());
+        let opened = tokio::task::spawn_blocking(move || family_place(&home, &id, &name)).await;
+        let files = opened.map_err(CapabilityError::internal)?.map_err(CapabilityError::internal)?.files;
+        open.files().insert(family.clone(), files.clone());
+        Ok(files)
     }
 
-    /// Refuses a call of a tenant whose overlay cannot be read.
-    pub(crate) fn check_overlay(&self, tenant: &Arc<TenantRecord>) -> Result<(), CallError> {
-        let snapshot = self.config_snapshot(&Subject::Tenant(tenant.clone()));
-        let issue = match &snapshot {
-            Ok(snapshot) if snapshot.valid => return Ok(()),
+    /// The configuration of a call, unless it cannot be read.
+    pub(crate) fn sound_config(&self, subject: &Subject) -> Result<Arc<Snapshot>, CallError> {
+        let issue = match self.config_snapshot(subject) {
+            Ok(snapshot) if snapshot.valid => return Ok(snapshot),
             Ok(snapshot) => snapshot.issues.first().map(ToString::to_string).unwrap_or_default(),
             Err(_) => "config.yaml cannot be opened".into(),
         };
@@ -212,6 +225,7 @@ impl Services {
             subject: ConfigSubject::Tenant(tenant.id.clone()),
             directory: self.home.tenant_dir(&tenant.id).map_err(CapabilityError::internal)?,
             key: self.secret_key.tenant_key(&tenant.id, tenant.row),
+            files: Mutex::default(),
         });
         let mut tenants = self.tenants();
         if tenants.len() >= OPEN_TENANTS {

@@ -14,8 +14,10 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use rustix::fs::{FileType, Mode, OFlags, ResolveFlags};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags};
+use rustix::io::Errno;
 
+mod cached;
 mod error;
 mod list;
 mod metadata;
@@ -91,6 +93,18 @@ impl Directory {
 
     /// What is at `path`; `None` where nothing is.
     pub fn metadata(&self, path: &TenantPath) -> Result<Option<Metadata>, DirectoryError> {
+        // A single name that is no link needs no resolving.
+        if let Some((above, name)) = path.split_last()
+            && above.is_root()
+        {
+            match rustix::fs::statat(&*self.handle, name, AtFlags::SYMLINK_NOFOLLOW) {
+                Err(Errno::NOENT) => return Ok(None),
+                Ok(stat) if FileType::from_raw_mode(stat.st_mode) != FileType::Symlink => {
+                    return Metadata::of(&stat).map(Some);
+                }
+                _ => {}
+            }
+        }
         match self.open_beneath(path, OFlags::PATH, ResolveFlags::empty()) {
             Ok(handle) => Metadata::of(&rustix::fs::fstat(handle)?).map(Some),
             Err(DirectoryError::NotFound) => Ok(None),

@@ -6,7 +6,7 @@
 
 mod answers;
 
-use std::{collections::HashMap, path::Path, sync::Arc};
+use std::{collections::HashMap, sync::Arc};
 
 use wasmtime::{
     Config, Engine, Error, InstanceAllocationStrategy, PoolingAllocationConfig, Result, Store,
@@ -54,18 +54,18 @@ pub(super) struct State {
 }
 
 impl Bare {
-    pub(crate) fn load(components: &Path, families: &[&str], answers: Answers) -> Result<Self> {
+    pub(crate) fn load(families: Vec<(&'static str, Vec<u8>)>, answers: Answers) -> Result<Self> {
         let engine = Engine::new(&config())?;
         let mut loaded = HashMap::new();
-        for family in families {
-            let component = Component::from_file(&engine, components.join(format!("{family}.wasm")))?;
+        for (family, wasm) in families {
+            let component = Component::new(&engine, wasm)?;
             let mut linker = Linker::new(&engine);
             generated::Bare::add_to_linker::<_, wasmtime::component::HasSelf<_>>(&mut linker, |state: &mut State| {
                 state
             })?;
             clocks(&mut linker)?;
             stub_the_rest(&mut linker, &component, &engine)?;
-            loaded.insert((*family).to_owned(), BarePre::new(linker.instantiate_pre(&component)?)?);
+            loaded.insert(family.to_owned(), BarePre::new(linker.instantiate_pre(&component)?)?);
         }
         Ok(Self { engine, components: loaded, answers: Arc::new(answers) })
     }

@@ -17,9 +17,22 @@ pub struct Components {
     pub load: Vec<String>,
     /// Whether tenants may install components of their own.
     pub self_service: bool,
+    /// Whose results are validated against the method's schema.
+    pub validate_results: ValidateResults,
     /// Public keys (ed25519, base64) one of which must have signed a component that is installed.
     /// Empty: a signature is not asked for.
     pub trusted_keys: Vec<String>,
+}
+
+/// Whose results are validated. Params always are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ValidateResults {
+    /// Of components that did not come with the gateway; our own are validated by our tests.
+    #[default]
+    Foreign,
+    /// Of all.
+    All,
 }
 
 /// The limits of one call of a component.

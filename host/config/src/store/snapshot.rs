@@ -1,13 +1,14 @@
 //! What of a `config.yaml` may be shown.
 
 use std::fmt;
+use std::sync::{LazyLock, OnceLock};
 
 use serde::Serialize;
 use serde_json::Value;
 
 use super::FILE;
 use super::reading::{Findings, hash};
-use crate::overlay::Credentials;
+use crate::overlay::{Credentials, admin_only_keys};
 use crate::path::KeyPath;
 use crate::secret::REDACTED;
 use crate::text::{Document, write};
@@ -54,9 +55,44 @@ pub struct Snapshot {
     pub hash: String,
     pub issues: Vec<Issue>,
     pub warnings: Vec<Issue>,
+    #[serde(skip)]
+    json: Rendered,
+}
+
+/// The JSON of a snapshot, once somebody asked for it.
+#[derive(Clone, Debug, Default)]
+struct Rendered(OnceLock<Vec<u8>>);
+
+/// What it is made of has been compared.
+impl PartialEq for Rendered {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+/// The same for everyone, and laborious to find.
+static ADMIN_ONLY_KEYS: LazyLock<Vec<String>> = LazyLock::new(admin_only_keys);
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Shown<'s> {
+    #[serde(flatten)]
+    snapshot: &'s Snapshot,
+    path: &'static str,
+    admin_only_keys: &'static [String],
 }
 
 impl Snapshot {
+    /// As `config.get` shows it: with the file's name, relative to the tenant's directory, and the keys
+    /// that no overlay may hold. Made once.
+    pub fn json(&self) -> &[u8] {
+        self.json.0.get_or_init(|| {
+            let shown = Shown { snapshot: self, path: FILE, admin_only_keys: &ADMIN_ONLY_KEYS };
+            // Strings, numbers and maps with string keys: nothing that JSON could not hold.
+            serde_json::to_vec(&shown).unwrap_or_default()
+        })
+    }
+
     pub(super) fn unreadable(raw: Option<&[u8]>, issues: Vec<Issue>) -> Self {
         Self {
             exists: true,
@@ -67,6 +103,7 @@ impl Snapshot {
             hash: hash(raw),
             issues,
             warnings: Vec::new(),
+            json: Rendered::default(),
         }
     }
 
@@ -99,6 +136,7 @@ impl Snapshot {
             hash: hash(raw),
             issues: findings.issues.clone(),
             warnings: findings.warnings.clone(),
+            json: Rendered::default(),
         }
     }
 }

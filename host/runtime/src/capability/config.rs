@@ -1,7 +1,7 @@
 //! `config` and `config-write`: the tenant's overlay, or for the operator's own
 //! calls the gateway's file. What a guest reads is redacted.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use openclaw_config::{
     schema,
@@ -16,9 +16,6 @@ use crate::{
     call::{CallState, Subject},
     capability::calls::Call,
 };
-
-/// The keys that an overlay may not hold: the same for everyone.
-static ADMIN_ONLY_KEYS: LazyLock<Value> = LazyLock::new(|| openclaw_config::overlay::admin_only_keys().into());
 
 /// Reading.
 #[derive(Debug)]
@@ -35,9 +32,25 @@ impl config::Host for CallState {
     }
 }
 
+impl CallState {
+    /// Read once a call: what it does between two looks stands on one configuration.
+    fn config(&mut self) -> Result<Arc<Snapshot>, CapabilityError> {
+        if let Some(config) = &self.config {
+            return Ok(config.clone());
+        }
+        let config = self.services.config_snapshot(&self.call()?.subject)?;
+        Ok(self.config.insert(config).clone())
+    }
+
+    /// What a call has written is what it reads from then on.
+    fn written(&mut self, written: Arc<Snapshot>) -> Vec<u8> {
+        self.config.insert(written).json().to_vec()
+    }
+}
+
 impl config::HostSettings for CallState {
     async fn snapshot(&mut self, _settings: Resource<Settings>) -> Result<Vec<u8>, CapabilityError> {
-        shown(&self.services.config_snapshot(&self.call()?.subject)?)
+        Ok(self.config()?.json().to_vec())
     }
 
     async fn effective(
@@ -45,7 +58,7 @@ impl config::HostSettings for CallState {
         _settings: Resource<Settings>,
         pointer: String,
     ) -> Result<Option<Vec<u8>>, CapabilityError> {
-        let snapshot = self.services.config_snapshot(&self.call()?.subject)?;
+        let snapshot = self.config()?;
         if let Some(issue) = snapshot.issues.first().filter(|_| !snapshot.valid) {
             return Err(CapabilityError::unavailable(format!("the configuration is damaged: {issue}")));
         }
@@ -84,7 +97,7 @@ impl config_write::HostEditor for CallState {
         let (services, call) = (self.services.clone(), self.call()?.clone());
         let written =
             tokio::task::spawn_blocking(move || services.config_replace(&call, &raw, base_hash.as_deref())).await;
-        shown(&written.map_err(CapabilityError::internal)??)
+        Ok(self.written(written.map_err(CapabilityError::internal)??))
     }
 
     async fn patch(
@@ -96,23 +109,13 @@ impl config_write::HostEditor for CallState {
         let (services, call) = (self.services.clone(), self.call()?.clone());
         let written =
             tokio::task::spawn_blocking(move || services.config_patch(&call, &merge_patch, base_hash.as_deref())).await;
-        shown(&written.map_err(CapabilityError::internal)??)
+        Ok(self.written(written.map_err(CapabilityError::internal)??))
     }
 
     async fn drop(&mut self, editor: Resource<Editor>) -> wasmtime::Result<()> {
         self.table.delete(editor)?;
         Ok(())
     }
-}
-
-/// The snapshot as the contract names its members; `path` is relative to the tenant's root.
-fn shown(snapshot: &Arc<Snapshot>) -> Result<Vec<u8>, CapabilityError> {
-    let mut shown = serde_json::to_value(&**snapshot).map_err(CapabilityError::internal)?;
-    if let Value::Object(members) = &mut shown {
-        members.insert("path".into(), openclaw_config::store::FILE.into());
-        members.insert("adminOnlyKeys".into(), ADMIN_ONLY_KEYS.clone());
-    }
-    serde_json::to_vec(&shown).map_err(CapabilityError::internal)
 }
 
 impl From<WriteError> for CapabilityError {

@@ -1,4 +1,4 @@
-//! `files`: the family's own directory, on the blocking pool.
+//! `files`: the family's own directory, on the blocking pool unless the kernel has it in memory.
 
 use openclaw_tenancy::{Directory, DirectoryError, FileKind, Metadata, TenantPath};
 use wasmtime::component::Resource;
@@ -9,6 +9,9 @@ use crate::{bindings::openclaw::gateway::files, call::CallState, capability::cal
 const READ_BYTES: u32 = 1 << 20;
 const LIST_ENTRIES: u32 = 1000;
 
+/// What is read on an async thread, where it is in memory.
+const INLINE_BYTES: u32 = 64 << 10;
+
 /// A directory handle that a guest holds.
 #[derive(Clone, Debug)]
 pub struct OpenDirectory {
@@ -18,8 +21,7 @@ pub struct OpenDirectory {
 
 impl files::Host for CallState {
     async fn open(&mut self, _call: Resource<Call>) -> Result<Resource<OpenDirectory>, CapabilityError> {
-        let family = self.own_family()?.clone();
-        let directory = self.services.files(self.tenant()?.id.clone(), family).await?;
+        let directory = self.services.files(self.tenant()?, self.own_family()?).await?;
         Ok(self.table.push(OpenDirectory { directory, read_only: false })?)
     }
 }
@@ -50,9 +52,14 @@ impl files::HostDirectory for CallState {
         offset: u64,
         length: u32,
     ) -> Result<Vec<u8>, CapabilityError> {
-        let path = parse(&path)?;
-        self.with_directory(&handle, false, move |directory| directory.read(&path, offset, length.min(READ_BYTES)))
-            .await
+        let (path, length) = (parse(&path)?, length.min(READ_BYTES));
+        self.tenant()?;
+        if let Some(read) = self.table.get(&handle)?.directory.read_cached(&path, offset, length.min(INLINE_BYTES))
+            && (length <= INLINE_BYTES || read.as_ref().is_ok_and(|bytes| bytes.len() < INLINE_BYTES as usize))
+        {
+            return Ok(read?);
+        }
+        self.with_directory(&handle, false, move |directory| directory.read(&path, offset, length)).await
     }
 
     async fn write(

@@ -13,6 +13,9 @@ pub(super) const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).uni
 pub(super) const OWNER_FILE: Mode = Mode::RUSR.union(Mode::WUSR);
 pub(super) const OWNER_DIRECTORY: Mode = Mode::RWXU;
 
+/// How every path of a tenant is resolved.
+pub(super) const BENEATH: ResolveFlags = ResolveFlags::BENEATH.union(ResolveFlags::NO_MAGICLINKS);
+
 /// A lookup through `..` in a link is undecided while anything on the machine
 /// is being renamed; so often it is tried again.
 const ATTEMPTS: u32 = 256;
@@ -29,7 +32,7 @@ impl Directory {
         let name = if path.is_root() { "." } else { path.as_str() };
         let flags = flags | OFlags::CLOEXEC;
         let mode = if flags.contains(OFlags::CREATE) { OWNER_FILE } else { Mode::empty() };
-        let resolve = resolve | ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+        let resolve = resolve | BENEATH;
         for _ in 0..ATTEMPTS {
             match rustix::fs::openat2(&*self.handle, name, flags, mode, resolve) {
                 Err(Errno::AGAIN | Errno::INTR) => {}

@@ -15,10 +15,9 @@ use openclaw_runtime::{
 };
 use openclaw_tenancy::{Actor, HomeLock, TenantRecord};
 use rustix::process::getpid;
-use serde_json::{Map, Value};
 use tokio::runtime::Handle;
 
-use super::{Latencies, METHODS, Order, TENANT};
+use super::{ECHOES, Latencies, METHODS, Order, Rotation, TENANT};
 use crate::{
     bare::{Answers, Bare},
     services,
@@ -27,8 +26,6 @@ use crate::{
 
 pub(super) const RUNTIME: &str = "runtime";
 pub(super) const BARE: &str = "bare";
-
-const PARAMS: &[u8] = b"{}";
 
 /// Whichever is measured.
 enum Subjects {
@@ -50,7 +47,9 @@ pub(crate) fn main(arguments: &[String]) -> Result<()> {
     for line in std::io::stdin().lock().lines() {
         let subject = subject.clone();
         let answer = match serde_json::from_str(&line?)? {
-            Order::Latency(time) => serde_json::to_string(&tokio.block_on(tokio.spawn(latency(subject, time)))??)?,
+            Order::Latency(time, rotation) => {
+                serde_json::to_string(&tokio.block_on(tokio.spawn(latency(subject, time, rotation)))??)?
+            }
             Order::Throughput(time, threads) => throughput(tokio.handle(), &subject, time, threads)?.to_string(),
             Order::Steady(calls) => tokio.block_on(tokio.spawn(steady(subject, calls)))??.to_string(),
         };
@@ -63,15 +62,13 @@ async fn with_runtime(components: &Path, home: &Path) -> Result<Subjects> {
     let (parts, lock) = services::open(home)?;
     let cache = CodeCache::new(parts.home.cache_path(), parts.secret_key.derive(b"code-cache"));
     let services = Services::new(parts);
-    let builtin = METHODS
-        .iter()
-        .map(|(family, _)| {
-            let wasm = std::fs::read(components.join(format!("{family}.wasm")))?;
-            Ok((*family, &*Box::leak(wasm.into_boxed_slice())))
-        })
-        .collect::<Result<Vec<(&'static str, &'static [u8])>>>()?;
+    let builtin = wasm(components)?
+        .into_iter()
+        .map(|(family, wasm)| (family, &*Box::leak(wasm.into_boxed_slice())))
+        .collect::<Vec<(&'static str, &'static [u8])>>();
     let settings = RuntimeSettings {
         limits: Limits::from(&CallLimits::default()),
+        validate_results: Default::default(),
         cache,
         builtin,
         load: Vec::new(),
@@ -86,15 +83,41 @@ async fn with_runtime(components: &Path, home: &Path) -> Result<Subjects> {
 async fn bare(components: &Path, home: &Path) -> Result<Subjects> {
     let (parts, _lock) = services::open(home)?;
     let answers = Answers::read(&parts, &TENANT.parse()?).await?;
-    let families: Vec<&str> = METHODS.iter().map(|(family, _)| *family).collect();
-    Ok(Subjects::Bare(Bare::load(components, &families, answers).map_err(wasmtime_error)?))
+    Ok(Subjects::Bare(Bare::load(wasm(components)?, answers).map_err(wasmtime_error)?))
+}
+
+/// The families by name, the echo under each of its names.
+fn wasm(components: &Path) -> Result<Vec<(&'static str, Vec<u8>)>> {
+    let mut wasm = Vec::new();
+    for (family, _) in METHODS {
+        wasm.push((family, std::fs::read(components.join(format!("{family}.wasm")))?));
+    }
+    let echo = std::fs::read(components.with_file_name("fixtures").join("echo.wasm"))?;
+    for (family, _) in ECHOES {
+        wasm.push((family, renamed(&echo, ECHOES[0].0.as_bytes(), family.as_bytes())));
+    }
+    Ok(wasm)
+}
+
+/// A component with other letters, of the same number, wherever a name stands in it.
+fn renamed(wasm: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
+    let mut renamed = wasm.to_vec();
+    for at in 0..=wasm.len().saturating_sub(from.len()) {
+        if wasm[at..].starts_with(from) {
+            renamed[at..at + to.len()].copy_from_slice(to);
+        }
+    }
+    renamed
 }
 
 impl Subjects {
-    async fn call(&self, place: usize) -> Result<()> {
-        let (family, method) = METHODS[place];
+    async fn call(&self, rotation: Rotation, turn: usize) -> Result<()> {
+        let methods = rotation.methods();
+        let (family, method) = methods[turn % methods.len()];
         match self {
-            Self::Bare(bare) => bare.call(family, method, PARAMS).await.map(drop).map_err(wasmtime_error),
+            Self::Bare(bare) => {
+                bare.call(family, method, rotation.params().as_bytes()).await.map(drop).map_err(wasmtime_error)
+            }
             Self::Runtime { runtime, tenant, caller, .. } => {
                 let route = runtime.route(method).context("no such method")?;
                 let facts = CallFacts {
@@ -103,7 +126,8 @@ impl Subjects {
                     caller: caller.clone(),
                     request_id: "bench".into(),
                 };
-                let params = Params { value: Value::Object(Map::new()), raw: PARAMS.to_vec() };
+                let raw = rotation.params().as_bytes().to_vec();
+                let params = Params { value: openclaw_config::json::read(&raw, 64)?, raw };
                 runtime.call(&route, facts, params).await.map(drop).with_context(|| method)
             }
         }
@@ -115,19 +139,20 @@ fn wasmtime_error(error: wasmtime::Error) -> anyhow::Error {
     anyhow::anyhow!("{error:#}")
 }
 
-async fn latency(subject: Arc<Subjects>, time: Duration) -> Result<Latencies> {
-    let mut samples = vec![Vec::new(); METHODS.len()];
+async fn latency(subject: Arc<Subjects>, time: Duration, rotation: Rotation) -> Result<Latencies> {
+    let methods = rotation.methods();
+    let mut samples = vec![Vec::new(); methods.len()];
     let end = Instant::now() + time;
     let mut place = 0;
     while Instant::now() < end {
         let started = Instant::now();
-        subject.call(place).await?;
+        subject.call(rotation, place).await?;
         samples[place].push(u64::try_from(started.elapsed().as_nanos())?);
-        place = (place + 1) % METHODS.len();
+        place = (place + 1) % methods.len();
     }
     Ok(Latencies {
         all: Latency::of(samples.concat()),
-        methods: METHODS
+        methods: methods
             .iter()
             .zip(samples)
             .map(|((_, method), samples)| ((*method).to_owned(), Latency::of(samples).p50))
@@ -144,7 +169,7 @@ fn throughput(tokio: &Handle, subject: &Arc<Subjects>, time: Duration, threads: 
             tokio.block_on(async {
                 let mut calls = 0_usize;
                 while Instant::now() < end {
-                    subject.call((first + calls) % METHODS.len()).await?;
+                    subject.call(Rotation::Echoes, first + calls).await?;
                     calls += 1;
                 }
                 anyhow::Ok(calls)
@@ -162,7 +187,7 @@ fn throughput(tokio: &Handle, subject: &Arc<Subjects>, time: Duration, threads: 
 async fn steady(subject: Arc<Subjects>, calls: u64) -> Result<f64> {
     let before = minor_faults()?;
     for call in 0..calls {
-        subject.call(usize::try_from(call)? % METHODS.len()).await?;
+        subject.call(Rotation::Echoes, usize::try_from(call)?).await?;
     }
     Ok((minor_faults()? - before) as f64 / calls as f64)
 }
