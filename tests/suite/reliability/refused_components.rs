@@ -30,6 +30,16 @@ fn one_that_asks_for_what_was_not_granted() {
 }
 
 #[test]
+fn one_that_asks_to_write_where_it_may_only_read() {
+    let read_only = HOSTILE_GRANTS.replace(":write", "");
+    let log = refused(&config_with(&["hostile"], &read_only));
+    assert!(
+        log.contains("hostile") && log.contains("documents:sessions/archives:write, which is not granted"),
+        "{log}"
+    );
+}
+
+#[test]
 fn one_that_is_not_there_or_no_component() {
     let log = refused("components: {load: [/nowhere/crm.wasm]}\n");
     assert!(log.contains("/nowhere/crm.wasm"), "{log}");
