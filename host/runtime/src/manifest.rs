@@ -241,7 +241,8 @@ impl Manifest {
     }
 }
 
-/// Families of the gateway, those that are still to come among them.
+/// Families of the gateway and first words of its methods and events, those that
+/// are still to come among them.
 const OWN_FAMILIES: &[&str] = &[
     "tenants",
     "terminal",
@@ -266,6 +267,19 @@ const OWN_FAMILIES: &[&str] = &[
     "events",
     "components",
     "sandbox",
+    "agent",
+    "exec",
+    "logs",
+    "send",
+    "status",
+    "system",
+    "wake",
+    "connect",
+    "event",
+    "presence",
+    "tick",
+    "heartbeat",
+    "shutdown",
 ];
 
 impl Manifest {

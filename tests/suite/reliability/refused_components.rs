@@ -67,3 +67,11 @@ fn one_whose_family_another_component_has() {
     let log = refused(&config_with(&["hostile", "hostile"], HOSTILE_GRANTS));
     assert!(log.contains("the family hostile is already served"), "{log}");
 }
+
+#[test]
+fn one_that_is_named_like_a_family_of_the_gateway() {
+    // Our own `voicewake`, brought by somebody else.
+    let path = openclaw_tests::workspace().join("target/components/voicewake.wasm");
+    let log = refused(&format!("components:\n  load: [{path:?}]\n"));
+    assert!(log.contains("voicewake.wasm") && log.contains("the family voicewake is the gateway's own"), "{log}");
+}
