@@ -132,6 +132,26 @@ fn a_control_db_whose_pages_are_damaged_is_refused_too() {
 }
 
 #[test]
+fn a_key_that_is_missing_beside_tenants_is_refused_and_not_made_anew() {
+    let mut daemon = Daemon::start();
+    let tenant = daemon.tenant("acme");
+    daemon.terminate();
+    let home = daemon.into_home();
+    let key = home.path().join("secret.key");
+    let kept = fs::read(&key).expect("the key");
+    fs::remove_file(&key).expect("the key is removed");
+    let told = home.cli(&["tenants", "list"]).exited(1);
+    assert!(told.stderr.contains("secret.key is missing"), "{told:?}");
+    let failed = failed(home);
+    assert_eq!(failed.code, Some(1), "{failed}");
+    assert!(failed.log.contains("secret.key is missing") && failed.log.contains("put it back"), "{failed}");
+    assert!(!key.exists(), "a key was made that opens nothing");
+    fs::write(&key, kept).expect("the key is put back");
+    let daemon = Daemon::start_on(failed.home).expect("it starts again");
+    daemon.client(tenant.token()).done("health", json!({}));
+}
+
+#[test]
 fn a_damaged_overlay_fails_that_tenants_calls_alone_and_by_name() {
     let daemon = Daemon::start();
     let (a, b) = (daemon.tenant("a"), daemon.tenant("b"));
