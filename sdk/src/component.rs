@@ -42,16 +42,16 @@ use serde_json::Value;
 ///
 /// The doc comments become the descriptions. `events`, `shared_documents`,
 /// `tier` (`core`, `companion` or `tenant`, the default) and `timeout_ms` may be
-/// left out. `scope` is `read`, `write`, `pairing` or `approvals`. Parameters
-/// and results are serde and schemars types; those of parameters deny unknown
-/// fields.
+/// left out. `write` as a third word in `shared_documents` asks for writing too.
+/// `scope` is `read`, `write`, `pairing` or `approvals`. Parameters and results
+/// are serde and schemars types; those of parameters deny unknown fields.
 #[macro_export]
 macro_rules! component {
     (
         $(#[doc = $description:literal])+
         family: $family:literal,
         $(events: [$($event:literal),* $(,)?],)?
-        $(shared_documents: [$(($shared_family:literal, $collection:literal)),* $(,)?],)?
+        $(shared_documents: [$(($shared_family:literal, $collection:literal $(, $access:ident)?)),* $(,)?],)?
         methods: {
             $(
                 $(#[doc = $summary:literal])+
@@ -80,7 +80,8 @@ macro_rules! component {
                         }
                     ),+],
                     shared_documents: ::std::vec![$($(
-                        $crate::SharedCollection { family: $shared_family, collection: $collection }
+                        $crate::SharedCollection::read($shared_family, $collection)
+                            $(.with_access(::core::stringify!($access)))?
                     ),*)?],
                     events: ::std::vec![$($($event),*)?],
                 }
@@ -135,11 +136,24 @@ pub struct Method {
     pub timeout_ms: Option<u32>,
 }
 
-/// A collection of another family that the component reads.
+/// A collection of another family that the component reads or writes.
 #[derive(Serialize)]
 pub struct SharedCollection {
     pub family: &'static str,
     pub collection: &'static str,
+    pub access: &'static str,
+}
+
+impl SharedCollection {
+    #[must_use]
+    pub fn read(family: &'static str, collection: &'static str) -> Self {
+        Self { family, collection, access: "read" }
+    }
+
+    #[must_use]
+    pub fn with_access(self, access: &'static str) -> Self {
+        Self { access, ..self }
+    }
 }
 
 /// The schemas of a handler function; the rest is filled in by the macro.

@@ -1,7 +1,7 @@
 //! Collections of JSON documents and append-only logs of the tenant, in the
 //! database of the handler's family.
 
-use crate::bindings::openclaw::gateway::{documents as raw, shared_documents};
+use crate::bindings::openclaw::gateway::{documents as raw, shared_documents, shared_documents_write};
 use crate::{Call, Result};
 use serde::de::DeserializeOwned;
 
@@ -25,6 +25,9 @@ pub struct Collection<'a> {
 /// One collection of another family, read only.
 pub struct SharedCollection(shared_documents::Collection);
 
+/// What the manifest names for writing of another family.
+pub struct SharedWriter(shared_documents_write::Writer);
+
 impl Call {
     /// Opens the family's database.
     ///
@@ -40,6 +43,14 @@ impl Call {
     /// FORBIDDEN when the collection was not granted.
     pub fn shared_documents(&self, family: &str, collection: &str) -> Result<SharedCollection> {
         shared_documents::open(self, family, collection).map(SharedCollection)
+    }
+
+    /// Opens what the manifest names for writing of another family.
+    ///
+    /// # Errors
+    /// FORBIDDEN when nothing of that family was granted for writing.
+    pub fn shared_documents_write(&self, family: &str) -> Result<SharedWriter> {
+        shared_documents_write::open(self, family).map(SharedWriter)
     }
 }
 
@@ -148,20 +159,8 @@ impl Collection<'_> {
     ///
     /// # Errors
     /// As [`Collection::document`], and whatever `visit` answers.
-    pub fn scan_all(&self, mut range: Range, mut visit: impl FnMut(Document) -> Result<bool>) -> Result<()> {
-        loop {
-            let page = self.scan(&range)?;
-            for document in page.documents {
-                if !visit(document)? {
-                    return Ok(());
-                }
-            }
-            if page.next.is_none() {
-                return Ok(());
-            }
-            range.after = page.next;
-            range.skip = 0;
-        }
+    pub fn scan_all(&self, range: Range, visit: impl FnMut(Document) -> Result<bool>) -> Result<()> {
+        each_page(range, |range| self.scan(range), visit)
     }
 
     /// How many keys begin with `prefix`; an empty one counts all.
@@ -190,11 +189,47 @@ impl SharedCollection {
         self.0.scan(range)
     }
 
+    /// All documents of a range, page by page; `visit` answers false to stop.
+    ///
+    /// # Errors
+    /// As [`SharedCollection::scan`], and whatever `visit` answers.
+    pub fn scan_all(&self, range: Range, visit: impl FnMut(Document) -> Result<bool>) -> Result<()> {
+        each_page(range, |range| self.scan(range), visit)
+    }
+
     /// How many keys begin with `prefix`; an empty one counts all.
     ///
     /// # Errors
     /// As [`SharedCollection::scan`].
     pub fn count(&self, prefix: &str) -> Result<u64> {
         self.0.count(prefix)
+    }
+}
+
+impl SharedWriter {
+    /// Begins a list of writes that happen together or not at all; one that is
+    /// outside the grant makes `commit` FORBIDDEN.
+    pub fn transaction(&self) -> Transaction<'_> {
+        Transaction::new(&self.0)
+    }
+}
+
+fn each_page(
+    mut range: Range,
+    scan: impl Fn(&Range) -> Result<Page>,
+    mut visit: impl FnMut(Document) -> Result<bool>,
+) -> Result<()> {
+    loop {
+        let page = scan(&range)?;
+        for document in page.documents {
+            if !visit(document)? {
+                return Ok(());
+            }
+        }
+        if page.next.is_none() {
+            return Ok(());
+        }
+        range.after = page.next;
+        range.skip = 0;
     }
 }

@@ -32,6 +32,23 @@ fn config_validate_says_the_same_and_each_error_once() {
 }
 
 #[test]
+fn a_setting_without_effect_is_told_by_name_when_checked_and_when_started() {
+    let config = "gateway:\n  limits: {batch: 7}\nbackup:\n  target: /backups\nmodels:\n  providers: [{id: a, kind: openai, api_key: sk-canary}]\n";
+    let home = Home::with_config(config);
+    let told = home.cli(&["config", "validate"]).exited(0);
+    for warning in ["config.yaml:3:1: backup has no effect yet", "config.yaml:5:1: models has no effect yet"] {
+        assert!(told.stderr.contains(&format!("Warning: {}/{warning}", home.path().display())), "{told:?}");
+    }
+    assert_eq!(told.stderr.lines().count(), 2, "{told:?}");
+    let told = home.cli(&["config", "validate", "--json"]).exited(0);
+    assert_eq!(pluck(&told.json()["warnings"], "key"), ["models", "backup"], "{told:?}");
+    let daemon = Daemon::start_on(home).expect("it starts");
+    daemon.wait_for_log("backup has no effect yet");
+    daemon.wait_for_log("models has no effect yet");
+    assert!(!daemon.log().contains("sk-canary"));
+}
+
+#[test]
 fn what_is_no_yaml_is_told_with_its_place() {
     for config in ["gateway: [\n", "a: 1\na: 2\n", "gateway:\n\tlisten: x\n", "- a\n"] {
         let failed = failed(Home::with_config(config));
@@ -112,6 +129,26 @@ fn a_control_db_whose_pages_are_damaged_is_refused_too() {
     let failed = failed(home);
     assert_eq!(failed.code, Some(1), "{failed}");
     assert_eq!(fs::read(&path).expect("control.db"), content, "the file was touched");
+}
+
+#[test]
+fn a_key_that_is_missing_beside_tenants_is_refused_and_not_made_anew() {
+    let mut daemon = Daemon::start();
+    let tenant = daemon.tenant("acme");
+    daemon.terminate();
+    let home = daemon.into_home();
+    let key = home.path().join("secret.key");
+    let kept = fs::read(&key).expect("the key");
+    fs::remove_file(&key).expect("the key is removed");
+    let told = home.cli(&["tenants", "list"]).exited(1);
+    assert!(told.stderr.contains("secret.key is missing"), "{told:?}");
+    let failed = failed(home);
+    assert_eq!(failed.code, Some(1), "{failed}");
+    assert!(failed.log.contains("secret.key is missing") && failed.log.contains("put it back"), "{failed}");
+    assert!(!key.exists(), "a key was made that opens nothing");
+    fs::write(&key, kept).expect("the key is put back");
+    let daemon = Daemon::start_on(failed.home).expect("it starts again");
+    daemon.client(tenant.token()).done("health", json!({}));
 }
 
 #[test]

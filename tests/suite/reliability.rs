@@ -7,6 +7,7 @@ mod hostile;
 mod kills;
 mod malformed;
 mod refused_components;
+mod shared_documents;
 
 use std::path::PathBuf;
 
@@ -20,14 +21,14 @@ fn fixture(name: &str) -> PathBuf {
 }
 
 /// A configuration that loads these fixtures with these grants.
-fn config_with(fixtures: &[&str], grants: &str) -> String {
+pub(crate) fn config_with(fixtures: &[&str], grants: &str) -> String {
     let files: Vec<String> = fixtures.iter().map(|name| format!("{:?}", fixture(name))).collect();
     format!("components:\n  load: [{}]\n  grants: {{{grants}}}\n", files.join(", "))
 }
 
 /// What `hostile` asks for.
-const HOSTILE_GRANTS: &str =
-    "hostile: [config, secrets, secrets-reveal, usage, tenancy, \"documents:sessions/sessions\"]";
+pub(crate) const HOSTILE_GRANTS: &str = "hostile: [config, secrets, secrets-reveal, usage, tenancy, \
+    \"documents:sessions/sessions\", \"documents:sessions/archives:write\"]";
 
 fn hostile_daemon(limits: &str) -> Daemon {
     Daemon::start_with(&(config_with(&["hostile", "sleeper"], HOSTILE_GRANTS) + limits))

@@ -1,17 +1,26 @@
 //! The tenant's agents: who they are (in `agents.list` of its configuration) and
 //! the files that shape them (in `agents/<agentId>/`).
 //!
-//! - `names`: ids and file names; `roster`: reading and changing the list.
+//! - `names`: ids and file names; `roster`: reading and changing the list;
+//!   `sessions`: the conversations that go with an agent.
 //! - `manage` and `files`: the methods.
 
 mod files;
 mod manage;
 mod names;
 mod roster;
+mod sessions;
 
 openclaw_sdk::component! {
     /// The tenant's agents and their files.
     family: "agents",
+    shared_documents: [
+        ("sessions", "sessions", write),
+        ("sessions", "session-details", write),
+        ("sessions", "archives", write),
+        ("sessions", "transcript", write),
+        ("sessions", "archive", write),
+    ],
     methods: {
         /// The agents; `main` is always one of them.
         "agents.list" => manage::list, scope: read, tier: core;
@@ -19,7 +28,7 @@ openclaw_sdk::component! {
         "agents.create" => manage::create, scope: write, tier: core;
         /// Changes an agent's name, model or avatar.
         "agents.update" => manage::update, scope: write, tier: core;
-        /// Deletes an agent, its bindings and, unless told otherwise, its files.
+        /// Deletes an agent, its bindings, its sessions and, unless told otherwise, its files.
         "agents.delete" => manage::delete, scope: write, tier: core;
         /// The files that shape an agent, those that are missing too.
         "agents.files.list" => files::list, scope: read, tier: core;

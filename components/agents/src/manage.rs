@@ -2,6 +2,7 @@
 
 use crate::names::{FileName, MAIN, id_of, workspace_of};
 use crate::roster::{self, Entry, change, in_force};
+use crate::sessions;
 use openclaw_sdk::{Call, Error, NoParams, Patch, Result};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -215,8 +216,7 @@ pub(crate) fn update(call: &Call, params: Update) -> Result<Updated> {
         if id == MAIN && own.agent(&id).is_none() {
             own.agents.insert(0, Entry::from_iter([("id".into(), MAIN.into())]));
         }
-        let entry = own.agent(&id).ok_or_else(|| not_own(&id))?;
-        apply(&params, entry);
+        apply(&params, own.own_agent(&id)?);
         Ok(())
     })?;
     Ok(Updated { ok: true, agent_id: id })
@@ -254,17 +254,21 @@ pub(crate) fn delete(call: &Call, params: Delete) -> Result<Deleted> {
     if id == MAIN {
         return Err(Error::invalid("the agent main cannot be deleted"));
     }
-    roster::check_exists(&call.config()?, &id)?;
+    let settings = call.config()?;
+    roster::check_exists(&settings, &id)?;
+    roster::check_own(&settings, &id)?;
+    // The agent itself goes last: a deletion that was cut short can be repeated, and until then nothing is nobody's.
+    sessions::delete_of(call, &id)?;
+    if params.delete_files {
+        call.files()?.remove_all(&id)?;
+    }
     let removed_bindings = change(call, |own| {
-        own.agent(&id).ok_or_else(|| not_own(&id))?;
+        own.own_agent(&id)?;
         own.agents.retain(|agent| roster::id(agent) != id);
         let before = own.bindings.len();
         own.bindings.retain(|binding| binding.get("agentId").and_then(Value::as_str) != Some(&*id));
         Ok(before - own.bindings.len())
     })?;
-    if params.delete_files {
-        call.files()?.remove_all(&id)?;
-    }
     Ok(Deleted { ok: true, agent_id: id, removed_bindings })
 }
 
@@ -277,9 +281,4 @@ fn check_text(text: &str) -> Result<()> {
 
 fn already_there(id: &str) -> Error {
     Error::conflict(format!("there is an agent {id} already"))
-}
-
-/// The agent is in force and not in the tenant's own list.
-fn not_own(id: &str) -> Error {
-    Error::forbidden(format!("the agent {id} comes from the gateway and cannot be changed here"))
 }

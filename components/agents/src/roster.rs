@@ -53,6 +53,20 @@ pub(crate) fn check_exists(settings: &Settings, wanted: &str) -> Result<()> {
     }
 }
 
+/// Refuses an agent that is in force and not in the tenant's own list.
+pub(crate) fn check_own(settings: &Settings, wanted: &str) -> Result<()> {
+    let snapshot = snapshot(settings)?;
+    Own::of(&snapshot.parsed).own_agent(wanted).map(drop)
+}
+
+fn snapshot(settings: &Settings) -> Result<Snapshot> {
+    let snapshot: Snapshot = settings.snapshot()?;
+    match snapshot.valid {
+        true => Ok(snapshot),
+        false => Err(Error::unavailable("the configuration is not valid: see config.get", None)),
+    }
+}
+
 /// Reads the tenant's own lists, changes them and writes what is different;
 /// begins again when somebody else was faster.
 pub(crate) fn change<T>(call: &Call, mut change: impl FnMut(&mut Own) -> Result<T>) -> Result<T> {
@@ -60,10 +74,7 @@ pub(crate) fn change<T>(call: &Call, mut change: impl FnMut(&mut Own) -> Result<
     let editor = call.config_write()?;
     let mut attempt = 1;
     loop {
-        let snapshot: Snapshot = settings.snapshot()?;
-        if !snapshot.valid {
-            return Err(Error::unavailable("the configuration is not valid: see config.get", None));
-        }
+        let snapshot = snapshot(&settings)?;
         let mut own = Own::of(&snapshot.parsed);
         let answer = change(&mut own)?;
         let patch = own.patch(&snapshot.parsed).to_string();
@@ -94,6 +105,13 @@ impl Own {
     /// The tenant's own entry of an agent.
     pub(crate) fn agent(&mut self, wanted: &str) -> Option<&mut Entry> {
         self.agents.iter_mut().find(|agent| id(agent) == wanted)
+    }
+
+    /// The same, or the refusal where the gateway gives the agent.
+    pub(crate) fn own_agent(&mut self, wanted: &str) -> Result<&mut Entry> {
+        let not_own =
+            || Error::forbidden(format!("the agent {wanted} comes from the gateway and cannot be changed here"));
+        self.agent(wanted).ok_or_else(not_own)
     }
 
     /// What differs from the overlay, as a merge patch. An empty list is no

@@ -3,6 +3,7 @@
 
 mod environment;
 mod meaning;
+mod without_effect;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -19,6 +20,7 @@ use crate::text::{self, Position};
 pub(crate) use meaning::is_retention;
 
 pub use environment::{RESERVED, variable};
+pub use without_effect::Warning;
 
 /// A configuration file: its name, as errors are to show it, and its text.
 #[derive(Clone, Copy, Debug)]

@@ -209,6 +209,11 @@ impl From<HomeError> for CliError {
                 None => "stop it, or choose another directory with --home".into(),
             }),
             HomeError::EmptyToken => Self::new(Kind::Configuration, message),
+            HomeError::KeyMissing(path) => Self::failed(message).hint(format!(
+                "put it back from a backup, or name it in secrets.key_file; where it is lost, so are the secrets: \
+                 `head -c 32 /dev/urandom > {}` begins anew without them",
+                path.display()
+            )),
             HomeError::Shared(path) => Self::failed(message).hint(format!("chmod 700 {}", path.display())),
             _ => Self::failed(message).hint("`openclaw doctor` looks at the state directory"),
         }

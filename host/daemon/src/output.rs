@@ -94,6 +94,14 @@ impl Output {
         }
     }
 
+    /// Something that may not be what was meant, on standard error.
+    pub(crate) fn warning(&self, text: &str) {
+        if !self.json && !self.quiet {
+            let head = Colour::Yellow.paint(self.colour_err, "Warning:");
+            let _ = writeln!(io::stderr(), "{head} {}", printable(text));
+        }
+    }
+
     /// One JSON document.
     pub(crate) fn document(&self, value: &Value) -> Result<(), CliError> {
         Ok(writeln!(io::stdout().lock(), "{}", escaped(&format!("{value:#}")))?)

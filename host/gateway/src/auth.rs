@@ -138,10 +138,8 @@ impl FailedAuthLimiter {
         let window = Duration::from_secs(limits.window_seconds);
         let mut peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
         if peers.len() >= PEERS_MAX && !peers.contains_key(&network(peer)) {
-            // The map is full of addresses that count: one makes room, whichever it is.
-            let goes =
-                peers.iter().find(|(_, failures)| !failures.matters(now, window)).or_else(|| peers.iter().next());
-            let goes = goes.map(|(peer, _)| *peer);
+            // The least to lose makes room: a block outlives a flood of other addresses as long as it can.
+            let goes = peers.iter().min_by_key(|(_, failures)| failures.weight(now, window)).map(|(peer, _)| *peer);
             goes.map(|peer| peers.remove(&peer));
         }
         let failures = peers.entry(network(peer)).or_default();
@@ -155,9 +153,12 @@ impl FailedAuthLimiter {
 }
 
 impl Failures {
-    fn matters(&self, now: Instant, window: Duration) -> bool {
-        self.blocked_until.is_some_and(|until| until > now)
-            || self.recent.back().is_some_and(|at| now.duration_since(*at) < window)
+    /// Nothing that counts, then how many failures, then a block.
+    fn weight(&self, now: Instant, window: Duration) -> usize {
+        if self.blocked_until.is_some_and(|until| until > now) {
+            return usize::MAX;
+        }
+        self.recent.iter().filter(|at| now.duration_since(**at) < window).count()
     }
 }
 
@@ -172,3 +173,6 @@ fn network(peer: IpAddr) -> IpAddr {
 fn exempt(peer: IpAddr, limits: &FailedAuth) -> bool {
     limits.exempt_loopback && peer.to_canonical().is_loopback()
 }
+
+#[cfg(test)]
+mod tests;

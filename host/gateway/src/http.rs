@@ -137,6 +137,13 @@ impl Gateway {
         }
         let config = self.config();
         let headers = request.headers();
+        // Of two, a proxy before us may have looked at the other.
+        for name in [header::HOST, header::ORIGIN] {
+            if headers.get_all(&name).iter().nth(1).is_some() {
+                let message = format!("the request has more than one {name} header");
+                return Err(Problem::request(message).status(StatusCode::BAD_REQUEST));
+            }
+        }
         let host = request
             .uri()
             .authority()

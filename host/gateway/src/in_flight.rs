@@ -32,15 +32,21 @@ impl InFlight {
 
     /// Takes a part, or refuses with 503.
     pub(crate) fn take(&self, identity: &Identity, amount: u64) -> Result<Share, Problem> {
-        let Some(tenant) = &identity.tenant else { return Ok(Share { of: None }) };
+        match &identity.tenant {
+            Some(tenant) => self.take_for(&tenant.id, amount),
+            None => Ok(Share { of: None }),
+        }
+    }
+
+    fn take_for(&self, tenant: &TenantId, amount: u64) -> Result<Share, Problem> {
         let mut taken = self.taken();
-        let now = taken.entry(tenant.id.clone()).or_default();
+        let now = taken.entry(tenant.clone()).or_default();
         if now.saturating_add(amount) > self.most {
             let message = format!("this tenant has too many {} under way", self.what);
             return Err(Problem::unavailable(message, 1000).status(StatusCode::SERVICE_UNAVAILABLE));
         }
         *now += amount;
-        Ok(Share { of: Some((self.clone(), tenant.id.clone(), amount)) })
+        Ok(Share { of: Some((self.clone(), tenant.clone(), amount)) })
     }
 
     fn taken(&self) -> MutexGuard<'_, HashMap<TenantId, u64>> {
@@ -60,3 +66,6 @@ impl Drop for Share {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -70,22 +70,23 @@ impl Gateway {
                 }
             }
             Ok(Body::Batch(frames)) => {
-                let mut answers: Vec<BoxFuture<'_, Outcome>> = Vec::with_capacity(frames.len());
+                let mut answers: Vec<BoxFuture<'_, (Option<&RawValue>, Outcome)>> = Vec::with_capacity(frames.len());
                 for frame in frames {
+                    let id = frame.as_ref().map_or_else(|bad| bad.id, |call| call.id);
                     answers.push(Box::pin(async move {
                         // One after another they would keep this thread from everyone else.
                         tokio::task::yield_now().await;
-                        self.answer(identity, frame, request_id).await
+                        (id, self.answer(identity, frame, request_id).await)
                     }));
                 }
                 let answers = stream::iter(answers).buffered(BATCH_AT_ONCE);
                 let mut bytes = 0;
                 let texts: Vec<String> = answers
-                    .filter_map(|outcome| {
+                    .filter_map(|(id, outcome)| {
                         bytes += outcome.text.as_ref().map_or(0, String::len);
                         // What is over is answered short, so that one body cannot ask for any amount.
                         ready(if bytes > BATCH_BYTES {
-                            outcome.text.map(|_| too_much(request_id))
+                            outcome.text.map(|_| too_much(id, request_id))
                         } else {
                             outcome.text
                         })
@@ -260,9 +261,9 @@ fn params(raw: Option<&RawValue>) -> Result<Params, Problem> {
     }
 }
 
-fn too_much(request_id: &str) -> String {
+fn too_much(id: Option<&RawValue>, request_id: &str) -> String {
     let message = format!("the replies of this batch are over {BATCH_BYTES} bytes: ask for less at once");
-    Problem::unavailable(message, 0).reply(None, request_id)
+    Problem::unavailable(message, 0).reply(id, request_id)
 }
 
 fn missing_scope(method: &str, scope: Scope) -> Problem {

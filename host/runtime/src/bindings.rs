@@ -14,6 +14,7 @@ wasmtime::component::bindgen!({
             import openclaw:gateway/log@0.1.0;
             import openclaw:gateway/documents@0.1.0;
             import openclaw:gateway/shared-documents@0.1.0;
+            import openclaw:gateway/shared-documents-write@0.1.0;
             import openclaw:gateway/files@0.1.0;
             import openclaw:gateway/config@0.1.0;
             import openclaw:gateway/config-write@0.1.0;
@@ -40,7 +41,8 @@ wasmtime::component::bindgen!({
     with: {
         "openclaw:gateway/calls.call": crate::capability::calls::Call,
         "openclaw:gateway/documents.database": crate::capability::documents::OwnDatabase,
-        "openclaw:gateway/shared-documents.collection": crate::capability::documents::SharedCollection,
+        "openclaw:gateway/shared-documents.collection": crate::capability::shared_documents::SharedCollection,
+        "openclaw:gateway/shared-documents-write.writer": crate::capability::shared_documents::SharedWriter,
         "openclaw:gateway/files.directory": crate::capability::files::OpenDirectory,
         "openclaw:gateway/config.settings": crate::capability::config::Settings,
         "openclaw:gateway/config-write.editor": crate::capability::config::Editor,

@@ -101,3 +101,6 @@ impl Channel {
         Self { last: 0, kept: VecDeque::new(), kept_bytes: 0, live: broadcast::channel(256).0 }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@
 
 use crate::{
     LoadError,
-    manifest::{Manifest, SharedCollection},
+    manifest::{Access, Manifest, SharedCollection},
 };
 
 const PACKAGE: &str = "openclaw:gateway/";
@@ -17,8 +17,20 @@ const FREE: &[&str] = &["types", "calls", "log"];
 const BASIC: &[&str] = &["documents", "files", "events"];
 
 /// Served where granted.
-const RESTRICTED: &[&str] =
-    &["shared-documents", "config", "config-write", "secrets", "secrets-reveal", "usage", "tenancy", "tenancy-control"];
+const RESTRICTED: &[&str] = &[
+    "shared-documents",
+    "shared-documents-write",
+    "config",
+    "config-write",
+    "secrets",
+    "secrets-reveal",
+    "usage",
+    "tenancy",
+    "tenancy-control",
+];
+
+/// Granted one collection at a time, on what the manifest names.
+const BY_COLLECTION: &[&str] = &["shared-documents", "shared-documents-write"];
 
 /// WASI 0.2 packages that are always linked; what is not granted behind them denies.
 const WASI: &[&str] = &["wasi:io/", "wasi:clocks/", "wasi:random/", "wasi:cli/", "wasi:filesystem/", "wasi:sockets/"];
@@ -28,7 +40,8 @@ const WASI: &[&str] = &["wasi:io/", "wasi:clocks/", "wasi:random/", "wasi:cli/",
 pub enum Grants {
     /// Our own components: whatever their import list asks for.
     Builtin,
-    /// A third party's: interface names, and `documents:<family>/<collection>`.
+    /// A third party's: interface names, `documents:<family>/<collection>`, and
+    /// that with `:write`, which includes reading.
     Listed(Vec<String>),
 }
 
@@ -60,8 +73,7 @@ impl Grants {
             if !RESTRICTED.contains(&interface) {
                 return Err(LoadError::Unserved { interface: import.into() });
             }
-            // Shared documents are granted one collection at a time, below.
-            if interface != "shared-documents" && !self.allow(interface) {
+            if !BY_COLLECTION.contains(&interface) && !self.allow(interface) {
                 return Err(LoadError::NotGranted { capability: interface.into(), family: family.into() });
             }
         }
@@ -70,12 +82,18 @@ impl Grants {
 
     /// Refuses the first collection of another family that is not granted.
     pub(crate) fn check_manifest(&self, manifest: &Manifest) -> Result<(), LoadError> {
-        for SharedCollection { family, collection } in &manifest.shared_documents {
-            let capability = format!("documents:{family}/{collection}");
-            if !self.allow(&capability) {
+        for SharedCollection { family, collection, access } in &manifest.shared_documents {
+            let read = format!("documents:{family}/{collection}");
+            let write = format!("{read}:write");
+            let granted = self.allow(&write) || (*access == Access::Read && self.allow(&read));
+            if !granted {
+                let capability = if *access == Access::Write { write } else { read };
                 return Err(LoadError::NotGranted { capability, family: manifest.family.to_string() });
             }
         }
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

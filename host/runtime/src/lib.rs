@@ -40,7 +40,7 @@ pub use events::{Event, EventBus, Subscription};
 pub use grants::Grants;
 pub use invoke::Params;
 pub use limits::{Limit, Limits};
-pub use manifest::{Manifest, Method, Schema, Scope, SharedCollection, Tier};
+pub use manifest::{Access, Manifest, Method, Schema, Scope, SharedCollection, Tier};
 pub use services::{Services, ServicesParts};
 
 use binding::{Bindings, Table};

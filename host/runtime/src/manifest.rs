@@ -70,13 +70,13 @@ pub struct Manifest {
     pub description: String,
     /// By full name.
     pub methods: BTreeMap<String, Method>,
-    /// Collections of other families that it reads.
+    /// Collections of other families that it reads or writes.
     pub shared_documents: Vec<SharedCollection>,
     /// Events it publishes.
     pub events: Vec<String>,
 }
 
-/// A `{family, collection}` pair.
+/// A collection of another family, and what is done with it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SharedCollection {
@@ -84,6 +84,38 @@ pub struct SharedCollection {
     pub family: Family,
     /// Its name.
     pub collection: String,
+    /// Reading alone, unless it says otherwise.
+    #[serde(default)]
+    pub access: Access,
+}
+
+/// What a component does with another family's collection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Access {
+    /// Looking.
+    #[default]
+    Read,
+    /// Looking and changing, the logs of that name too.
+    Write,
+}
+
+impl SharedCollection {
+    /// Whether it lets this family's collection be read.
+    pub(crate) fn reads(&self, family: &str, collection: &str) -> bool {
+        self.family.as_str() == family && self.collection == collection
+    }
+
+    /// Whether it lets this collection be written.
+    pub(crate) fn writes(&self, family: &Family, collection: &str) -> bool {
+        self.access == Access::Write && self.reads(family.as_str(), collection)
+    }
+
+    /// Whether it lets this log be written: the one of its name, or one named `<name>:…`.
+    pub(crate) fn writes_log(&self, family: &Family, log: &str) -> bool {
+        let word = log.split_once(':').map_or(log, |(word, _)| word);
+        self.writes(family, word)
+    }
 }
 
 /// One method of a component.
@@ -184,6 +216,12 @@ impl Manifest {
         if raw.methods.is_empty() {
             return Err("the manifest names no method".into());
         }
+        if let Some(SharedCollection { collection, .. }) =
+            raw.shared_documents.iter().find(|shared| shared.collection.contains(':'))
+        {
+            // A grant to write `notes` would read like one of a collection `notes:write`.
+            return Err(format!("the shared collection {collection:?}: its name has a colon"));
+        }
         let mut methods = BTreeMap::new();
         for raw_method in raw.methods {
             let method = Method::compile(&raw.family, raw_method)?;
@@ -203,7 +241,8 @@ impl Manifest {
     }
 }
 
-/// Families of the gateway, those that are still to come among them.
+/// Families of the gateway and first words of its methods and events, those that
+/// are still to come among them.
 const OWN_FAMILIES: &[&str] = &[
     "tenants",
     "terminal",
@@ -228,6 +267,19 @@ const OWN_FAMILIES: &[&str] = &[
     "events",
     "components",
     "sandbox",
+    "agent",
+    "exec",
+    "logs",
+    "send",
+    "status",
+    "system",
+    "wake",
+    "connect",
+    "event",
+    "presence",
+    "tick",
+    "heartbeat",
+    "shutdown",
 ];
 
 impl Manifest {
@@ -294,3 +346,6 @@ fn belongs(name: &str, family: &Family) -> bool {
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'));
     plain && prefixes.contains(&word)
 }
+
+#[cfg(test)]
+mod tests;

@@ -51,6 +51,8 @@ pub enum HomeError {
     Held { path: PathBuf, pid: Option<u32> },
     #[error("{}: {source}", path.display())]
     File { path: PathBuf, source: DirectoryError },
+    #[error("{} is missing, and there are tenants whose secrets it seals", .0.display())]
+    KeyMissing(PathBuf),
     #[error("{} does not hold {expected}; it was left as it is", path.display())]
     Unusable { path: PathBuf, expected: &'static str },
     #[error(
@@ -141,6 +143,9 @@ impl Home {
 
     /// The installation's key from `key_file`, or from `secret.key`, which is
     /// generated (mode 0600) the first time.
+    ///
+    /// # Errors
+    /// `KeyMissing` where there are tenants: a new key would open none of their secrets.
     pub fn secret_key(&self, key_file: Option<&Path>) -> Result<SecretKey, HomeError> {
         const EXPECTED: &str = "a key of 32 bytes";
         if let Some(path) = key_file {
@@ -151,9 +156,20 @@ impl Home {
         if let Some(bytes) = self.private_file(SECRET_KEY)? {
             return key_of(&bytes).ok_or_else(|| self.unusable(SECRET_KEY, EXPECTED));
         }
+        if self.has_tenants()? {
+            return Err(HomeError::KeyMissing(self.path.join(SECRET_KEY)));
+        }
         let key = SecretKey::generate().map_err(HomeError::Random)?;
         self.write(SECRET_KEY, key.as_bytes())?;
         Ok(key)
+    }
+
+    fn has_tenants(&self) -> Result<bool, HomeError> {
+        match self.root.list(&fixed(TENANTS), None, 1) {
+            Ok(entries) => Ok(!entries.is_empty()),
+            Err(DirectoryError::NotFound) => Ok(false),
+            Err(source) => Err(self.file_error(TENANTS, source)),
+        }
     }
 
     /// The directory of a tenant that exists.

@@ -1,19 +1,38 @@
 //! Writes that happen together or not at all.
 
 use super::raw::{self, Append, Delete, Expectation, Operation, Put, Trim};
+use super::shared_documents_write::Writer;
 use crate::Result;
 use serde::Serialize;
+
+/// Where a transaction is written.
+pub(super) trait Target {
+    fn transact(&self, operations: &[Operation]) -> Result<Vec<u64>>;
+}
+
+impl Target for raw::Database {
+    fn transact(&self, operations: &[Operation]) -> Result<Vec<u64>> {
+        self.transact(operations)
+    }
+}
+
+impl Target for Writer {
+    fn transact(&self, operations: &[Operation]) -> Result<Vec<u64>> {
+        self.transact(operations)
+    }
+}
 
 /// A list of writes, at most 1,000; nothing happens before [`Transaction::commit`].
 #[must_use = "nothing is written before `commit`"]
 pub struct Transaction<'a> {
-    database: &'a raw::Database,
+    // Behind a pointer, so that a component imports only what it writes to.
+    target: &'a dyn Target,
     operations: Vec<Operation>,
 }
 
 impl<'a> Transaction<'a> {
-    pub(super) fn new(database: &'a raw::Database) -> Self {
-        Self { database, operations: Vec::new() }
+    pub(super) fn new(target: &'a dyn Target) -> Self {
+        Self { target, operations: Vec::new() }
     }
 
     /// Writes a document whatever is there. `rank` orders scans by rank.
@@ -74,7 +93,7 @@ impl<'a> Transaction<'a> {
     /// CONFLICT (an expectation did not hold), INVALID_REQUEST (a limit),
     /// UNAVAILABLE (busy, no room).
     pub fn commit(self) -> Result<Vec<u64>> {
-        self.database.transact(&self.operations)
+        self.target.transact(&self.operations)
     }
 
     fn put_if(

@@ -143,6 +143,26 @@ fn a_foreign_host_or_origin_403_on_loopback_too() {
 }
 
 #[test]
+fn two_hosts_or_origins_400_whatever_they_say() {
+    let (daemon, tenant) = stage();
+    let (own, token, length) = (daemon.address(), tenant.token(), CALL.len());
+    for twice in [
+        format!("Host: {own}\r\nHost: {own}"),
+        format!("Host: {own}\r\nHost: evil.example"),
+        format!("Host: evil.example\r\nhost: {own}"),
+        format!("Host: {own}\r\nOrigin: http://{own}\r\nOrigin: https://evil.example"),
+    ] {
+        let mut connection = Connection::open(own).expect("a connection");
+        let head = format!(
+            "POST /rpc HTTP/1.1\r\n{twice}\r\nAuthorization: Bearer {token}\r\n\
+             Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{CALL}"
+        );
+        connection.write(head.as_bytes()).expect("it is sent");
+        refused(&connection.read(false).expect("an answer"), 400, -32600);
+    }
+}
+
+#[test]
 fn origins_and_hosts_can_be_allowed() {
     let daemon =
         Daemon::start_with("gateway:\n  allowed_origins: ['https://ui.example']\n  allowed_hosts: [gw.example]\n");

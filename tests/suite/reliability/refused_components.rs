@@ -30,6 +30,16 @@ fn one_that_asks_for_what_was_not_granted() {
 }
 
 #[test]
+fn one_that_asks_to_write_where_it_may_only_read() {
+    let read_only = HOSTILE_GRANTS.replace(":write", "");
+    let log = refused(&config_with(&["hostile"], &read_only));
+    assert!(
+        log.contains("hostile") && log.contains("documents:sessions/archives:write, which is not granted"),
+        "{log}"
+    );
+}
+
+#[test]
 fn one_that_is_not_there_or_no_component() {
     let log = refused("components: {load: [/nowhere/crm.wasm]}\n");
     assert!(log.contains("/nowhere/crm.wasm"), "{log}");
@@ -56,4 +66,12 @@ fn one_that_is_cut_short() {
 fn one_whose_family_another_component_has() {
     let log = refused(&config_with(&["hostile", "hostile"], HOSTILE_GRANTS));
     assert!(log.contains("the family hostile is already served"), "{log}");
+}
+
+#[test]
+fn one_that_is_named_like_a_family_of_the_gateway() {
+    // Our own `voicewake`, brought by somebody else.
+    let path = openclaw_tests::workspace().join("target/components/voicewake.wasm");
+    let log = refused(&format!("components:\n  load: [{path:?}]\n"));
+    assert!(log.contains("voicewake.wasm") && log.contains("the family voicewake is the gateway's own"), "{log}");
 }

@@ -12,6 +12,8 @@ pub struct Components {
     /// The limits of one call.
     pub limits: CallLimits,
     /// Capabilities that a family may ask for, besides what the built-in families have; by family.
+    /// Each is an interface, such as `config`, or a collection of another family:
+    /// `documents:<family>/<collection>` to read it, with `:write` to change it too.
     pub grants: BTreeMap<String, Vec<String>>,
     /// Component files that are loaded at the start, over the built-in ones.
     pub load: Vec<String>,

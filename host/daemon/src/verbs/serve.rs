@@ -71,6 +71,7 @@ impl Serve {
         let home = Home::open(&path)?;
         let lock = take(&home).await?;
         let logging = Logging::start(&home.log_path(), &config.telemetry.log, true)?;
+        warn_of(&settings);
         raise_open_files();
         let listen = config.gateway.listen;
         // Before the components are loaded: a port that is taken shows at once.
@@ -116,7 +117,9 @@ impl Daemon {
     /// Takes over the configuration as it is now; one with errors changes nothing.
     fn reload(&self) {
         match Settings::load(&self.home, &self.flags) {
-            Ok(Settings { loaded, .. }) => {
+            Ok(settings) => {
+                warn_of(&settings);
+                let loaded = settings.loaded;
                 if loaded.config.gateway.listen != self.listen {
                     tracing::warn!("gateway.listen was changed: that needs a restart");
                 }
@@ -142,6 +145,13 @@ async fn take(home: &Home) -> Result<HomeLock, CliError> {
             }
             taken => return Ok(taken?),
         }
+    }
+}
+
+/// Settings that have no effect are told where the operator looks when something is amiss.
+fn warn_of(settings: &Settings) {
+    for warning in settings.loaded.warnings() {
+        tracing::warn!(key = %warning.key, source = %warning.source_of, "{}", warning.message);
     }
 }
 

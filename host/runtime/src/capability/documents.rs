@@ -1,5 +1,4 @@
-//! `documents` and `shared-documents`: the family's database, and single
-//! collections of other families.
+//! `documents`: the family's own database.
 
 use openclaw_documents as store;
 use serde_json::{Map, Value};
@@ -7,10 +6,7 @@ use wasmtime::component::Resource;
 
 use super::CapabilityError;
 use crate::{
-    bindings::openclaw::gateway::{
-        documents::{self, Document, Entry, Expectation, Operation, Order, Page, Range},
-        shared_documents,
-    },
+    bindings::openclaw::gateway::documents::{self, Document, Entry, Expectation, Operation, Order, Page, Range},
     call::CallState,
     capability::calls::Call,
 };
@@ -21,13 +17,6 @@ pub(crate) const HIDDEN: char = '~';
 /// The database of the calling tenant and the component's own family.
 #[derive(Clone, Debug)]
 pub struct OwnDatabase(store::Database);
-
-/// One collection of another family of the calling tenant, read only.
-#[derive(Clone, Debug)]
-pub struct SharedCollection {
-    database: store::Database,
-    name: String,
-}
 
 impl documents::Host for CallState {
     async fn open(&mut self, _call: Resource<Call>) -> Result<Resource<OwnDatabase>, CapabilityError> {
@@ -45,13 +34,6 @@ impl CallState {
     fn opened(&self, database: &Resource<OwnDatabase>) -> Result<store::Database, CapabilityError> {
         self.tenant()?;
         Ok(self.table.get(database)?.0.clone())
-    }
-}
-
-impl CallState {
-    fn shared(&self, collection: &Resource<SharedCollection>) -> Result<SharedCollection, CapabilityError> {
-        self.tenant()?;
-        Ok(self.table.get(collection)?.clone())
     }
 }
 
@@ -137,60 +119,14 @@ impl documents::HostDatabase for CallState {
     }
 }
 
-impl shared_documents::Host for CallState {
-    async fn open(
-        &mut self,
-        _call: Resource<Call>,
-        family: String,
-        collection: String,
-    ) -> Result<Resource<SharedCollection>, CapabilityError> {
-        let component = self.component.as_ref().ok_or_else(|| CapabilityError::forbidden("there is no call"))?;
-        // What the manifest names was granted when the component was loaded; nothing else is.
-        let shared = component.manifest.shared_documents.iter();
-        let named = shared.clone().find(|named| named.family.as_str() == family && named.collection == collection);
-        let Some(named) = named else {
-            return Err(CapabilityError::forbidden(format!("the collection {family}/{collection} is not granted")));
-        };
-        visible(&collection)?;
-        let database = self.services.database(self.tenant()?, &named.family);
-        Ok(self.table.push(SharedCollection { database, name: collection })?)
-    }
-}
-
-impl shared_documents::HostCollection for CallState {
-    async fn get(
-        &mut self,
-        collection: Resource<SharedCollection>,
-        key: String,
-    ) -> Result<Option<Document>, CapabilityError> {
-        let SharedCollection { database, name } = self.shared(&collection)?;
-        Ok(database.get(&name, &key).await?.map(Document::from))
-    }
-
-    async fn scan(&mut self, collection: Resource<SharedCollection>, range: Range) -> Result<Page, CapabilityError> {
-        let SharedCollection { database, name } = self.shared(&collection)?;
-        Ok(database.scan(&name, range.into()).await?.into())
-    }
-
-    async fn count(&mut self, collection: Resource<SharedCollection>, prefix: String) -> Result<u64, CapabilityError> {
-        let SharedCollection { database, name } = self.shared(&collection)?;
-        Ok(database.count(&name, &prefix).await?)
-    }
-
-    async fn drop(&mut self, collection: Resource<SharedCollection>) -> wasmtime::Result<()> {
-        self.table.delete(collection)?;
-        Ok(())
-    }
-}
-
-fn visible(collection: &str) -> Result<(), CapabilityError> {
+pub(super) fn visible(collection: &str) -> Result<(), CapabilityError> {
     if collection.starts_with(HIDDEN) {
         return Err(CapabilityError::invalid(format!("a collection's name does not begin with {HIDDEN}")));
     }
     Ok(())
 }
 
-fn operation(operation: Operation) -> Result<store::Operation, CapabilityError> {
+pub(super) fn operation(operation: Operation) -> Result<store::Operation, CapabilityError> {
     Ok(match operation {
         Operation::Put(put) => {
             visible(&put.collection)?;

@@ -51,6 +51,20 @@ fn a_secret_that_is_unusable_is_an_error_and_never_replaced() {
 }
 
 #[test]
+fn a_key_that_is_missing_beside_tenants_is_not_made_anew() {
+    let parent = tempfile::tempdir().unwrap();
+    let home = Home::open(parent.path()).unwrap();
+    let key = parent.path().join("secret.key");
+    std::fs::create_dir(parent.path().join("tenants")).unwrap();
+    home.secret_key(None).unwrap();
+    std::fs::create_dir(parent.path().join("tenants/acme")).unwrap();
+    home.secret_key(None).unwrap();
+    std::fs::remove_file(&key).unwrap();
+    assert!(matches!(home.secret_key(None), Err(HomeError::KeyMissing(missing)) if missing == key));
+    assert!(!key.exists());
+}
+
+#[test]
 fn a_key_file_of_the_operators_is_used_in_place_of_the_homes() {
     let parent = tempfile::tempdir().unwrap();
     let home = Home::open(&parent.path().join("home")).unwrap();

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use serde_json::json;
+use openclaw_config::Warning;
+use serde_json::{Value, json};
 
 use crate::cli::Global;
 use crate::error::CliError;
@@ -31,10 +32,18 @@ impl Validate {
             Some(file) => file,
             None => config_file(&home_path(global)?),
         };
-        Settings::load_file(&file, &[], required)?;
+        let warnings = Settings::load_file(&file, &[], required)?.loaded.warnings();
         if output.json {
-            return output.document(&json!({ "valid": true, "file": file, "exists": file.exists() }));
+            let warnings: Vec<Value> = warnings
+                .iter()
+                .map(|Warning { source_of, key, message }| {
+                    json!({ "source": source_of.to_string(), "key": key.to_string(), "message": message })
+                })
+                .collect();
+            let exists = file.exists();
+            return output.document(&json!({ "valid": true, "file": file, "exists": exists, "warnings": warnings }));
         }
+        warnings.iter().for_each(|warning| output.warning(&warning.to_string()));
         if output.quiet {
             return Ok(());
         }

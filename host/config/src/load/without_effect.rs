@@ -1,0 +1,94 @@
+//! Settings that are part of the configuration and that this release does nothing with.
+//!
+//! They are accepted, so that one file serves this release and the next, and told of, so that
+//! nobody relies on them. A key leaves the table with the change that puts it in force.
+
+use std::fmt;
+
+use serde_json::Value;
+
+use super::{Loaded, Source};
+use crate::gateway::GatewayConfig;
+use crate::path::KeyPath;
+
+const NO_MODEL: &str = "has no effect yet: no model is called";
+const NO_JOB: &str = "has no effect yet: no job is run";
+const NO_RUN: &str = "has no effect yet: no agent runs";
+const NO_WORKLOAD: &str = "has no effect yet: nothing is run in a sandbox";
+const NO_BACKUP: &str = "has no effect yet: no backup is made";
+const NO_CHANNEL: &str = "has no effect yet: no chat channel is connected";
+const NO_INSTALLATION: &str = "has no effect yet: tenants bring no components";
+
+const TABLE: &[(&str, &str)] = &[
+    ("gateway.tls", "keeps the gateway from starting: this release does not serve TLS itself"),
+    ("models", NO_MODEL),
+    ("billing.currency", NO_MODEL),
+    ("billing.rate_card", NO_MODEL),
+    ("quotas.default.tokens_per_day", NO_MODEL),
+    ("quotas.default.tokens_per_month", NO_MODEL),
+    ("quotas.default.cost_per_day_usd", NO_MODEL),
+    ("quotas.default.cost_per_month_usd", NO_MODEL),
+    ("quotas.default.soft_tokens_per_day", NO_MODEL),
+    ("quotas.default.soft_tokens_per_month", NO_MODEL),
+    ("quotas.default.soft_cost_per_day_usd", NO_MODEL),
+    ("quotas.default.soft_cost_per_month_usd", NO_MODEL),
+    ("quotas.default.max_concurrent_sessions", NO_RUN),
+    ("quotas.default.max_concurrent_runs", NO_RUN),
+    ("quotas.default.disk_bytes", "is shown and not enforced yet"),
+    ("quotas.default.sandbox_seconds_per_day", NO_WORKLOAD),
+    ("quotas.default.sandbox", NO_WORKLOAD),
+    ("sandbox", NO_WORKLOAD),
+    ("components.self_service", NO_INSTALLATION),
+    ("components.trusted_keys", NO_INSTALLATION),
+    ("backup", NO_BACKUP),
+    ("cron", NO_JOB),
+    ("nodes.allow_commands", "has no effect yet: no node is paired"),
+    ("telemetry.otlp", "has no effect yet: nothing is exported"),
+    ("channels", NO_CHANNEL),
+    ("messages", NO_CHANNEL),
+    ("commands", NO_CHANNEL),
+    ("bindings", NO_CHANNEL),
+    ("skills", NO_RUN),
+    ("tools", NO_RUN),
+    ("talk", "has no effect yet: nothing is spoken"),
+    ("memory", "has no effect yet: nothing is remembered"),
+];
+
+/// A setting that does not do what its name says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Warning {
+    /// Where the key was set.
+    pub source_of: Source,
+    /// The key, or the section of which something was set.
+    pub key: KeyPath,
+    /// What is to be known; names the key, holds no value.
+    pub message: String,
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.source_of, self.message)
+    }
+}
+
+impl Loaded {
+    /// The settings that differ from their defaults and have no effect.
+    pub fn warnings(&self) -> Vec<Warning> {
+        let value = |config: &GatewayConfig| serde_json::to_value(config).unwrap_or(Value::Null);
+        let (set, default) = (value(&self.config), value(&GatewayConfig::default()));
+        let mut warnings = Vec::new();
+        for (key, what) in TABLE {
+            let Ok(key) = KeyPath::parse(key) else { continue };
+            if key.get(&set) == key.get(&default) {
+                continue;
+            }
+            let source = self.sources.iter().find(|(path, _)| key.contains(path)).map(|(_, source)| source.clone());
+            let message = format!("{key} {what}");
+            warnings.push(Warning { source_of: source.unwrap_or(Source::Default), key, message });
+        }
+        warnings
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,84 @@
+//! What one tenant may have under way; another tenant never notices.
+
+use openclaw_tests::{Connection, Response};
+
+use crate::contract::*;
+
+const CALL: &str = r#"{"jsonrpc":"2.0","id":1,"method":"health"}"#;
+
+/// A request whose body of 8 MiB is still to come; the gateway has said that it waits for it.
+fn begin_8_mib(daemon: &Daemon, tenant: &Tenant) -> Connection {
+    let mut connection = Connection::open(daemon.address()).expect("a connection");
+    let head = format!(
+        "POST /rpc HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\nExpect: 100-continue\r\n\r\n",
+        daemon.address(),
+        tenant.token(),
+        8 << 20
+    );
+    connection.write(head.as_bytes()).expect("the head is sent");
+    assert_eq!(connection.read(false).expect("100 Continue").status, 100);
+    connection
+}
+
+fn is_told_to_come_back(response: &Response, what: &str) {
+    assert_eq!(response.status, 503, "{}", response.text());
+    let error = &response.json()["error"];
+    assert_eq!((&error["code"], &error["data"]["code"]), (&json!(-32010), &json!("UNAVAILABLE")), "{error}");
+    assert!(error["message"].as_str().is_some_and(|message| message.contains(what)), "{error}");
+    assert!(response.header("retry-after").is_some(), "{:?}", response.headers);
+}
+
+#[test]
+fn a_tenant_has_64_mib_of_bodies_under_way() {
+    let daemon = Daemon::start();
+    let (a, b) = (daemon.tenant("a"), daemon.tenant("b"));
+    let mut begun: Vec<Connection> = (0..8).map(|_| begin_8_mib(&daemon, &a)).collect();
+    is_told_to_come_back(&a.post(CALL), "bytes of requests");
+    b.done("health", json!({}));
+    daemon.operator_for("a").done("health", json!({}));
+    // One is sent to its end and answered: its part is free again.
+    let last = begun.last_mut().expect("one of eight");
+    last.write(format!("{CALL}{}", " ".repeat((8 << 20) - CALL.len())).as_bytes()).expect("the body is sent");
+    assert_eq!(last.read(false).expect("an answer").status, 200);
+    a.done("health", json!({}));
+}
+
+#[test]
+fn a_tenant_has_256_websockets_open() {
+    let daemon = Daemon::start();
+    let (a, b) = (daemon.tenant("a"), daemon.tenant("b"));
+    let _open: Vec<_> = (0..256).map(|_| a.socket()).collect();
+    let upgrade = Request::get("/rpc")
+        .token(a.token())
+        .header("Connection", "Upgrade")
+        .header("Upgrade", "websocket")
+        .header("Sec-WebSocket-Version", "13")
+        .header("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==");
+    let mut connection = Connection::open(daemon.address()).expect("a connection");
+    is_told_to_come_back(&connection.send(&upgrade).expect("an answer"), "WebSockets");
+    a.done("health", json!({}));
+    b.socket().call("health", json!({})).expect("another tenant has its own");
+}
+
+#[test]
+fn the_replies_of_a_batch_end_at_32_mib_and_the_rest_is_told_by_its_ids() {
+    let daemon = Daemon::start_with(&crate::reliability::config_with(&["hostile"], crate::reliability::HOSTILE_GRANTS));
+    let tenant = daemon.tenant("acme");
+    let call = |id: u64| json!({ "jsonrpc": "2.0", "id": id, "method": "hostile.huge_result", "params": { "bytes": 7 << 20 } });
+    let response = tenant.post(json!((0..6).map(call).collect::<Vec<_>>()).to_string());
+    assert_eq!(response.status, 200);
+    assert!(response.body.len() < 32 << 20, "{} bytes", response.body.len());
+    let replies = response.json();
+    let replies = replies.as_array().expect("an array");
+    assert_eq!(
+        replies.iter().map(|reply| reply["id"].as_u64()).collect::<Vec<_>>(),
+        (0..6).map(Some).collect::<Vec<_>>()
+    );
+    // Four times 7 MiB fit.
+    for (number, reply) in replies.iter().enumerate() {
+        let outcome = (reply["result"].is_object(), &reply["error"]["data"]["code"]);
+        let expected = if number < 4 { (true, &Value::Null) } else { (false, &json!("UNAVAILABLE")) };
+        assert_eq!(outcome, expected, "{number}");
+    }
+}
