@@ -11,7 +11,7 @@ use std::process::Command;
 use std::{env, fs, io};
 
 fn main() {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let workspace = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default()).join("../..");
     if let Err(message) = embed(&workspace) {
         println!("cargo::error={message}");
     }

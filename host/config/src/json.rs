@@ -4,10 +4,14 @@
 //! parses the text inside a certain private key again, past every limit. This
 //! reader refuses such keys, so that no later reader meets one, and bounds depth and size.
 
+mod check;
+
 use std::{cell::Cell, fmt};
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
+
+pub use check::check;
 
 /// The most values, one inside another, that a text may hold.
 pub const DEPTH_MAX: usize = 64;

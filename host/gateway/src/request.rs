@@ -3,14 +3,12 @@
 //! Stricter than the format asks: duplicate keys and deep nesting are refused
 //! anywhere in a body, since two readers of one body must not see two things.
 
-mod strict;
 #[cfg(test)]
 mod tests;
 
+use openclaw_config::json;
 use serde::Deserialize;
 use serde_json::value::RawValue;
-
-pub(crate) use strict::{Flaw, check};
 
 /// What a body holds.
 #[derive(Debug)]
@@ -44,22 +42,21 @@ pub(crate) struct BadFrame<'a> {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum BadBody {
     /// -32700
-    Parse(Flaw),
+    Parse(String),
     /// -32600
     Invalid(String),
 }
 
 /// Reads a body of one request or a batch of at most `batch` requests.
 pub(crate) fn parse(body: &[u8], depth: usize, batch: usize) -> Result<Body<'_>, BadBody> {
-    check(body, depth).map_err(BadBody::Parse)?;
-    let text = std::str::from_utf8(body).map_err(|_| BadBody::Parse(Flaw::Syntax("the body is not UTF-8".into())))?;
+    let flaw = |error: &dyn std::fmt::Display| BadBody::Parse(error.to_string());
+    json::check(body, depth).map_err(|error| flaw(&error))?;
+    let text = std::str::from_utf8(body).map_err(|_| flaw(&"the body is not UTF-8"))?;
     if !text.trim_start().starts_with('[') {
-        let raw: &RawValue =
-            serde_json::from_str(text).map_err(|error| BadBody::Parse(Flaw::Syntax(error.to_string())))?;
+        let raw: &RawValue = serde_json::from_str(text).map_err(|error| flaw(&error))?;
         return Ok(Body::Single(frame(raw)));
     }
-    let raws: Vec<&RawValue> =
-        serde_json::from_str(text).map_err(|error| BadBody::Parse(Flaw::Syntax(error.to_string())))?;
+    let raws: Vec<&RawValue> = serde_json::from_str(text).map_err(|error| flaw(&error))?;
     match raws.len() {
         0 => Err(BadBody::Invalid("a batch holds at least one request".into())),
         n if n > batch => Err(BadBody::Invalid(format!("a batch holds at most {batch} requests, this one {n}"))),

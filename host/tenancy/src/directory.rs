@@ -129,12 +129,6 @@ impl Directory {
         self.open_beneath(path, resolve::DIRECTORY, ResolveFlags::NO_SYMLINKS).map(Self::from_handle)
     }
 
-    /// The same directory as a cap-std handle, to be preopened for WASI.
-    pub fn cap_dir(&self) -> Result<cap_std::fs::Dir, DirectoryError> {
-        let handle = self.handle.try_clone()?;
-        Ok(cap_std::fs::Dir::from_std_file(File::from(handle)))
-    }
-
     /// Takes all access to a regular file from everyone but its owner.
     pub(crate) fn make_private(&self, path: &TenantPath) -> Result<(), DirectoryError> {
         let (file, _) = self.open_file(path)?;

@@ -210,12 +210,6 @@ impl Home {
         &self.root
     }
 
-    /// `config.yaml`
-    #[must_use]
-    pub fn config_path(&self) -> PathBuf {
-        self.path.join("config.yaml")
-    }
-
     /// `control.db`
     #[must_use]
     pub fn control_db_path(&self) -> PathBuf {

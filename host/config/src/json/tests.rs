@@ -26,3 +26,19 @@ fn depth_size_and_duplicate_keys_are_refused() {
     let long = format!("[{}0]", "0,".repeat(VALUES_MAX));
     assert!(read(long.as_bytes(), 3).is_err());
 }
+
+#[test]
+fn what_is_checked_is_what_is_read() {
+    for text in [
+        "{}",
+        r#"{"a":{"b":1,"\u0062":2}}"#,
+        "[[[[]]]]",
+        "[[[]]]",
+        "1 2",
+        "",
+        "[1,]",
+        r#"[{"$serde_json::private::Number":"1"}]"#,
+    ] {
+        assert_eq!(check(text.as_bytes(), 3).is_ok(), read(text.as_bytes(), 3).is_ok(), "{text}");
+    }
+}

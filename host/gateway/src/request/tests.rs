@@ -50,7 +50,7 @@ fn duplicate_keys_are_refused_anywhere() {
 fn a_private_key_of_the_parser_opens_no_second_document() {
     for body in [r#"{"$serde_json::private::RawValue":"[[[[]]]]"}"#, r#"[{"\u0024serde_json::private::RawValue":"1"}]"#]
     {
-        let flaw = check(body.as_bytes(), 64).unwrap_err();
+        let flaw = json::check(body.as_bytes(), 64).unwrap_err();
         assert!(flaw.to_string().contains("is reserved"), "{flaw}");
     }
 }
@@ -58,8 +58,8 @@ fn a_private_key_of_the_parser_opens_no_second_document() {
 #[test]
 fn depth_and_batch_have_limits() {
     let deep = |n: usize| format!("{}{}", "[".repeat(n), "]".repeat(n));
-    assert!(check(deep(64).as_bytes(), 64).is_ok());
-    assert!(check(deep(65).as_bytes(), 64).is_err());
+    assert!(json::check(deep(64).as_bytes(), 64).is_ok());
+    assert!(json::check(deep(65).as_bytes(), 64).is_err());
     assert!(matches!(parse(b"[]", 64, 50), Err(BadBody::Invalid(_))));
     let batch = format!("[{}]", vec!["1"; 51].join(","));
     assert!(matches!(parse(batch.as_bytes(), 64, 50), Err(BadBody::Invalid(_))));
@@ -73,7 +73,7 @@ proptest::proptest! {
 
     #[test]
     fn what_is_accepted_is_json(body in "[\\[\\]{}\",:a1. ]{0,40}") {
-        if check(body.as_bytes(), 64).is_ok() {
+        if json::check(body.as_bytes(), 64).is_ok() {
             serde_json::from_str::<serde_json::Value>(&body).unwrap();
         }
     }

@@ -176,10 +176,23 @@ fn a_tree_of_any_depth_is_measured_and_removed() {
 }
 
 #[test]
-fn a_wasi_handle_sees_the_same_files_and_no_others() {
+fn what_is_in_memory_is_read_as_the_disk_would_be_and_no_farther() {
     let place = Place::new();
-    place.inside.write_atomic(&path("note"), b"hi").unwrap();
-    let cap = place.inside.cap_dir().unwrap();
-    assert_eq!(cap.read("note").unwrap(), b"hi");
-    assert!(cap.read("../outside/canary").is_err());
+    place.inside.write_atomic(&path("note"), b"hello").unwrap();
+    place.link("out", "../outside/canary");
+    let read = |name: &str| place.inside.read_cached(&path(name), 1, 3);
+    // The kernel may always say that it has to look; then the way that waits is taken.
+    assert!(read("note").is_none_or(|bytes| bytes.unwrap() == b"ell"));
+    assert!(read("absent").is_none_or(|bytes| matches!(bytes, Err(DirectoryError::NotFound))));
+    assert!(read("out").is_none_or(|bytes| bytes.is_err()));
+}
+
+#[test]
+fn the_metadata_of_a_link_is_that_of_what_it_leads_to() {
+    let place = Place::new();
+    place.inside.write_atomic(&path("note"), b"hello").unwrap();
+    place.link("inner", "note");
+    place.link("outer", "../outside/canary");
+    assert_eq!(place.inside.metadata(&path("inner")).unwrap().unwrap().size, 5);
+    assert!(matches!(place.inside.metadata(&path("outer")), Err(DirectoryError::Escapes)));
 }

@@ -1,36 +1,17 @@
-//! One pass over a body that refuses what parsers disagree on.
+//! One pass over a text, which makes no value of it.
 
 use std::{borrow::Cow, cell::Cell, collections::HashSet, fmt};
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-/// What is wrong with a JSON text.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Flaw {
-    Syntax(String),
-}
+use super::{JsonError, PRIVATE, VALUES_MAX};
 
-impl fmt::Display for Flaw {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self::Syntax(message) = self;
-        f.write_str(message)
-    }
-}
-
-/// The most values that a body may hold: each costs memory far beyond its bytes.
-const VALUES_MAX: usize = 250_000;
-
-/// serde_json reads the text inside such a key as JSON again, past every limit.
-const PRIVATE: &str = "$serde_json::private::";
-
-/// Checks that `text` is one JSON value without duplicate keys and nested at
-/// most `depth` deep.
-pub(crate) fn check(text: &[u8], depth: usize) -> Result<(), Flaw> {
+/// Refuses what [`read`](super::read) would refuse.
+pub fn check(text: &[u8], depth: usize) -> Result<(), JsonError> {
     let values = Cell::new(0);
-    let flaw = |error: serde_json::Error| Flaw::Syntax(error.to_string());
     let mut parser = serde_json::Deserializer::from_slice(text);
-    Checked { depth, values: &values }.deserialize(&mut parser).map_err(flaw)?;
-    parser.end().map_err(flaw)
+    Checked { depth, values: &values }.deserialize(&mut parser)?;
+    Ok(parser.end()?)
 }
 
 #[derive(Clone, Copy)]
@@ -41,10 +22,8 @@ struct Checked<'c> {
 
 impl Checked<'_> {
     fn deeper<E: Error>(self) -> Result<Self, E> {
-        match self.depth.checked_sub(1) {
-            Some(depth) => Ok(Self { depth, ..self }),
-            None => Err(E::custom("nested too deeply")),
-        }
+        let depth = self.depth.checked_sub(1).ok_or_else(|| E::custom("nested too deeply"))?;
+        Ok(Self { depth, ..self })
     }
 }
 
