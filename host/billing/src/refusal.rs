@@ -25,10 +25,10 @@ pub struct Refusal {
     /// What this request asked for.
     pub needed: u64,
     pub unit: &'static str,
-    /// For a rate: the window that ends when the next request fits.
-    pub window: Window,
+    /// For a rate: the window that ends when the next request fits. None where time gives no room.
+    pub window: Option<Window>,
     /// The exact boundary.
-    pub resets_at: Timestamp,
+    pub resets_at: Option<Timestamp>,
     /// Whole seconds until `resets_at`, and a jitter, so that refused callers do not return as one.
     pub retry_after_s: u64,
     pub largest_fitting_max_tokens: Option<u64>,
@@ -61,8 +61,8 @@ impl SlidingRefusal {
             reserved: 0,
             needed: 1,
             unit: "requests",
-            window: Window { start, next, tz: tz.to_owned() },
-            resets_at: next,
+            window: Some(Window { start, next, tz: tz.to_owned() }),
+            resets_at: Some(next),
             retry_after_s: wait + jitter(tenant, self.quota, self.attempt, wait),
             largest_fitting_max_tokens: None,
             state: self.state,
@@ -77,7 +77,27 @@ fn jitter(tenant: &TenantId, quota: &str, attempt: u64, wait: u64) -> u64 {
     hasher.finish() % ((wait / 10).min(30) + 1)
 }
 
+/// A disk that is full is looked at again after this, in seconds.
+const DISK_RETRY: u64 = 60;
+
 impl Refusal {
+    /// A write that does not fit into `disk_bytes`. Room comes when something is removed, not by a clock.
+    pub fn disk(limit: u64, used: u64, needed: u64) -> Self {
+        Self {
+            quota: "disk_bytes",
+            limit,
+            used,
+            reserved: 0,
+            needed,
+            unit: "bytes",
+            window: None,
+            resets_at: None,
+            retry_after_s: DISK_RETRY,
+            largest_fitting_max_tokens: None,
+            state: RateState::default(),
+        }
+    }
+
     /// The members that every surface shows, in the contract's names.
     pub fn to_json(&self, request_id: &str) -> Value {
         json!({
@@ -87,12 +107,12 @@ impl Refusal {
             "reserved": self.reserved,
             "needed": self.needed,
             "unit": self.unit,
-            "window": {
-                "start": self.window.start.to_string(),
-                "next": self.window.next.to_string(),
-                "tz": self.window.tz,
-            },
-            "resets_at": self.resets_at.to_string(),
+            "window": self.window.as_ref().map(|window| json!({
+                "start": window.start.to_string(),
+                "next": window.next.to_string(),
+                "tz": window.tz,
+            })),
+            "resets_at": self.resets_at.map(|at| at.to_string()),
             "largest_fitting_max_tokens": self.largest_fitting_max_tokens,
             "request_id": request_id,
         })
@@ -100,9 +120,24 @@ impl Refusal {
 
     /// `RateLimit-Policy`, `RateLimit` and `Retry-After`, as names and values.
     pub fn headers(&self) -> Vec<(&'static str, String)> {
-        let mut headers = self.state.headers();
+        let mut headers = match self.window {
+            Some(_) => self.state.headers(),
+            None => self.amount_headers(),
+        };
         headers.push(("Retry-After", self.retry_after_s.to_string()));
         headers
+    }
+}
+
+impl Refusal {
+    /// The same two headers for an amount, which has no window.
+    fn amount_headers(&self) -> Vec<(&'static str, String)> {
+        let Self { quota, limit, unit, .. } = self;
+        let remaining = limit.saturating_sub(self.used);
+        vec![
+            ("RateLimit-Policy", format!("\"{quota}\";q={limit};qu=\"{unit}\"")),
+            ("RateLimit", format!("\"{quota}\";r={remaining}")),
+        ]
     }
 }
 

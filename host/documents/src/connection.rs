@@ -171,6 +171,13 @@ impl Session {
         self.wal_pages.load(Ordering::Relaxed)
     }
 
+    /// Bytes of the file that what was deleted left, and the next writes take.
+    pub(crate) fn free_bytes(&self) -> rusqlite::Result<u64> {
+        self.allow(Effort::Inline);
+        let number = |name| self.connection.pragma_query_value(None, name, |row| row.get::<_, u64>(0));
+        Ok(number("freelist_count")? * number("page_size")?)
+    }
+
     /// Writes the WAL back to the file.
     pub(crate) fn checkpoint(&self) -> Result<()> {
         self.connection

@@ -69,6 +69,23 @@ pub enum Operation {
     TrimLog { log: String, keep_last: u64 },
 }
 
+impl Operation {
+    /// Bytes that it writes, keys included.
+    pub fn bytes(&self) -> u64 {
+        let bytes = match self {
+            Self::Put { key, value, .. } => key.len() + value.len(),
+            Self::Append { entries, .. } => entries.iter().map(Vec::len).sum(),
+            Self::Delete { .. } | Self::ClearLog { .. } | Self::TrimLog { .. } => 0,
+        };
+        bytes as u64
+    }
+
+    /// Whether it can leave room behind.
+    pub fn frees(&self) -> bool {
+        matches!(self, Self::Delete { .. } | Self::ClearLog { .. } | Self::TrimLog { .. })
+    }
+}
+
 /// One entry of an append-only log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogEntry {

@@ -120,6 +120,17 @@ impl Store {
         closed
     }
 
+    /// Bytes of a tenant's open databases that hold nothing any more: their files do not shrink.
+    pub async fn free_bytes(&self, tenant: &TenantId) -> Result<u64> {
+        let mut bytes = 0;
+        for slot in self.shared.slots_of(tenant) {
+            if let State::Open(session) = &*Arc::clone(&slot.state).lock_owned().await {
+                bytes += session.free_bytes().map_err(|error| session.error(&error))?;
+            }
+        }
+        Ok(bytes)
+    }
+
     /// Closes databases that nobody used for the idle time, and forgets what is closed.
     pub async fn close_idle(&self) {
         let idle = u64::try_from(self.shared.settings.idle.as_millis()).unwrap_or(u64::MAX);
@@ -251,6 +262,10 @@ impl Shared {
         let slot = Arc::new(Slot::new(id.clone(), Arc::clone(&tenant.share)));
         tenant.slots.insert(id.family, Arc::clone(&slot));
         slot
+    }
+
+    fn slots_of(&self, tenant: &TenantId) -> Vec<Arc<Slot>> {
+        lock(&self.tenants).get(tenant).map(|tenant| tenant.slots.values().cloned().collect()).unwrap_or_default()
     }
 
     fn hold_closed(&self, tenant: &TenantId) -> Vec<Arc<Slot>> {

@@ -120,8 +120,12 @@ impl Problem {
     /// The reply to a request that was over a quota or a rate.
     pub(crate) fn quota(refusal: &QuotaRefusal, request_id: &str) -> Self {
         let code = if refusal.quota.starts_with("requests_per_") { "RATE_LIMITED" } else { "QUOTA_EXCEEDED" };
-        let QuotaRefusal { quota, limit, unit, resets_at, .. } = refusal;
-        let message = format!("{quota} is used up ({limit} {unit}): there is room again at {resets_at}");
+        let QuotaRefusal { quota, limit, unit, .. } = refusal;
+        let room = match refusal.resets_at {
+            Some(at) => format!("there is room again at {at}"),
+            None => "there is room again when something is removed".into(),
+        };
+        let message = format!("{quota} is used up ({limit} {unit}): {room}");
         let mut problem = Self::new(-32029, code, message).status(StatusCode::TOO_MANY_REQUESTS);
         if let Value::Object(data) = refusal.to_json(request_id) {
             problem.data = data;
@@ -131,9 +135,11 @@ impl Problem {
     }
 }
 
-impl From<CallError> for Problem {
-    fn from(error: CallError) -> Self {
+impl Problem {
+    /// The reply to a call that did not end in a result.
+    pub(crate) fn of_call(error: CallError, request_id: &str) -> Self {
         match error {
+            CallError::Quota(refusal) => Self::quota(&refusal, request_id),
             CallError::InvalidParams(message) => Self::params(message),
             CallError::Refused(refusal) => Self::from(refusal),
             CallError::Failed(failure) => Self::from(failure),

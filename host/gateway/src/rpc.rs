@@ -233,7 +233,7 @@ impl Gateway {
             caller: identity.caller.clone(),
             request_id: request_id.clone(),
         };
-        Ok(self.runtime().call(route, facts, params).await?)
+        self.runtime().call(route, facts, params).await.map_err(|error| Problem::of_call(error, request_id))
     }
 }
 

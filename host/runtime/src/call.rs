@@ -92,6 +92,8 @@ pub(crate) struct CallState {
     /// The tenant asked to be deleted, once this call has ended.
     pub(crate) delete_tenant: bool,
     pub(crate) memory: MemoryBudget,
+    /// The quota that refused a write, last.
+    pub(crate) over_quota: Option<Box<openclaw_billing::Refusal>>,
     /// The limit that was broken first.
     pub(crate) breach: Option<Limit>,
     pub(crate) meter: Arc<CpuMeter>,
@@ -132,6 +134,7 @@ impl CallState {
             log_lines: 0,
             delete_tenant: false,
             memory: MemoryBudget::new(&limits),
+            over_quota: None,
             breach: None,
             meter: Arc::default(),
             wasi_root: None,

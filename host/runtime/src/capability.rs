@@ -25,8 +25,12 @@ use wasmtime::component::{HasSelf, Linker, ResourceTableError};
 use crate::{
     bindings::{Gateway, openclaw::gateway::types},
     call::{CallFacts, CallState},
+    disk::Room,
     error::Refusal,
 };
+
+/// What a capability says when a quota of the tenant is used up.
+pub(crate) const QUOTA_EXCEEDED: &str = "QUOTA_EXCEEDED";
 
 /// Why a capability did not do what it was asked.
 #[derive(Debug)]
@@ -131,6 +135,24 @@ impl CallState {
             return Err(CapabilityError::forbidden("this tenant is deleted"));
         }
         Ok(tenant)
+    }
+}
+
+impl CallState {
+    /// Room for a write of the calling tenant. The refusal is counted, once a call, before anyone hears of it.
+    pub(crate) async fn room_for(&mut self, bytes: u64) -> Result<Room, CapabilityError> {
+        let tenant = self.tenant()?.clone();
+        let refusal = match self.services.take_room(&tenant, bytes).await? {
+            Ok(room) => return Ok(room),
+            Err(refusal) => refusal,
+        };
+        if self.over_quota.is_none() {
+            let recorded = self.services.usage.record_refusal(&tenant.id, refusal.quota, self.services.now().wall);
+            recorded.await.map_err(CapabilityError::internal)?;
+        }
+        let message = format!("{} is used up ({} {})", refusal.quota, refusal.limit, refusal.unit);
+        self.over_quota = Some(Box::new(refusal));
+        Err(CapabilityError::new(QUOTA_EXCEEDED, message))
     }
 }
 

@@ -67,6 +67,9 @@ pub enum CallError {
     /// The handler, or a capability it passed on, said no.
     #[error("{}: {}", .0.code, .0.message)]
     Refused(Refusal),
+    /// A quota of the tenant refused a write, and the handler passed that on.
+    #[error("{} is used up", .0.quota)]
+    Quota(Box<openclaw_billing::Refusal>),
     /// The component trapped, broke a limit or answered nonsense.
     #[error("component failed ({}): {}", .0.reason, .0.detail)]
     Failed(Failure),

@@ -12,7 +12,7 @@ use crate::{
     binding::Route,
     bindings::openclaw::gateway::types,
     call::{CallFacts, CallState, Subject},
-    capability::calls::Call,
+    capability::{QUOTA_EXCEEDED, calls::Call},
     error::Refusal,
     limits::{Limit, Limits},
     meter::Metered,
@@ -70,7 +70,10 @@ pub(crate) async fn invoke(
         Ok(Err(trap)) => return Err(failure(store.data(), &trap)),
         Ok(Ok(answered)) => answered,
     };
-    let result = answered.map_err(refusal)?;
+    let result = answered.map_err(|error| match store.data_mut().over_quota.take() {
+        Some(over) if error.code == QUOTA_EXCEEDED => CallError::Quota(over),
+        _ => refusal(error),
+    })?;
     let result = check_result(route, result, limits)?;
     Ok(Answer { result, delete_tenant: store.data().delete_tenant })
 }

@@ -14,6 +14,7 @@ mod call;
 mod capability;
 mod component;
 mod digest;
+mod disk;
 mod engine;
 mod error;
 mod events;

@@ -7,7 +7,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use openclaw_billing::{Instants, Measured, RateLimiter, UsageLedger};
+use openclaw_billing::{Instants, Measured, RateLimiter, Refusal, UsageLedger};
 use openclaw_config::{
     ConfigStore,
     store::{Place, Snapshot, Subject as ConfigSubject},
@@ -24,6 +24,7 @@ use crate::{
     admission::Admission,
     call::{CallFacts, Subject},
     capability::CapabilityError,
+    disk::{Disks, Room},
     events::EventBus,
     meter::LongLane,
 };
@@ -75,6 +76,8 @@ pub struct Services {
     started: Instant,
     /// The last measure of each tenant's directory, in bytes.
     disk: Mutex<HashMap<TenantId, u64>>,
+    /// What tenants occupy of their `disk_bytes`.
+    pub(crate) disks: Disks,
     tenants: Mutex<HashMap<TenantId, Arc<OpenTenant>>>,
 }
 
@@ -116,6 +119,7 @@ impl Services {
             long_lane: LongLane::new(),
             started: Instant::now(),
             disk: Mutex::default(),
+            disks: Disks::default(),
             tenants: Mutex::default(),
         })
     }
@@ -250,15 +254,34 @@ impl Services {
         let disk_usage_bytes = match known {
             Some(bytes) if !refresh_disk => bytes,
             _ => {
-                let open = self.open_tenant(tenant)?;
-                let measured = tokio::task::spawn_blocking(move || open.directory.root().disk_usage()).await;
-                let bytes = measured.map_err(CapabilityError::internal)?.map_err(CapabilityError::internal)?;
+                let bytes = self.walk(tenant).await?;
                 self.disk.lock().unwrap_or_else(PoisonError::into_inner).insert(tenant.id.clone(), bytes);
                 bytes
             }
         };
         let rates = self.rates.rates(&tenant.id, &tenant.quotas, self.now());
         Ok(Measured { disk_usage_bytes, total_sessions: sessions, rates, ..Measured::default() })
+    }
+
+    /// The bytes of a tenant's files.
+    async fn walk(&self, tenant: &TenantRecord) -> Result<u64, CapabilityError> {
+        let open = self.open_tenant(tenant)?;
+        let walked = tokio::task::spawn_blocking(move || open.directory.root().disk_usage()).await;
+        walked.map_err(CapabilityError::internal)?.map_err(CapabilityError::internal)
+    }
+
+    /// Room for a write of a tenant, or the refusal where its `disk_bytes` are used up. What its
+    /// databases have free counts as room: deleting documents makes some.
+    pub(crate) async fn take_room(
+        &self,
+        tenant: &TenantRecord,
+        bytes: u64,
+    ) -> Result<Result<Room, Refusal>, CapabilityError> {
+        let measure = async || {
+            let free = self.documents.free_bytes(&tenant.id).await?;
+            Ok(self.walk(tenant).await?.saturating_sub(free))
+        };
+        self.disks.take(tenant, bytes, measure).await
     }
 
     async fn sessions(&self, tenant: &TenantRecord) -> Result<u64, CapabilityError> {
@@ -277,6 +300,7 @@ impl Services {
             tracing::warn!(%tenant, %error, "the usage rows of a deleted tenant stay");
         }
         self.disk.lock().unwrap_or_else(PoisonError::into_inner).remove(tenant);
+        self.disks.forget(tenant);
         self.admission.forget(tenant);
         self.rates.forget(tenant);
         let told = json!({ "tenantId": tenant.as_str(), "what": "deleted" });

@@ -91,7 +91,7 @@ impl<'a> Transaction<'a> {
     ///
     /// # Errors
     /// CONFLICT (an expectation did not hold), INVALID_REQUEST (a limit),
-    /// UNAVAILABLE (busy, no room).
+    /// QUOTA_EXCEEDED (`disk_bytes`), UNAVAILABLE (busy, no room).
     pub fn commit(self) -> Result<Vec<u64>> {
         self.target.transact(&self.operations)
     }

@@ -171,3 +171,46 @@ fn tenants_that_were_answered_are_there_and_their_audit_lines_too() {
             .unwrap_or_else(|fault| panic!("kill {round}: {fault}"));
     }
 }
+
+#[test]
+fn no_session_is_left_without_its_agent_and_a_deletion_can_be_repeated() {
+    let kills = if torture() { 50 } else { 5 };
+    let mut daemon = Daemon::start();
+    let token = daemon.tenant("acme").token().to_owned();
+    for round in 0..kills {
+        let client = daemon.client(&token);
+        let agents: Vec<String> = (0..12).map(|n| format!("r{round}n{n}")).collect();
+        for agent in &agents {
+            client.done("agents.create", json!({ "name": agent }));
+            for n in 0..3 {
+                client.done("sessions.create", json!({ "key": format!("agent:{agent}:direct:{n}") }));
+            }
+        }
+        let deleted = AtomicUsize::new(0);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                for agent in &agents {
+                    if !send(&client, "agents.delete", &json!({ "agentId": agent })) {
+                        return;
+                    }
+                    deleted.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+            while deleted.load(Ordering::Relaxed) <= round % 10 {
+                thread::yield_now();
+            }
+            daemon.kill();
+        });
+        daemon = daemon.restarted();
+        let client = daemon.client(&token);
+        let there = pluck(&client.ok("agents.list", json!({}))["agents"], "id");
+        for key in pluck(&client.ok("sessions.list", json!({ "limit": 1000 }))["sessions"], "key") {
+            let agent = key.split(':').nth(1).unwrap_or_default();
+            assert!(there.iter().any(|id| id == agent), "kill {round}: {key} has no agent among {there:?}");
+        }
+        for agent in there.iter().filter(|agent| *agent != "main") {
+            client.done("agents.delete", json!({ "agentId": agent }));
+        }
+        assert_eq!(client.ok("sessions.list", json!({}))["count"], 0, "kill {round}");
+    }
+}

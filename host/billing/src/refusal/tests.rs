@@ -41,3 +41,23 @@ fn the_headers_are_structured_fields() {
     );
     assert!((46..=50).contains(&refusal.retry_after_s));
 }
+
+#[test]
+fn a_full_disk_has_no_window_and_every_other_member() {
+    let refusal = Refusal::disk(100, 90, 20);
+    assert_eq!(
+        refusal.to_json("01JD"),
+        json!({
+            "quota": "disk_bytes", "limit": 100, "used": 90, "reserved": 0, "needed": 20, "unit": "bytes",
+            "window": null, "resets_at": null, "largest_fitting_max_tokens": null, "request_id": "01JD",
+        })
+    );
+    assert_eq!(
+        refusal.headers(),
+        [
+            ("RateLimit-Policy", r#""disk_bytes";q=100;qu="bytes""#.to_owned()),
+            ("RateLimit", r#""disk_bytes";r=10"#.to_owned()),
+            ("Retry-After", "60".to_owned()),
+        ]
+    );
+}

@@ -34,7 +34,6 @@ const TABLE: &[(&str, &str)] = &[
     ("quotas.default.soft_cost_per_month_usd", NO_MODEL),
     ("quotas.default.max_concurrent_sessions", NO_RUN),
     ("quotas.default.max_concurrent_runs", NO_RUN),
-    ("quotas.default.disk_bytes", "is shown and not enforced yet"),
     ("quotas.default.sandbox_seconds_per_day", NO_WORKLOAD),
     ("quotas.default.sandbox", NO_WORKLOAD),
     ("sandbox", NO_WORKLOAD),

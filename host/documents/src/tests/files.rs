@@ -110,3 +110,24 @@ async fn what_was_answered_is_in_the_file_when_the_process_is_killed() {
     let next = revived.transact(vec![put("next", "v", Expectation::Any)]).await.unwrap()[0];
     assert!(versions.iter().all(|version| *version < next), "a version is never used twice");
 }
+
+#[tokio::test]
+async fn what_was_deleted_leaves_room_for_the_next_writes() {
+    let home = tempfile::tempdir().unwrap();
+    let store = Store::new(settings());
+    let (a, b) = (database(&store, home.path(), "a"), database(&store, home.path(), "b"));
+    let fill = |value: &str| (0..100).map(|key| put(&key.to_string(), value, Expectation::Any)).collect::<Vec<_>>();
+    let free = async |tenant: &str| store.free_bytes(&tenant.parse().unwrap()).await.unwrap();
+    for db in [&a, &b] {
+        db.transact(fill(&"v".repeat(10_000))).await.unwrap();
+    }
+    assert_eq!(free("a").await, 0);
+    a.transact((0..100).map(|key| delete(&key.to_string(), Expectation::Any)).collect()).await.unwrap();
+    let freed = free("a").await;
+    assert!((1_000_000..2_000_000).contains(&freed), "{freed}");
+    assert_eq!(free("b").await, 0, "another tenant's");
+    a.transact(fill(&"w".repeat(9_000))).await.unwrap();
+    assert!(free("a").await < freed / 4, "it was used again");
+    store.close_all().await;
+    assert_eq!(free("a").await, 0, "of what is closed nothing is known");
+}

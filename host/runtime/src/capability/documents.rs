@@ -37,6 +37,23 @@ impl CallState {
     }
 }
 
+impl CallState {
+    /// A transaction within the tenant's `disk_bytes`; one that only removes is never refused.
+    pub(super) async fn write(
+        &mut self,
+        database: store::Database,
+        operations: Vec<store::Operation>,
+    ) -> Result<Vec<u64>, CapabilityError> {
+        let _room = self.room_for(operations.iter().map(store::Operation::bytes).sum()).await?;
+        let frees = operations.iter().any(store::Operation::frees);
+        let numbers = database.transact(operations).await?;
+        if frees {
+            self.services.disks.freed(self.tenant()?);
+        }
+        Ok(numbers)
+    }
+}
+
 impl documents::HostDatabase for CallState {
     async fn get(
         &mut self,
@@ -85,7 +102,8 @@ impl documents::HostDatabase for CallState {
         operations: Vec<Operation>,
     ) -> Result<Vec<u64>, CapabilityError> {
         let operations = operations.into_iter().map(operation).collect::<Result<Vec<_>, _>>()?;
-        Ok(self.opened(&database)?.transact(operations).await?)
+        let database = self.opened(&database)?;
+        self.write(database, operations).await
     }
 
     async fn read_log(

@@ -69,6 +69,7 @@ impl files::HostDirectory for CallState {
         data: Vec<u8>,
     ) -> Result<(), CapabilityError> {
         let path = parse(&path)?;
+        let _room = self.room_for(data.len() as u64).await?;
         self.with_directory(&handle, true, move |directory| directory.write_atomic(&path, &data)).await
     }
 
@@ -79,6 +80,7 @@ impl files::HostDirectory for CallState {
         data: Vec<u8>,
     ) -> Result<u64, CapabilityError> {
         let path = parse(&path)?;
+        let _room = self.room_for(data.len() as u64).await?;
         self.with_directory(&handle, true, move |directory| directory.append(&path, &data)).await
     }
 
@@ -126,7 +128,9 @@ impl files::HostDirectory for CallState {
             Err(DirectoryError::NotFound) => Ok(false),
             removed => removed.map(|()| true),
         };
-        self.with_directory(&handle, true, remove).await
+        let was_there = self.with_directory(&handle, true, remove).await?;
+        self.services.disks.freed(self.tenant()?);
+        Ok(was_there)
     }
 
     async fn rename(

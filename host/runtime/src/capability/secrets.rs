@@ -61,7 +61,8 @@ impl secrets::HostVault for CallState {
             rank: 0,
             expect: Expectation::Any,
         };
-        self.own_database()?.transact(vec![put]).await?;
+        let database = self.own_database()?;
+        self.write(database, vec![put]).await?;
         Ok(())
     }
 

@@ -118,7 +118,7 @@ impl shared_documents_write::HostWriter for CallState {
         let component = self.loaded()?;
         operations.iter().try_for_each(|operation| may_write(&component, &family, operation))?;
         let operations = operations.into_iter().map(operation).collect::<Result<Vec<_>, _>>()?;
-        Ok(database.transact(operations).await?)
+        self.write(database, operations).await
     }
 
     async fn drop(&mut self, writer: Resource<SharedWriter>) -> wasmtime::Result<()> {
