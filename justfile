@@ -42,7 +42,7 @@ torture *flags: build
 fuzz seconds="60":
     scripts/fuzz {{ seconds }}
 
-# the figures of the README, each beside its baseline; also target/bench.json
+# the speed rows, each beside its baseline in the same run; also target/bench.json
 bench *flags: build
     cargo run --locked --release -p openclaw-bench -- "$@"
 

@@ -114,6 +114,16 @@ impl Connection {
         self.read(request.method == "HEAD")
     }
 
+    /// Sends a request and leaves its answer unread.
+    pub fn write_request(&mut self, request: &Request) -> io::Result<()> {
+        self.write(&request.bytes(self.address))
+    }
+
+    /// Waits until an answer begins, and takes none of it.
+    pub fn await_status(&mut self) -> io::Result<()> {
+        self.stream.get_ref().peek(&mut [0]).map(drop)
+    }
+
     /// Writes bytes as they are.
     pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.stream.get_mut().write_all(bytes)

@@ -8,6 +8,7 @@
 
 mod bad_input;
 mod cli;
+mod connections;
 mod contract;
 mod jsonrpc;
 mod lessons;

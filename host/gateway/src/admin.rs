@@ -4,7 +4,7 @@
 use std::sync::LazyLock;
 
 use openclaw_runtime::Schema;
-use openclaw_tenancy::{Actor, QuotaError, Quotas, RegistryError, TenantId};
+use openclaw_tenancy::{Actor, QuotaError, RegistryError, TenantId};
 use serde_json::{Map, Value, json};
 
 use crate::{Gateway, auth::Identity, reply::Problem};
@@ -151,10 +151,9 @@ async fn update(gateway: &Gateway, actor: &Actor, params: &Value) -> Result<Valu
 
 async fn update_quotas(gateway: &Gateway, actor: &Actor, params: &Value) -> Result<Value, Problem> {
     let id = tenant_id(params)?;
-    let tenant = gateway.tenant(id.as_str())?;
-    let quotas: Quotas = tenant.quotas.merge(&params["quotas"]).map_err(bad_quota)?;
-    gateway.services().registry.set_quotas(&id, quotas.clone(), actor.clone()).await.map_err(problem)?;
-    Ok(json!({ "updated": true, "tenantId": id.as_str(), "quotas": quotas }))
+    let patched = gateway.services().registry.patch_quotas(&id, params["quotas"].clone(), actor.clone()).await;
+    let tenant = patched.map_err(problem)?;
+    Ok(json!({ "updated": true, "tenantId": id.as_str(), "quotas": *tenant.quotas }))
 }
 
 fn tenant_id(params: &Value) -> Result<TenantId, Problem> {
@@ -170,7 +169,7 @@ fn problem(error: RegistryError) -> Problem {
     match error {
         RegistryError::Exists(_) | RegistryError::DirectoryInUse(_) => Problem::conflict(error.to_string()),
         RegistryError::NotFound(_) => Problem::not_found(error.to_string()),
-        RegistryError::DisplayName => Problem::params(error.to_string()),
+        RegistryError::DisplayName | RegistryError::Quotas(_) => Problem::params(error.to_string()),
         other => Problem::internal(other),
     }
 }

@@ -24,6 +24,9 @@ pub(crate) const TENANT_HEADER: &str = "x-openclaw-tenant";
 /// The scopes that a request wants to use of those its token carries.
 pub(crate) const SCOPES_HEADER: &str = "x-openclaw-scopes";
 
+/// What a token follows where it is offered as a WebSocket's subprotocol.
+pub(crate) const BEARER: &str = "openclaw.bearer.";
+
 /// An authenticated caller. Nothing behind this sees a token.
 #[derive(Clone, Debug)]
 pub struct Identity {
@@ -73,9 +76,9 @@ pub(crate) fn authenticate(
 ) -> Result<Identity, Problem> {
     let presented =
         bearer(headers).ok_or_else(|| Problem::unauthorized("send the token as \"Authorization: Bearer <token>\""))?;
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let scopes = single(headers, SCOPES_HEADER)?;
     let identity = if operator.matches(presented) {
-        Identity::operator(text(TENANT_HEADER))
+        Identity::operator(acting_for(headers)?)
     } else {
         match registry.authenticate(presented) {
             Ok(known) => Identity::tenant(known.tenant, known.token),
@@ -85,7 +88,23 @@ pub(crate) fn authenticate(
             Err(AuthError::Unknown) => return Err(Problem::unauthorized("the token is not valid")),
         }
     };
-    Ok(identity.narrowed(text(SCOPES_HEADER).as_deref()))
+    Ok(identity.narrowed(scopes))
+}
+
+/// The tenant that the operator names.
+pub(crate) fn acting_for(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    Ok(single(headers, TENANT_HEADER)?.map(str::to_owned))
+}
+
+/// A header that may be there once. One that cannot be read, or is there twice, must not
+/// pass for one that is not there: without these headers a request carries more, not less.
+fn single<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Problem> {
+    let mut values = headers.get_all(name).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    match (value.to_str(), values.next()) {
+        (Ok(text), None) => Ok(Some(text)),
+        _ => Err(Problem::request(format!("send {name} once, in plain ASCII")).status(StatusCode::BAD_REQUEST)),
+    }
 }
 
 /// The token of `Authorization: Bearer`, or of a WebSocket's subprotocol
@@ -96,7 +115,7 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
         return scheme.eq_ignore_ascii_case("bearer").then(|| token.trim());
     }
     let protocols = headers.get(header::SEC_WEBSOCKET_PROTOCOL)?.to_str().ok()?;
-    protocols.split(',').map(str::trim).find_map(|protocol| protocol.strip_prefix("openclaw.bearer."))
+    protocols.split(',').map(str::trim).find_map(|protocol| protocol.strip_prefix(BEARER))
 }
 
 /// Slows down guessing: so many failures of one address, then a pause.
@@ -146,6 +165,7 @@ impl FailedAuthLimiter {
         failures.recent.push_back(now);
         failures.recent.retain(|at| now.duration_since(*at) < window);
         if failures.recent.len() >= limits.attempts as usize {
+            tracing::warn!(%peer, seconds = limits.block_seconds, "too many failed authentications: the address is refused");
             failures.recent.clear();
             failures.blocked_until = Some(now + Duration::from_secs(limits.block_seconds));
         }
@@ -163,7 +183,7 @@ impl Failures {
 }
 
 /// Whoever has one address of IPv6 has the 2^64 beside it.
-fn network(peer: IpAddr) -> IpAddr {
+pub(crate) fn network(peer: IpAddr) -> IpAddr {
     match peer.to_canonical() {
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX))),
         v4 => v4,

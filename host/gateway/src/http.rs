@@ -21,6 +21,7 @@ use serde_json::json;
 use crate::{
     Gateway,
     auth::{self, Identity},
+    in_flight::Share,
     reply::Problem,
     rpc::Reply,
     websocket,
@@ -62,7 +63,8 @@ pub(crate) fn router(gateway: Arc<Gateway>) -> Router {
 async fn guard(State(gateway): State<Arc<Gateway>>, mut request: Request, next: Next) -> Response {
     let id = request_id(request.headers());
     request.extensions_mut().insert(RequestId(id.clone()));
-    let response = match gateway.check_origin(&request) {
+    let checked = gateway.check_origin(&request).and_then(|()| gateway.check_open(&request));
+    let response = match checked {
         Ok(()) => next.run(request).await,
         Err(problem) => refuse(&problem, &id, request.into_body()).await,
     };
@@ -82,7 +84,8 @@ async fn rpc(State(gateway): State<Arc<Gateway>>, request: Request) -> Response 
     let limit = usize::try_from(gateway.config().gateway.limits.body_bytes).unwrap_or(usize::MAX);
     // Taken before the body is read, and held until it is answered.
     let expected = announced(&parts.headers).unwrap_or(limit).min(limit) as u64;
-    let share = match gateway.bodies.take(&identity, expected) {
+    let readable = gateway.replies.take(&identity, 0).and_then(|_| gateway.bodies.take(&identity, expected));
+    let share = match readable {
         Ok(share) => share,
         Err(problem) => return refuse(&problem, &id, body).await,
     };
@@ -92,7 +95,8 @@ async fn rpc(State(gateway): State<Arc<Gateway>>, request: Request) -> Response 
         Ok(body) => {
             let reply = gateway.rpc(&identity, &body, &id).await;
             drop(share);
-            respond(reply)
+            let unread = reply.body.as_ref().map_or(0, String::len) as u64;
+            respond(reply, Some(gateway.replies.hold(&identity, unread)))
         }
         Err(Unread::TooLarge(rest)) => {
             let problem = Problem::request(format!("the body is larger than {limit} bytes"))
@@ -112,8 +116,7 @@ impl Gateway {
     pub(crate) fn identify(&self, peer: Option<Peer>, headers: &HeaderMap) -> Result<Identity, Problem> {
         let address = match peer {
             Some(Peer::Control) => {
-                let acting_for = headers.get(auth::TENANT_HEADER).and_then(|value| value.to_str().ok());
-                return Ok(Identity::operator(acting_for.map(str::to_owned)));
+                return Ok(Identity::operator(auth::acting_for(headers)?));
             }
             Some(Peer::Remote(address)) => address.ip(),
             None => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
@@ -122,7 +125,7 @@ impl Gateway {
         let limits = &config.gateway.limits.failed_auth;
         let now = Instant::now();
         self.failed_auth.check(address, limits, now)?;
-        auth::authenticate(&self.services().registry, self.operator_token(), headers).inspect_err(|problem| {
+        auth::authenticate(&self.services().registry, &self.operator_token(), headers).inspect_err(|problem| {
             if problem.status == StatusCode::UNAUTHORIZED {
                 self.failed_auth.failed(address, limits, now);
             }
@@ -163,6 +166,14 @@ impl Gateway {
         }
         let message = "the Origin header names a site that may not call this gateway: see gateway.allowed_origins";
         Err(Problem::forbidden(message).status(StatusCode::FORBIDDEN))
+    }
+
+    /// A gateway that is going down takes no call, and says how it is.
+    fn check_open(&self, request: &Request) -> Result<(), Problem> {
+        if !self.is_draining() || matches!(request.uri().path(), "/healthz" | "/readyz") {
+            return Ok(());
+        }
+        Err(Problem::unavailable("the gateway is going down", 1000).status(StatusCode::SERVICE_UNAVAILABLE))
     }
 
     fn is_own_name(&self, name: &str) -> bool {
@@ -243,16 +254,30 @@ pub(crate) async fn refuse(problem: &Problem, request_id: &str, body: Body) -> R
     };
     // What is sent beyond these bounds is cut off with the connection.
     let _ = tokio::time::timeout(DISCARD_TIME, discard).await;
-    respond(Reply {
-        status: problem.status,
-        headers: problem.headers.clone(),
-        body: Some(problem.reply(None, request_id)),
-    })
+    tracing::debug!(request_id, code = problem.code, message = problem.message, "refused unread");
+    let reply =
+        Reply { status: problem.status, headers: problem.headers.clone(), body: Some(problem.reply(None, request_id)) };
+    respond(reply, None)
 }
 
-fn respond(reply: Reply) -> Response {
+/// A reply's text, which counts as unread until the last of it is on its way.
+struct Unsent {
+    text: String,
+    _share: Option<Share>,
+}
+
+impl AsRef<[u8]> for Unsent {
+    fn as_ref(&self) -> &[u8] {
+        self.text.as_bytes()
+    }
+}
+
+fn respond(reply: Reply, share: Option<Share>) -> Response {
     let mut response = match reply.body {
-        Some(body) => ([(header::CONTENT_TYPE, "application/json")], body).into_response(),
+        Some(text) => {
+            let body = Bytes::from_owner(Unsent { text, _share: share });
+            ([(header::CONTENT_TYPE, "application/json")], body).into_response()
+        }
         None => ().into_response(),
     };
     *response.status_mut() = reply.status;

@@ -1,4 +1,4 @@
-//! What each tenant has in the gateway right now: bytes of bodies, open
+//! What each tenant has in the gateway right now: bytes of bodies and replies, open
 //! WebSockets. A tenant at its bound is told to come back; others never notice.
 
 use std::{
@@ -36,6 +36,13 @@ impl InFlight {
             Some(tenant) => self.take_for(&tenant.id, amount),
             None => Ok(Share { of: None }),
         }
+    }
+
+    /// Takes a part that is there already, whatever the bound says.
+    pub(crate) fn hold(&self, identity: &Identity, amount: u64) -> Share {
+        let Some(tenant) = &identity.tenant else { return Share { of: None } };
+        *self.taken().entry(tenant.id.clone()).or_default() += amount;
+        Share { of: Some((self.clone(), tenant.id.clone(), amount)) }
     }
 
     fn take_for(&self, tenant: &TenantId, amount: u64) -> Result<Share, Problem> {

@@ -8,6 +8,7 @@
 
 mod admin;
 mod auth;
+mod connections;
 mod discover;
 mod http;
 mod in_flight;
@@ -55,6 +56,9 @@ const HOUSEKEEPING: Duration = Duration::from_secs(1);
 
 /// The most bytes of request bodies that a tenant has under way.
 const BODY_BYTES_PER_TENANT: u64 = 64 << 20;
+
+/// The most bytes of replies that a tenant has left unread before its next request is refused.
+const REPLY_BYTES_PER_TENANT: u64 = 64 << 20;
 
 /// The most WebSockets that a tenant has open.
 const SOCKETS_PER_TENANT: u64 = 256;
@@ -105,10 +109,10 @@ pub struct Gateway {
     generation: AtomicU64,
     runtime: Runtime,
     services: Arc<Services>,
-    operator: OperatorToken,
+    operator: ArcSwap<OperatorToken>,
     failed_auth: FailedAuthLimiter,
-    /// Bytes of requests and their answers.
     pub(crate) bodies: InFlight,
+    pub(crate) replies: InFlight,
     pub(crate) sockets: InFlight,
     /// `rpc.discover` for tenants and for the operator: what is bound does not change.
     discovered: [OnceLock<String>; 2],
@@ -130,9 +134,10 @@ impl Gateway {
             generation: AtomicU64::new(1),
             runtime,
             services,
-            operator,
+            operator: ArcSwap::from_pointee(operator),
             failed_auth: FailedAuthLimiter::default(),
             bodies: InFlight::new("bytes of requests", BODY_BYTES_PER_TENANT),
+            replies: InFlight::new("bytes of replies that nobody reads", REPLY_BYTES_PER_TENANT),
             sockets: InFlight::new("WebSockets", SOCKETS_PER_TENANT),
             discovered: [OnceLock::new(), OnceLock::new()],
             draining: watch::Sender::new(false),
@@ -143,11 +148,14 @@ impl Gateway {
         Ok(gateway)
     }
 
-    /// Puts a new, valid configuration in force for the requests that come.
-    pub fn reload(&self, loaded: Loaded) {
+    /// Puts a new, valid configuration in force for the requests that come, the operator's token with it.
+    pub fn reload(&self, loaded: Loaded) -> Result<(), OpenError> {
+        let configured = loaded.config.gateway.control_plane_token.as_ref().map(Secret::expose);
+        self.operator.store(Arc::new(self.services.home.operator_token(configured)?));
         self.services.config.set_base(loaded.config.clone());
         self.config.store(Arc::new(loaded.config));
         self.generation.fetch_add(1, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Writes what is still in memory. The gateway is of no use afterwards.
@@ -178,8 +186,8 @@ impl Gateway {
         &self.services
     }
 
-    pub(crate) fn operator_token(&self) -> &OperatorToken {
-        &self.operator
+    pub(crate) fn operator_token(&self) -> Guard<Arc<OperatorToken>> {
+        self.operator.load()
     }
 
     /// Says that the gateway is going down: `/readyz` fails, WebSockets close.

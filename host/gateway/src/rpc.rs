@@ -263,7 +263,7 @@ fn params(raw: Option<&RawValue>) -> Result<Params, Problem> {
 
 fn too_much(id: Option<&RawValue>, request_id: &str) -> String {
     let message = format!("the replies of this batch are over {BATCH_BYTES} bytes: ask for less at once");
-    Problem::unavailable(message, 0).reply(id, request_id)
+    Problem::request(message).reply(id, request_id)
 }
 
 fn missing_scope(method: &str, scope: Scope) -> Problem {

@@ -11,6 +11,7 @@ use std::{
 };
 
 use axum::{Extension, Router};
+use futures_util::FutureExt;
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::{conn::auto, graceful::GracefulShutdown},
@@ -20,9 +21,11 @@ use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, UnixListener},
 };
+use tokio_io_timeout::TimeoutStream;
 
 use crate::{
     Gateway,
+    connections::{Connections, Place},
     http::{self, Peer},
 };
 
@@ -86,32 +89,85 @@ impl Gateway {
     /// Serves until `stop`, then lets what runs come to its end.
     #[allow(clippy::disallowed_methods, reason = "the gateway's own socket, in its own directory")]
     pub async fn serve(self: Arc<Self>, listeners: Listeners, stop: impl Future<Output = ()>) {
-        let app = http::router(self.clone());
+        let limits = self.config().gateway.limits.clone();
+        let door = Door {
+            app: http::router(self.clone()),
+            connections: Connections::new(limits.connections as usize, limits.connections_per_address as usize),
+            send_time: Duration::from_secs(limits.send_seconds),
+        };
         let graceful = GracefulShutdown::new();
         let mut stop = std::pin::pin!(stop);
         loop {
             tokio::select! {
-                accepted = listeners.tcp.accept() => match accepted {
-                    Ok((stream, peer)) => {
-                        // Replies are small and whole.
-                        let _ = stream.set_nodelay(true);
-                        connection(&app, &graceful, stream, Peer::Remote(peer));
-                    }
-                    Err(error) => accept_failed(&error).await,
-                },
-                accepted = listeners.control.accept() => match accepted {
-                    Ok((stream, _)) => connection(&app, &graceful, stream, Peer::Control),
-                    Err(error) => accept_failed(&error).await,
-                },
+                () = door.accept(&listeners, Some(&graceful)) => {}
                 () = &mut stop => break,
             }
         }
         self.drain();
+        // Whoever asks meanwhile whether the gateway is ready is told that it is not.
+        let mut ended = std::pin::pin!(tokio::time::timeout(DRAIN_TIME, graceful.shutdown()));
+        let ended = loop {
+            tokio::select! {
+                () = door.accept(&listeners, None) => {}
+                ended = &mut ended => break ended,
+            }
+        };
         drop((listeners.tcp, listeners.control));
-        if tokio::time::timeout(DRAIN_TIME, graceful.shutdown()).await.is_err() {
+        if ended.is_err() {
             tracing::warn!("some connections did not end in time and are cut off");
         }
         let _ = fs::remove_file(listeners.control_path);
+    }
+}
+
+/// What connections come in by.
+struct Door {
+    app: Router,
+    connections: Arc<Connections>,
+    send_time: Duration,
+}
+
+impl Door {
+    /// Takes the next connection. The shutdown waits for those that it is given, and for no other.
+    async fn accept(&self, listeners: &Listeners, graceful: Option<&GracefulShutdown>) {
+        tokio::select! {
+            accepted = listeners.tcp.accept() => match accepted {
+                Ok((stream, peer)) => {
+                    let Some(place) = self.connections.enter(peer.ip()) else { return };
+                    // Replies are small and whole.
+                    let _ = stream.set_nodelay(true);
+                    self.serve(graceful, stream, Peer::Remote(peer), Some(place));
+                }
+                Err(error) => accept_failed(&error).await,
+            },
+            accepted = listeners.control.accept() => match accepted {
+                Ok((stream, _)) => self.serve(graceful, stream, Peer::Control, None),
+                Err(error) => accept_failed(&error).await,
+            },
+        }
+    }
+
+    fn serve<S>(&self, graceful: Option<&GracefulShutdown>, stream: S, peer: Peer, place: Option<Place>)
+    where
+        S: AsyncRead + AsyncWrite + Send + 'static,
+    {
+        let service = TowerToHyperService::new(self.app.clone().layer(Extension(peer)));
+        let mut builder = auto::Builder::new(TokioExecutor::new()).http1_only();
+        builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIME).keep_alive(graceful.is_some());
+        // A reply that nobody reads holds memory and a descriptor.
+        let mut stream = TimeoutStream::new(stream);
+        stream.set_write_timeout(Some(self.send_time));
+        let connection = builder.serve_connection_with_upgrades(TokioIo::new(Box::pin(stream)), service).into_owned();
+        let watched = match graceful {
+            Some(graceful) => graceful.watch(connection).boxed(),
+            None => connection.boxed(),
+        };
+        tokio::spawn(async move {
+            if let Err(error) = watched.await {
+                tracing::debug!(%error, "a connection ended badly");
+            }
+            drop(place);
+        });
     }
 }
 
@@ -119,20 +175,4 @@ impl Gateway {
 async fn accept_failed(error: &io::Error) {
     tracing::warn!(%error, "a connection could not be accepted");
     tokio::time::sleep(Duration::from_millis(50)).await;
-}
-
-fn connection<S>(app: &Router, graceful: &GracefulShutdown, stream: S, peer: Peer)
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let service = TowerToHyperService::new(app.clone().layer(Extension(peer)));
-    let mut builder = auto::Builder::new(TokioExecutor::new()).http1_only();
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIME);
-    let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
-    let watched = graceful.watch(connection);
-    tokio::spawn(async move {
-        if let Err(error) = watched.await {
-            tracing::debug!(%error, "a connection ended badly");
-        }
-    });
 }

@@ -11,6 +11,7 @@ use axum::{
         Request, State,
         ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade, rejection::WebSocketUpgradeRejection},
     },
+    http::{HeaderMap, header},
     response::{IntoResponse, Response},
 };
 use futures_util::{
@@ -24,7 +25,7 @@ use tokio::sync::broadcast::{Receiver, error::RecvError};
 
 use crate::{
     Gateway,
-    auth::Identity,
+    auth::{BEARER, Identity},
     http::{Peer, RequestId, refuse, request_id},
     reply::Problem,
     request::{self, Body as Frames},
@@ -69,10 +70,21 @@ pub(crate) async fn upgrade(
         Err(problem) => return refuse(&problem, &id, Body::empty()).await,
     };
     let limit = usize::try_from(gateway.config().gateway.limits.body_bytes).unwrap_or(usize::MAX);
-    upgrade.protocols([PROTOCOL]).max_message_size(limit).max_frame_size(limit).on_upgrade(move |socket| async move {
+    let protocols = protocols(request.headers());
+    upgrade.protocols(protocols).max_message_size(limit).max_frame_size(limit).on_upgrade(move |socket| async move {
         Connection::new(gateway, identity, id).serve(socket, changes).await;
         drop(share);
     })
+}
+
+/// What may be answered of the subprotocols that a client offers, ours first. A browser gives up where none
+/// is; one that offers its token alone hears it again, which nobody else does.
+fn protocols(headers: &HeaderMap) -> Vec<String> {
+    let offered = headers.get(header::SEC_WEBSOCKET_PROTOCOL).and_then(|offered| offered.to_str().ok());
+    let mut protocols: Vec<String> =
+        offered.into_iter().flat_map(|offered| offered.split(',')).map(|name| name.trim().to_owned()).collect();
+    protocols.sort_by_key(|name| (name.as_str() != PROTOCOL, name.starts_with(BEARER)));
+    protocols
 }
 
 struct Connection {
@@ -98,16 +110,13 @@ impl Connection {
         let close = loop {
             tokio::select! {
                 message = incoming.next(), if running.len() < IN_FLIGHT => match message {
-                    Some(Ok(Message::Text(text))) if text.contains(SUBSCRIBE) => {
-                        let reply = match self.subscribe(&text).await {
-                            Some(reply) => reply,
-                            None => answer(&gateway, self.identity.clone(), text, self.request_id.clone()).await,
-                        };
-                        if let Some(reply) = reply && send(&mut sink, Message::text(reply)).await.is_err() { break None }
-                    }
-                    Some(Ok(Message::Text(text))) => {
-                        running.push(answer(&gateway, self.identity.clone(), text, self.request_id.clone()).boxed());
-                    }
+                    Some(Ok(Message::Text(text))) => match self.subscribe(&text).await {
+                        Some(reply) => {
+                            if let Some(reply) = reply && send(&mut sink, Message::text(reply)).await.is_err() { break None }
+                        }
+                        // Beside everything else: while it runs, the token can still end.
+                        None => running.push(answer(&gateway, self.identity.clone(), text, self.request_id.clone()).boxed()),
+                    },
                     Some(Ok(Message::Binary(_))) => break Some((1003, "send text frames")),
                     Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
                     Some(Ok(Message::Close(_)) | Err(_)) | None => break None,
@@ -147,6 +156,9 @@ impl Connection {
     ///
     /// The reply is none too for a notification.
     async fn subscribe(&mut self, text: &str) -> Option<Option<String>> {
+        if !text.contains(SUBSCRIBE) {
+            return None;
+        }
         let (depth, batch) = self.gateway.frame_limits();
         let Ok(Frames::Single(Ok(call))) = request::parse(text.as_bytes(), depth, batch) else { return None };
         if call.method != SUBSCRIBE {

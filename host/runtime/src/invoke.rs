@@ -31,7 +31,7 @@ pub struct Params {
 /// What a call answered.
 #[derive(Debug)]
 pub(crate) struct Answer {
-    /// JSON that fits the method's result schema.
+    /// JSON, as the component answered it.
     pub(crate) result: String,
     /// The tenant asked to be deleted by this call.
     pub(crate) delete_tenant: bool,

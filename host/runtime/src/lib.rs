@@ -134,7 +134,8 @@ impl Runtime {
 
     /// Runs one call: waits for a place, then for the answer.
     ///
-    /// The result is JSON that fits the method's schema.
+    /// The result is JSON; whether it was checked against the method's schema is what
+    /// `components.validate_results` says.
     pub async fn call(&self, route: &Route, facts: CallFacts, params: Params) -> Result<String, CallError> {
         let tenant = facts.subject.tenant().cloned();
         let place = self.services.admission.enter(tenant.as_ref().map(|tenant| &tenant.id)).await?;

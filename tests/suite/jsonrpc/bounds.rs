@@ -78,7 +78,7 @@ fn the_replies_of_a_batch_end_at_32_mib_and_the_rest_is_told_by_its_ids() {
     // Four times 7 MiB fit.
     for (number, reply) in replies.iter().enumerate() {
         let outcome = (reply["result"].is_object(), &reply["error"]["data"]["code"]);
-        let expected = if number < 4 { (true, &Value::Null) } else { (false, &json!("UNAVAILABLE")) };
+        let expected = if number < 4 { (true, &Value::Null) } else { (false, &json!("INVALID_REQUEST")) };
         assert_eq!(outcome, expected, "{number}");
     }
 }

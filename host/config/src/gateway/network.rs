@@ -80,6 +80,15 @@ pub struct RequestLimits {
     /// Longest request, in seconds, where the method allows itself no more.
     #[schemars(range(min = 1, max = 86_400))]
     pub request_seconds: u64,
+    /// Most connections at a time; fewer where the process may open fewer files.
+    #[schemars(range(min = 1, max = 1_048_576))]
+    pub connections: u32,
+    /// Most connections from one address, those of this machine apart.
+    #[schemars(range(min = 1, max = 1_048_576))]
+    pub connections_per_address: u32,
+    /// How long a client may leave a reply unread, in seconds; then its connection is closed.
+    #[schemars(range(min = 1, max = 3600))]
+    pub send_seconds: u64,
     /// How failed authentication is slowed down, per client address.
     pub failed_auth: FailedAuth,
 }
@@ -94,6 +103,9 @@ impl Default for RequestLimits {
             queued_per_tenant: 1024,
             queue_wait_ms: 10_000,
             request_seconds: 60,
+            connections: 16_384,
+            connections_per_address: 1024,
+            send_seconds: 30,
             failed_auth: FailedAuth::default(),
         }
     }

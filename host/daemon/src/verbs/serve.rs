@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use openclaw_config::GatewayConfig;
 use openclaw_gateway::{Gateway, Listeners, ServeError};
 use openclaw_tenancy::{Home, HomeError, HomeLock};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::net::UnixStream;
 use tokio::sync::oneshot;
 
@@ -51,9 +52,29 @@ struct Daemon {
     gateway: Arc<Gateway>,
     home: std::path::PathBuf,
     flags: Vec<(String, String)>,
-    listen: SocketAddr,
+    /// The configuration at the start.
+    started_with: Value,
     logging: Logging,
 }
+
+/// What only a start reads.
+const READ_AT_START: &[&str] = &[
+    "gateway.listen",
+    "gateway.tls",
+    "gateway.limits.concurrent_per_tenant",
+    "gateway.limits.queued_per_tenant",
+    "gateway.limits.queue_wait_ms",
+    "gateway.limits.connections",
+    "gateway.limits.connections_per_address",
+    "gateway.limits.send_seconds",
+    "components.limits",
+    "components.load",
+    "components.grants",
+    "components.validate_results",
+    "secrets.key_file",
+    "billing.timezone",
+    "durability",
+];
 
 impl Serve {
     pub(crate) async fn run(self, global: &Global, output: &Output) -> Result<(), CliError> {
@@ -74,11 +95,12 @@ impl Serve {
         warn_of(&settings);
         raise_open_files();
         let listen = config.gateway.listen;
+        let started_with = document(config);
         // Before the components are loaded: a port that is taken shows at once.
         let listeners = Listeners::open(listen, &home.control_socket_path()).await.map_err(explain)?;
         let address = listeners.address()?;
         let gateway = client::open(home, lock, settings).await?;
-        let daemon = Daemon { gateway, home: path, flags, listen, logging };
+        let daemon = Daemon { gateway, home: path, flags, started_with, logging };
         announce(address, output)?;
         daemon.serve(listeners, &mut signals).await?;
         daemon.gateway.close().await;
@@ -120,12 +142,14 @@ impl Daemon {
             Ok(settings) => {
                 warn_of(&settings);
                 let loaded = settings.loaded;
-                if loaded.config.gateway.listen != self.listen {
-                    tracing::warn!("gateway.listen was changed: that needs a restart");
+                for key in needs_restart(&self.started_with, &document(&loaded.config)) {
+                    tracing::warn!(key, "this key was changed: it takes effect with the next start");
                 }
                 self.logging.reload(&loaded.config.telemetry.log);
-                self.gateway.reload(loaded);
-                tracing::info!("the configuration is reloaded");
+                match self.gateway.reload(loaded) {
+                    Ok(()) => tracing::info!("the configuration is reloaded"),
+                    Err(error) => tracing::error!(%error, "the configuration stays as it was"),
+                }
             }
             Err(error) => tracing::error!(error = error.message, "the configuration stays as it was"),
         }
@@ -162,6 +186,19 @@ fn raise_open_files() {
     if let Err(error) = raised {
         tracing::warn!(%error, "the limit of open files stays as it is");
     }
+}
+
+fn document(config: &GatewayConfig) -> Value {
+    serde_json::to_value(config).unwrap_or_default()
+}
+
+/// The keys of [`READ_AT_START`] that differ.
+fn needs_restart(before: &Value, now: &Value) -> Vec<&'static str> {
+    let differs = |key: &&str| {
+        let pointer = format!("/{}", key.replace('.', "/"));
+        before.pointer(&pointer) != now.pointer(&pointer)
+    };
+    READ_AT_START.iter().copied().filter(differs).collect()
 }
 
 fn explain(error: ServeError) -> CliError {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::{Inner, Registry, RegistryError, TenantRecord, WhatChanged, store};
-use crate::{Actor, AuditEvent, Quotas, TenantId, Token, TokenKind};
+use crate::{Actor, AuditEvent, TenantId, Token, TokenKind};
 
 /// Most characters of a display name.
 const LONGEST_NAME: usize = 200;
@@ -19,7 +19,7 @@ impl Registry {
             record.hash = hash;
             record.token_kind = TokenKind::Minted;
             record.generation += 1;
-            Some(json!({ "token": hash.id().to_string() }))
+            Ok(Some(json!({ "token": hash.id().to_string() })))
         })
         .await?;
         Ok(token)
@@ -35,7 +35,7 @@ impl Registry {
         let what = if disabled { WhatChanged::Disabled } else { WhatChanged::Enabled };
         self.change(id, actor, what, move |record| {
             let before = std::mem::replace(&mut record.disabled, disabled);
-            (before != disabled).then(|| json!({}))
+            Ok((before != disabled).then(|| json!({})))
         })
         .await
     }
@@ -51,34 +51,37 @@ impl Registry {
         self.change(id, actor, WhatChanged::Updated, move |record| {
             let detail = json!({ "displayName": display_name });
             let before = std::mem::replace(&mut record.display_name, display_name);
-            (before != record.display_name).then_some(detail)
+            Ok((before != record.display_name).then_some(detail))
         })
         .await
     }
 
-    /// Replaces all quotas; see [`Quotas::merge`] to change some.
-    pub async fn set_quotas(
+    /// Changes the quotas that `patch` names, as [`Quotas::merge`] says: of two
+    /// changes at once, neither undoes the other.
+    pub async fn patch_quotas(
         &self,
         id: &TenantId,
-        quotas: Quotas,
+        patch: Value,
         actor: Actor,
     ) -> Result<Arc<TenantRecord>, RegistryError> {
         self.change(id, actor, WhatChanged::Quota, move |record| {
+            let quotas = record.quotas.merge(&patch)?;
             let detail = json!({ "quotas": quotas });
             let before = std::mem::replace(&mut record.quotas, Arc::new(quotas));
-            (before != record.quotas).then_some(detail)
+            Ok((before != record.quotas).then_some(detail))
         })
         .await
     }
 
     /// Applies `f` to a copy of the record, commits it, then shows it. `f`
-    /// answers the audit log's detail, `None` where nothing is to change.
+    /// answers the audit log's detail, `None` where nothing is to change; an
+    /// error of it changes nothing.
     async fn change(
         &self,
         id: &TenantId,
         actor: Actor,
         what: WhatChanged,
-        f: impl FnOnce(&mut TenantRecord) -> Option<Value> + Send + 'static,
+        f: impl FnOnce(&mut TenantRecord) -> Result<Option<Value>, RegistryError> + Send + 'static,
     ) -> Result<Arc<TenantRecord>, RegistryError> {
         let (registry, id) = (self.clone(), id.clone());
         self.to_the_end(async move {
@@ -86,7 +89,7 @@ impl Registry {
             let guard = inner.lock(&id).await;
             let current = registry.get(&id).ok_or_else(|| RegistryError::NotFound(id.clone()))?;
             let mut changed = TenantRecord::clone(&current);
-            let Some(detail) = f(&mut changed) else {
+            let Some(detail) = f(&mut changed)? else {
                 return Ok(current);
             };
             let changed = Arc::new(changed);

@@ -2,7 +2,7 @@
 
 use openclaw_control::ControlError;
 
-use crate::{AuditError, DirectoryError, TenantId};
+use crate::{AuditError, DirectoryError, QuotaError, TenantId};
 
 /// An error of the registry.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +17,8 @@ pub enum RegistryError {
     DirectoryInUse(TenantId),
     #[error("a display name has 1 to 200 characters and no control characters")]
     DisplayName,
+    #[error(transparent)]
+    Quotas(#[from] QuotaError),
     #[error(
         "the registry has no tenant and was made anew, but {0} has a directory with files: put the control.db back that belongs to it, or move the directory away"
     )]

@@ -160,6 +160,21 @@ async fn files_of_a_deleted_tenant_never_become_another_tenants() {
 }
 
 #[tokio::test]
+async fn two_changes_of_quotas_at_once_are_both_kept() {
+    let gateway = Gateway::new();
+    gateway.create("acme").await;
+    let (acme, registry) = (id("acme"), &gateway.registry);
+    let patch = |patch| registry.patch_quotas(&acme, patch, Actor::Operator);
+    let (one, two) = tokio::join!(patch(json!({ "disk_bytes": 1 })), patch(json!({ "requests_per_hour": 2 })));
+    one.unwrap();
+    two.unwrap();
+    let quotas = registry.get(&acme).unwrap().quotas.clone();
+    assert_eq!((quotas.disk_bytes, quotas.requests_per_hour), (Some(1), Some(2)));
+    assert!(patch(json!({ "disk_byte": 1 })).await.is_err());
+    assert_eq!(registry.get(&acme).unwrap().quotas, quotas);
+}
+
+#[tokio::test]
 async fn every_change_is_announced_and_recorded_and_one_that_changes_nothing_is_not() {
     let gateway = Gateway::new();
     let mut changes = gateway.registry.subscribe();
@@ -170,9 +185,9 @@ async fn every_change_is_announced_and_recorded_and_one_that_changes_nothing_is_
     registry.set_disabled(&acme, true, actor()).await.unwrap();
     registry.set_disabled(&acme, true, actor()).await.unwrap();
     registry.set_disabled(&acme, false, actor()).await.unwrap();
-    let quotas = Quotas { disk_bytes: Some(1), ..Quotas::default() };
-    registry.set_quotas(&acme, quotas.clone(), actor()).await.unwrap();
-    registry.set_quotas(&acme, quotas, actor()).await.unwrap();
+    let quotas = json!({ "disk_bytes": 1 });
+    registry.patch_quotas(&acme, quotas.clone(), actor()).await.unwrap();
+    registry.patch_quotas(&acme, quotas, actor()).await.unwrap();
     registry.set_display_name(&acme, Some("A".into()), actor()).await.unwrap();
     registry.delete(&acme, TenantData::Wipe, actor()).await.unwrap();
     let expected = [
