@@ -8,6 +8,7 @@
 
 mod bad_input;
 mod cli;
+mod compat;
 mod contract;
 mod jsonrpc;
 mod lessons;
