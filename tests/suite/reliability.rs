@@ -3,6 +3,7 @@
 mod canaries;
 mod confinement;
 mod damaged_cache;
+mod guest_logs;
 mod hostile;
 mod kills;
 mod malformed;

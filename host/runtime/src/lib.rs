@@ -6,6 +6,7 @@
 //! host arrives in `capability/`, one file an interface.
 
 mod admission;
+mod backtrace;
 mod binding;
 mod bindings;
 mod cache;
