@@ -12,6 +12,7 @@ mod compat;
 mod contract;
 mod jsonrpc;
 mod lessons;
+mod metrics;
 mod quotas;
 mod readme;
 mod reliability;

@@ -11,10 +11,12 @@ mod auth;
 mod discover;
 mod http;
 mod in_flight;
+mod metrics;
 mod reply;
 mod request;
 mod rpc;
 mod serve;
+mod trace_context;
 mod websocket;
 
 use std::{
@@ -49,6 +51,7 @@ pub use serve::{Listeners, ServeError};
 
 use auth::FailedAuthLimiter;
 use in_flight::InFlight;
+use metrics::Metrics;
 
 /// How often counters reach the disk and idle databases are closed.
 const HOUSEKEEPING: Duration = Duration::from_secs(1);
@@ -110,6 +113,7 @@ pub struct Gateway {
     /// Bytes of requests and their answers.
     pub(crate) bodies: InFlight,
     pub(crate) sockets: InFlight,
+    metrics: Metrics,
     /// `rpc.discover` for tenants and for the operator: what is bound does not change.
     discovered: [OnceLock<String>; 2],
     draining: watch::Sender<bool>,
@@ -134,6 +138,7 @@ impl Gateway {
             failed_auth: FailedAuthLimiter::default(),
             bodies: InFlight::new("bytes of requests", BODY_BYTES_PER_TENANT),
             sockets: InFlight::new("WebSockets", SOCKETS_PER_TENANT),
+            metrics: Metrics::new(),
             discovered: [OnceLock::new(), OnceLock::new()],
             draining: watch::Sender::new(false),
             _lock: lock,
@@ -176,6 +181,10 @@ impl Gateway {
 
     pub(crate) fn services(&self) -> &Services {
         &self.services
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     pub(crate) fn operator_token(&self) -> &OperatorToken {
