@@ -6,6 +6,7 @@ mod damaged_cache;
 mod guest_logs;
 mod hostile;
 mod kills;
+mod liars;
 mod malformed;
 mod refused_components;
 mod shared_documents;
