@@ -8,10 +8,12 @@
 
 mod bad_input;
 mod cli;
+mod compat;
 mod connections;
 mod contract;
 mod jsonrpc;
 mod lessons;
+mod metrics;
 mod quotas;
 mod readme;
 mod reliability;

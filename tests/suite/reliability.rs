@@ -3,8 +3,10 @@
 mod canaries;
 mod confinement;
 mod damaged_cache;
+mod guest_logs;
 mod hostile;
 mod kills;
+mod liars;
 mod malformed;
 mod refused_components;
 mod shared_documents;

@@ -26,7 +26,7 @@ impl Logging {
     pub(crate) fn start(path: &Path, log: &Log, on_stderr: bool) -> io::Result<Self> {
         let file = LogFile::open(path)?;
         let (filter, handle) = reload::Layer::new(targets(log.level));
-        let json = || fmt::layer().json().flatten_event(true).with_current_span(false).with_span_list(false);
+        let json = || fmt::layer().json().flatten_event(true).with_current_span(true).with_span_list(false);
         let mut outputs = vec![json().with_writer(file.clone()).boxed()];
         if on_stderr {
             outputs.push(match log.format {

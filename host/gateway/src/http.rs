@@ -17,13 +17,16 @@ use axum::{
 };
 use futures_util::StreamExt;
 use serde_json::json;
+use tracing::Instrument;
 
 use crate::{
     Gateway,
     auth::{self, Identity},
     in_flight::Share,
+    metrics,
     reply::Problem,
     rpc::Reply,
+    trace_context::{TRACEPARENT, TraceParent},
     websocket,
 };
 
@@ -47,12 +50,13 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const DISCARD_BYTES: usize = 32 << 20;
 const DISCARD_TIME: Duration = Duration::from_secs(5);
 
-/// `POST /rpc`, `GET /rpc` (WebSocket), `GET /healthz`, `GET /readyz`.
+/// `POST /rpc`, `GET /rpc` (WebSocket), `GET /healthz`, `GET /readyz`, `GET /metrics`.
 pub(crate) fn router(gateway: Arc<Gateway>) -> Router {
     Router::new()
         .route("/rpc", post(rpc).get(websocket::upgrade))
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
+        .route("/metrics", get(metrics::scrape))
         .fallback(any(not_found))
         .method_not_allowed_fallback(not_allowed)
         .layer(middleware::from_fn_with_state(gateway.clone(), guard))
@@ -63,12 +67,22 @@ pub(crate) fn router(gateway: Arc<Gateway>) -> Router {
 async fn guard(State(gateway): State<Arc<Gateway>>, mut request: Request, next: Next) -> Response {
     let id = request_id(request.headers());
     request.extensions_mut().insert(RequestId(id.clone()));
-    let checked = gateway.check_origin(&request).and_then(|()| gateway.check_open(&request));
-    let response = match checked {
-        Ok(()) => next.run(request).await,
-        Err(problem) => refuse(&problem, &id, request.into_body()).await,
+    let traced = TraceParent::of(request.headers()).map(|parent| (parent.as_str().to_owned(), parent.span()));
+    let Some((parent, span)) = traced else {
+        return with_request_id(guarded(&gateway, request, next, &id).await, &id);
     };
-    with_request_id(response, &id)
+    let mut response = with_request_id(guarded(&gateway, request, next, &id).instrument(span).await, &id);
+    if let Ok(parent) = HeaderValue::try_from(parent) {
+        response.headers_mut().insert(TRACEPARENT, parent);
+    }
+    response
+}
+
+async fn guarded(gateway: &Gateway, request: Request, next: Next, id: &str) -> Response {
+    match gateway.check_origin(&request).and_then(|()| gateway.check_open(&request)) {
+        Ok(()) => next.run(request).await,
+        Err(problem) => refuse(&problem, id, request.into_body()).await,
+    }
 }
 
 /// `POST /rpc`.
@@ -127,6 +141,7 @@ impl Gateway {
         self.failed_auth.check(address, limits, now)?;
         auth::authenticate(&self.services().registry, &self.operator_token(), headers).inspect_err(|problem| {
             if problem.status == StatusCode::UNAUTHORIZED {
+                self.metrics().failed_auth.inc();
                 self.failed_auth.failed(address, limits, now);
             }
         })
@@ -325,7 +340,7 @@ async fn not_allowed(request: Request) -> Response {
 }
 
 /// RFC 9457.
-fn problem_json(status: StatusCode, title: &str, detail: &str, extensions: &Extensions) -> Response {
+pub(crate) fn problem_json(status: StatusCode, title: &str, detail: &str, extensions: &Extensions) -> Response {
     let id = extensions.get::<RequestId>().map(|id| &*id.0);
     let problem = json!({
         "type": "about:blank",

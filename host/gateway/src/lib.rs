@@ -12,10 +12,12 @@ mod connections;
 mod discover;
 mod http;
 mod in_flight;
+mod metrics;
 mod reply;
 mod request;
 mod rpc;
 mod serve;
+mod trace_context;
 mod websocket;
 
 use std::{
@@ -50,6 +52,7 @@ pub use serve::{Listeners, ServeError};
 
 use auth::FailedAuthLimiter;
 use in_flight::InFlight;
+use metrics::Metrics;
 
 /// How often counters reach the disk and idle databases are closed.
 const HOUSEKEEPING: Duration = Duration::from_secs(1);
@@ -114,6 +117,7 @@ pub struct Gateway {
     pub(crate) bodies: InFlight,
     pub(crate) replies: InFlight,
     pub(crate) sockets: InFlight,
+    metrics: Metrics,
     /// `rpc.discover` for tenants and for the operator: what is bound does not change.
     discovered: [OnceLock<String>; 2],
     draining: watch::Sender<bool>,
@@ -139,6 +143,7 @@ impl Gateway {
             bodies: InFlight::new("bytes of requests", BODY_BYTES_PER_TENANT),
             replies: InFlight::new("bytes of replies that nobody reads", REPLY_BYTES_PER_TENANT),
             sockets: InFlight::new("WebSockets", SOCKETS_PER_TENANT),
+            metrics: Metrics::new(),
             discovered: [OnceLock::new(), OnceLock::new()],
             draining: watch::Sender::new(false),
             _lock: lock,
@@ -184,6 +189,10 @@ impl Gateway {
 
     pub(crate) fn services(&self) -> &Services {
         &self.services
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     pub(crate) fn operator_token(&self) -> Guard<Arc<OperatorToken>> {

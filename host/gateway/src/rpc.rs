@@ -124,8 +124,9 @@ impl Gateway {
         let tenant = self.admit(identity, request_id).await?;
         let params = params(call.params)?;
         match self.route(identity, &call.method)? {
-            Destination::Host(HostMethod::Discover) => discover::call(self, identity, &params.value),
-            Destination::Host(HostMethod::Admin(method)) => admin::call(self, identity, method, params.value).await,
+            Destination::Host(method) => {
+                self.metrics().host().measure(self.host_call(identity, method, params.value)).await
+            }
             Destination::Component(route) => {
                 let subject = self.subject(identity, tenant, &route, &params.value)?;
                 self.invoke(identity, &route, subject, params, request_id).await
@@ -152,6 +153,7 @@ impl Gateway {
                 Ok(Some(tenant))
             }
             Err(refusal) => {
+                self.metrics().refused.inc();
                 // Durable before the 429 leaves.
                 let recorded = self.services().usage.record_refusal(&tenant.id, refusal.quota, now.wall).await;
                 recorded.map_err(Problem::internal)?;
@@ -218,6 +220,13 @@ impl Gateway {
         (config.gateway.limits.depth as usize, config.gateway.limits.batch as usize)
     }
 
+    async fn host_call(&self, identity: &Identity, method: HostMethod, params: Value) -> Result<String, Problem> {
+        match method {
+            HostMethod::Discover => discover::call(self, identity, &params),
+            HostMethod::Admin(method) => admin::call(self, identity, method, params).await,
+        }
+    }
+
     /// Runs the component.
     async fn invoke(
         &self,
@@ -233,7 +242,17 @@ impl Gateway {
             caller: identity.caller.clone(),
             request_id: request_id.clone(),
         };
-        self.runtime().call(route, facts, params).await.map_err(|error| Problem::of_call(error, request_id))
+        let tenant = facts.subject.tenant().cloned();
+        let call = async {
+            self.runtime().call(route, facts, params).await.map_err(|error| Problem::of_call(error, request_id))
+        };
+        let result = self.metrics().component(route.component()).measure(call).await;
+        if let Some(tenant) = tenant
+            && self.config().telemetry.tenant_label
+        {
+            self.metrics().count_for(&tenant.id, &result);
+        }
+        result
     }
 }
 

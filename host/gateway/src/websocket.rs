@@ -22,6 +22,7 @@ use openclaw_runtime::{Event, Scope, Subscription};
 use openclaw_tenancy::{TenantChange, TenantId, WhatChanged};
 use serde::Deserialize;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
+use tracing::Instrument;
 
 use crate::{
     Gateway,
@@ -71,9 +72,14 @@ pub(crate) async fn upgrade(
     };
     let limit = usize::try_from(gateway.config().gateway.limits.body_bytes).unwrap_or(usize::MAX);
     let protocols = protocols(request.headers());
-    upgrade.protocols(protocols).max_message_size(limit).max_frame_size(limit).on_upgrade(move |socket| async move {
-        Connection::new(gateway, identity, id).serve(socket, changes).await;
-        drop(share);
+    // The connection is served after this request has ended, in the same trace.
+    let trace = tracing::Span::current();
+    upgrade.protocols(protocols).max_message_size(limit).max_frame_size(limit).on_upgrade(move |socket| {
+        let serve = async move {
+            Connection::new(gateway, identity, id).serve(socket, changes).await;
+            drop(share);
+        };
+        serve.instrument(trace)
     })
 }
 

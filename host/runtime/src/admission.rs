@@ -16,6 +16,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{CallError, engine::SLOTS};
 
+/// A few slots stay back for manifests, which have no tenant to wait for.
+const PLACES: usize = SLOTS as usize - 8;
+
 /// How many calls run and wait.
 #[derive(Clone, Copy, Debug)]
 pub struct AdmissionLimits {
@@ -35,6 +38,15 @@ impl From<&RequestLimits> for AdmissionLimits {
             wait: Duration::from_millis(limits.queue_wait_ms),
         }
     }
+}
+
+/// How many calls have a place and how many wait for one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// With an instance.
+    pub running: u64,
+    /// In a tenant's queue.
+    pub waiting: u64,
 }
 
 /// Hands out places. A tenant first needs one of its own, so at most
@@ -63,8 +75,7 @@ pub(crate) struct Place {
 
 impl Admission {
     pub(crate) fn new(limits: AdmissionLimits) -> Self {
-        // A few slots stay back for manifests, which have no tenant to wait for.
-        let instances = Arc::new(Semaphore::new(SLOTS as usize - 8));
+        let instances = Arc::new(Semaphore::new(PLACES));
         Self { limits, tenants: Mutex::default(), instances }
     }
 
@@ -91,6 +102,14 @@ impl Admission {
     /// The place that one of the tenant's long calls needs for each slice it runs.
     pub(crate) fn long_lane(&self, tenant: Option<&TenantId>) -> Arc<Semaphore> {
         self.gate(tenant).long_lane.clone()
+    }
+
+    /// How many calls of all tenants run and wait.
+    pub(crate) fn standing(&self) -> Standing {
+        let tenants = self.tenants.lock().unwrap_or_else(PoisonError::into_inner);
+        let waiting = tenants.values().map(|gate| u64::from(gate.waiting.load(Ordering::Relaxed))).sum();
+        let running = PLACES - self.instances.available_permits().min(PLACES);
+        Standing { running: running as u64, waiting }
     }
 
     /// Forgets a tenant that is gone.

@@ -100,6 +100,7 @@ pub(crate) struct CallState {
     /// Seen as `/` by a component that uses its language's file API.
     pub(crate) wasi_root: Option<Directory>,
     wasi: Option<WasiCtx>,
+    pub(crate) events: usize,
     host_calls: u64,
     returned: bool,
 }
@@ -139,6 +140,7 @@ impl CallState {
             meter: Arc::default(),
             wasi_root: None,
             wasi: None,
+            events: 0,
             host_calls: 0,
             returned: false,
             limits,
@@ -191,7 +193,8 @@ impl CallState {
         self.services.admission.long_lane(tenant.map(|tenant| &tenant.id))
     }
 
-    fn broke(&mut self, limit: Limit) -> wasmtime::Error {
+    /// Ends the call over a limit.
+    pub(crate) fn broke(&mut self, limit: Limit) -> wasmtime::Error {
         self.breach.get_or_insert(limit);
         limit.into()
     }

@@ -20,6 +20,12 @@ impl Digest {
     pub fn hex(&self) -> String {
         hex::encode(self.0)
     }
+
+    /// The first 8 of them: enough to tell the versions of a family apart in a log or a metric.
+    #[must_use]
+    pub fn short(&self) -> String {
+        hex::encode(&self.0[..4])
+    }
 }
 
 impl fmt::Display for Digest {

@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use wasmtime::{Engine, Store, Trap};
 
 use crate::{
-    CallError, Failure,
+    CallError, Failure, backtrace,
     binding::Route,
     bindings::openclaw::gateway::types,
     call::{CallFacts, CallState, Subject},
@@ -135,7 +135,7 @@ fn failure(state: &CallState, trap: &wasmtime::Error) -> CallError {
         // wasmtime keeps this error's type to itself.
         .or_else(|| trap.root_cause().to_string().contains("fuel allocated for hostcalls").then(|| state.oversized()));
     let reason = if limit.is_some() { "limit" } else { "trap" };
-    CallError::Failed(Failure { limit, reason, detail: format!("{trap:#}") })
+    CallError::Failed(Failure { limit, reason, detail: backtrace::describe(trap) })
 }
 
 fn refusal(error: types::Error) -> CallError {

@@ -6,6 +6,7 @@
 //! host arrives in `capability/`, one file an interface.
 
 mod admission;
+mod backtrace;
 mod binding;
 mod bindings;
 mod cache;
@@ -30,7 +31,7 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 use openclaw_config::gateway::ValidateResults;
 use wasmtime::Engine;
 
-pub use admission::AdmissionLimits;
+pub use admission::{AdmissionLimits, Standing};
 pub use binding::Route;
 pub use cache::CodeCache;
 pub use call::{CallFacts, Caller, Subject};
@@ -130,6 +131,12 @@ impl Runtime {
     #[must_use]
     pub fn components(&self) -> Vec<Arc<Component>> {
         self.bindings.components()
+    }
+
+    /// How many calls run and wait at this moment.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        self.services.admission.standing()
     }
 
     /// Runs one call: waits for a place, then for the answer.

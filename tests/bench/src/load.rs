@@ -4,7 +4,7 @@
 use std::{
     io::Read,
     net::SocketAddr,
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -52,14 +52,7 @@ pub(crate) struct Outcome {
 
 /// Runs the plan in a process of its own.
 pub(crate) fn run(plan: &Plan) -> Result<Outcome> {
-    let mut child = Command::new(std::env::current_exe()?)
-        .arg(VERB)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .context("the load process did not start")?;
-    serde_json::to_writer(child.stdin.take().context("no stdin")?, plan)?;
-    let output = child.wait_with_output()?;
+    let output = start(plan)?.wait_with_output()?;
     ensure!(output.status.success(), "the load process failed: {}", output.status);
     let outcome: Outcome = serde_json::from_slice(&output.stdout)?;
     let failed = outcome.first_error.as_deref().unwrap_or_default();
@@ -70,6 +63,42 @@ pub(crate) fn run(plan: &Plan) -> Result<Outcome> {
         outcome.calls + outcome.errors
     );
     Ok(outcome)
+}
+
+fn start(plan: &Plan) -> Result<Child> {
+    let mut child = Command::new(std::env::current_exe()?)
+        .arg(VERB)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("the load process did not start")?;
+    serde_json::to_writer(child.stdin.take().context("no stdin")?, plan)?;
+    Ok(child)
+}
+
+/// Load of which no answer is wanted, until it is ended.
+pub(crate) struct Attack(Child);
+
+/// Longer than any round.
+const ATTACK_TIME: Duration = Duration::from_secs(600);
+
+impl Attack {
+    pub(crate) fn start(plan: &Plan) -> Result<Self> {
+        start(&Plan { warm_up: Duration::ZERO, duration: ATTACK_TIME, ..plan.clone() }).map(Self)
+    }
+
+    /// Ends it; one that had ended by itself attacked nobody.
+    pub(crate) fn end(mut self) -> Result<()> {
+        ensure!(self.0.try_wait()?.is_none(), "the attack ended by itself");
+        Ok(())
+    }
+}
+
+impl Drop for Attack {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 /// The load process itself.

@@ -13,6 +13,7 @@ mod engine;
 mod home;
 mod load;
 mod native;
+mod neighbours;
 mod report;
 mod rpc;
 mod services;
@@ -51,7 +52,7 @@ struct Arguments {
     output: PathBuf,
 }
 
-const ROWS: [&str; 6] = ["P1", "P2", "P3", "P4", "P6", "P7"];
+const ROWS: [&str; 7] = ["P1", "P2", "P3", "P4", "P5", "P6", "P7"];
 
 /// What every row needs to know.
 #[derive(Clone, Debug)]
@@ -109,6 +110,9 @@ fn bench(arguments: &Arguments) -> Result<ExitCode> {
     }
     if wanted(&["P4"]) {
         writes::measure(&setting, &mut report).context("P4")?;
+    }
+    if wanted(&["P5"]) {
+        neighbours::measure(&setting, &mut report).context("P5")?;
     }
     if wanted(&["P6", "P7"]) {
         cold::measure(&setting, &mut report).context("P6 and P7")?;

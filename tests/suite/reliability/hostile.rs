@@ -61,6 +61,52 @@ fn a_sleep_for_ever() {
 }
 
 #[test]
+fn asking_again_and_again_in_the_host() {
+    fails_alone("sleeper.until_told", json!({}), "time");
+}
+
+#[test]
+fn a_transaction_of_a_thousand_large_documents() {
+    fails_alone("hostile.document_bomb", json!({ "operations": 1000, "bytes": 1 << 20 }), "memory");
+}
+
+/// What is written without end ends by its time, or by the tenant's own quota.
+#[test]
+fn large_documents_without_end() {
+    let daemon = hostile_daemon(LIMITS);
+    let a = daemon.tenant_with(json!({ "tenantId": "a", "quotas": { "disk_bytes": 64 << 20 } }));
+    let b = daemon.tenant("b");
+    let error = thread::scope(|scope| {
+        let attack = scope.spawn(|| a.err("hostile.document_bomb", json!({ "operations": 4, "bytes": 1 << 19 })));
+        b.done("sessions.create", json!({}));
+        b.done("health", json!({}));
+        attack.join().expect("an answer")
+    });
+    let ended = error.name() == "QUOTA_EXCEEDED" || error.data["limit"] == "time";
+    assert!(ended, "{error}");
+    b.done("sessions.create", json!({}));
+    a.done("health", json!({}));
+}
+
+#[test]
+fn memory_just_under_the_limit_in_many_calls_at_once() {
+    let daemon = hostile_daemon("  limits: {memory_mb: 64}\n");
+    let (a, b) = (daemon.tenant("a"), daemon.tenant("b"));
+    thread::scope(|scope| {
+        let calls: Vec<_> =
+            (0..16).map(|_| scope.spawn(|| a.call("hostile.hold", json!({ "megabytes": 60 })))).collect();
+        b.done("health", json!({}));
+        for call in calls {
+            match call.join().expect("an answer") {
+                Ok(held) => assert_eq!(held["count"], 60 << 20),
+                Err(error) => assert_eq!(error.name(), "UNAVAILABLE", "{error}"),
+            }
+        }
+    });
+    b.done("health", json!({}));
+}
+
+#[test]
 fn waiting_in_the_host_is_no_cpu_time() {
     let daemon = hostile_daemon(LIMITS);
     let a = daemon.tenant("a");
@@ -117,7 +163,8 @@ fn a_flood_of_events_stays_with_its_tenant() {
     let (a, b) = (daemon.tenant("a"), daemon.tenant("b"));
     let mut socket = b.socket();
     socket.subscribe(None);
-    let _ = a.call("hostile.event_flood", json!({ "times": 3000 }));
+    a.done("hostile.event_flood", json!({ "times": 1024 }));
+    broke(&a.err("hostile.event_flood", json!({ "times": 1025 })), "host-calls");
     assert_eq!(socket.events_so_far(), []);
     a.done("hostile.echo", json!({}));
 }

@@ -74,6 +74,8 @@ pub struct Telemetry {
     pub otlp: Option<Otlp>,
     /// The gateway's log.
     pub log: Log,
+    /// `/metrics` counts calls by tenant too, which names the tenants to whoever may read it.
+    pub tenant_label: bool,
 }
 
 /// An OpenTelemetry collector.

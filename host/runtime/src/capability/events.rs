@@ -4,7 +4,9 @@ use serde_json::value::RawValue;
 use wasmtime::component::Resource;
 
 use super::CapabilityError;
-use crate::{bindings::openclaw::gateway::events, call::CallState, capability::calls::Call};
+use crate::{
+    bindings::openclaw::gateway::events, call::CallState, capability::calls::Call, events::WINDOW, limits::Limit,
+};
 
 const PAYLOAD_BYTES: usize = 64 << 10;
 
@@ -27,6 +29,11 @@ impl events::HostBus for CallState {
         }
         if payload.len() > PAYLOAD_BYTES {
             return Err(CapabilityError::invalid(format!("an event's payload is at most {PAYLOAD_BYTES} bytes")));
+        }
+        self.events += 1;
+        // No call takes the whole window from those who resume.
+        if self.events > WINDOW {
+            return Err(CapabilityError::Trap(self.broke(Limit::HostCalls)));
         }
         let payload: Box<RawValue> = serde_json::from_slice(&payload)
             .map_err(|error| CapabilityError::invalid(format!("an event's payload is JSON: {error}")))?;

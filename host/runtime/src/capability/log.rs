@@ -14,11 +14,18 @@ impl log::Host for CallState {
         let tenant = self.facts.as_ref().and_then(|facts| facts.subject.tenant()).map(|tenant| tenant.id.as_str());
         let family = self.family().map(openclaw_tenancy::Family::as_str);
         let request_id = self.facts.as_ref().map(|facts| &*facts.request_id);
+        let version = self.component.as_ref().map(|component| component.manifest.version.as_str());
+        let digest = self.component.as_ref().map(|component| component.digest.short());
+        macro_rules! emit {
+            ($level:ident) => {
+                tracing::$level!(target: "component", tenant, family, version, digest, request_id, "{line}")
+            };
+        }
         match level {
-            log::Level::Debug => tracing::debug!(target: "component", tenant, family, request_id, "{line}"),
-            log::Level::Info => tracing::info!(target: "component", tenant, family, request_id, "{line}"),
-            log::Level::Warn => tracing::warn!(target: "component", tenant, family, request_id, "{line}"),
-            log::Level::Error => tracing::error!(target: "component", tenant, family, request_id, "{line}"),
+            log::Level::Debug => emit!(debug),
+            log::Level::Info => emit!(info),
+            log::Level::Warn => emit!(warn),
+            log::Level::Error => emit!(error),
         }
         Ok(())
     }

@@ -1,0 +1,242 @@
+//! What `/metrics` tells the operator's monitoring.
+//!
+//! A call finds its counters ready by its component's digest, adds to them and allocates nothing.
+//! No label set grows with what tenants send: families and versions are those that are loaded, up
+//! to a bound, and tenants are named only where `telemetry.tenant_label` asks for it.
+
+mod process;
+mod scrape;
+
+use std::{
+    collections::HashMap,
+    future::Future,
+    hash::Hash,
+    sync::{Arc, PoisonError, RwLock},
+    time::Instant,
+};
+
+use openclaw_runtime::{Component, Digest};
+use openclaw_tenancy::TenantId;
+use prometheus_client::{
+    encoding::EncodeLabelSet,
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
+    registry::{Registry, Unit},
+};
+
+use crate::reply::Problem;
+
+pub(crate) use scrape::scrape;
+
+/// How a call can end: well, or with one of the contract's codes, of which the last stands for any other.
+const OUTCOMES: [&str; 10] = [
+    "ok",
+    "INVALID_REQUEST",
+    "FORBIDDEN",
+    "NOT_FOUND",
+    "CONFLICT",
+    "UNAVAILABLE",
+    "QUOTA_EXCEEDED",
+    "RATE_LIMITED",
+    "COMPONENT_FAILED",
+    "INTERNAL",
+];
+
+/// From a call that does nearly nothing to one that an agent's turn takes.
+const SECONDS: [f64; 15] =
+    [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
+
+/// What is loaded beyond so many components is counted together, as the family `other`.
+const COMPONENTS_MAX: usize = 512;
+
+/// The family under which the host's own methods are counted.
+const HOST: &str = "gateway";
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct CallLabels {
+    family: Arc<str>,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct FamilyLabels {
+    family: Arc<str>,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct VersionLabels {
+    family: Arc<str>,
+    version: String,
+    digest8: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct TenantLabels {
+    tenant: Arc<str>,
+    outcome: &'static str,
+}
+
+/// The registry, and the handles that are added to.
+pub(crate) struct Metrics {
+    registry: Registry,
+    calls: Family<CallLabels, Counter>,
+    seconds: Family<FamilyLabels, Histogram, fn() -> Histogram>,
+    versions: Family<VersionLabels, Counter>,
+    of_tenants: Family<TenantLabels, Counter>,
+    components: RwLock<HashMap<Digest, Arc<CallMetrics>>>,
+    tenants: RwLock<HashMap<TenantId, Arc<Outcomes>>>,
+    host: CallMetrics,
+    /// Requests that a rate or a quota refused.
+    pub(crate) refused: Counter,
+    /// Requests without a token that is valid.
+    pub(crate) failed_auth: Counter,
+    now: Now,
+}
+
+/// What is looked at when somebody asks.
+#[derive(Default)]
+struct Now {
+    in_flight: Gauge,
+    queued: Gauge,
+    tenants: Gauge,
+    memory: Gauge,
+}
+
+/// One counter for each way to end, in the order of [`OUTCOMES`].
+type Outcomes = [Counter; OUTCOMES.len()];
+
+/// What the calls of one component are counted with.
+pub(crate) struct CallMetrics {
+    outcomes: Outcomes,
+    seconds: Histogram,
+    version: Option<Counter>,
+}
+
+impl Metrics {
+    pub(crate) fn new() -> Self {
+        let mut registry = Registry::default();
+        let calls = Family::<CallLabels, Counter>::default();
+        let seconds = Family::new_with_constructor((|| Histogram::new(SECONDS)) as fn() -> Histogram);
+        let versions = Family::<VersionLabels, Counter>::default();
+        let of_tenants = Family::<TenantLabels, Counter>::default();
+        let (refused, failed_auth, now) = (Counter::default(), Counter::default(), Now::default());
+        registry.register("openclaw_calls", "Calls, by family and how they ended", calls.clone());
+        registry.register_with_unit(
+            "openclaw_call",
+            "How long calls took, waiting included",
+            Unit::Seconds,
+            seconds.clone(),
+        );
+        registry.register("openclaw_component_calls", "Calls, by the version that answered", versions.clone());
+        registry.register("openclaw_tenant_calls", "Calls, by tenant and how they ended", of_tenants.clone());
+        registry.register("openclaw_refused", "Requests answered 429 by a rate or a quota", refused.clone());
+        registry.register("openclaw_failed_auth", "Requests without a valid token", failed_auth.clone());
+        registry.register("openclaw_calls_in_flight", "Calls that have a place", now.in_flight.clone());
+        registry.register("openclaw_calls_queued", "Calls that wait for a place", now.queued.clone());
+        registry.register("openclaw_tenants", "Tenants of this gateway", now.tenants.clone());
+        registry.register("process_resident_memory_bytes", "Resident memory", now.memory.clone());
+        let host = CallMetrics::of(&calls, &seconds, &Arc::from(HOST), None);
+        Self {
+            registry,
+            calls,
+            seconds,
+            versions,
+            of_tenants,
+            components: RwLock::default(),
+            tenants: RwLock::default(),
+            host,
+            refused,
+            failed_auth,
+            now,
+        }
+    }
+
+    /// For the host's own methods.
+    pub(crate) fn host(&self) -> &CallMetrics {
+        &self.host
+    }
+
+    /// For the calls of a component.
+    pub(crate) fn component(&self, component: &Component) -> Arc<CallMetrics> {
+        kept(&self.components, &component.digest, |others| {
+            if others >= COMPONENTS_MAX {
+                return CallMetrics::of(&self.calls, &self.seconds, &Arc::from("other"), None);
+            }
+            let family: Arc<str> = component.manifest.family.as_str().into();
+            let version = component.manifest.version.clone();
+            let labels = VersionLabels { family: family.clone(), version, digest8: component.digest.short() };
+            let version = self.versions.get_or_create_owned(&labels);
+            CallMetrics::of(&self.calls, &self.seconds, &family, Some(version))
+        })
+    }
+
+    /// Counts a call for its tenant.
+    pub(crate) fn count_for(&self, tenant: &TenantId, result: &Result<String, Problem>) {
+        let outcomes = kept(&self.tenants, tenant, |_| {
+            let tenant: Arc<str> = tenant.as_str().into();
+            OUTCOMES
+                .map(|outcome| self.of_tenants.get_or_create_owned(&TenantLabels { tenant: tenant.clone(), outcome }))
+        });
+        outcomes[outcome(result)].inc();
+    }
+
+    /// Forgets the tenants that are not to be named any more.
+    fn keep_tenants(&self, is_kept: impl Fn(&TenantId) -> bool) {
+        let mut tenants = self.tenants.write().unwrap_or_else(PoisonError::into_inner);
+        tenants.retain(|id, _| {
+            let keep = is_kept(id);
+            if !keep {
+                let tenant: Arc<str> = id.as_str().into();
+                for outcome in OUTCOMES {
+                    self.of_tenants.remove(&TenantLabels { tenant: tenant.clone(), outcome });
+                }
+            }
+            keep
+        });
+    }
+}
+
+impl CallMetrics {
+    fn of(
+        calls: &Family<CallLabels, Counter>,
+        seconds: &Family<FamilyLabels, Histogram, fn() -> Histogram>,
+        family: &Arc<str>,
+        version: Option<Counter>,
+    ) -> Self {
+        let labels = |outcome| CallLabels { family: family.clone(), outcome };
+        Self {
+            outcomes: OUTCOMES.map(|outcome| calls.get_or_create_owned(&labels(outcome))),
+            seconds: seconds.get_or_create_owned(&FamilyLabels { family: family.clone() }),
+            version,
+        }
+    }
+
+    /// Runs a call and counts it; one that nobody waits for any more is not counted.
+    pub(crate) async fn measure(&self, call: impl Future<Output = Result<String, Problem>>) -> Result<String, Problem> {
+        let started = Instant::now();
+        let result = call.await;
+        self.seconds.observe(started.elapsed().as_secs_f64());
+        self.outcomes[outcome(&result)].inc();
+        if let Some(version) = &self.version {
+            version.inc();
+        }
+        result
+    }
+}
+
+/// The place in [`OUTCOMES`].
+fn outcome(result: &Result<String, Problem>) -> usize {
+    match result {
+        Ok(_) => 0,
+        Err(problem) => OUTCOMES.iter().position(|code| *code == problem.code).unwrap_or(OUTCOMES.len() - 1),
+    }
+}
+
+/// What is kept for a key; made the first time, of how many others there are.
+fn kept<K: Clone + Eq + Hash, V>(all: &RwLock<HashMap<K, Arc<V>>>, key: &K, make: impl FnOnce(usize) -> V) -> Arc<V> {
+    if let Some(found) = all.read().unwrap_or_else(PoisonError::into_inner).get(key) {
+        return found.clone();
+    }
+    let mut all = all.write().unwrap_or_else(PoisonError::into_inner);
+    let others = all.len();
+    all.entry(key.clone()).or_insert_with(|| Arc::new(make(others))).clone()
+}

@@ -1,0 +1,90 @@
+//! P5: what one tenant notices while another attacks the gateway they share.
+
+use std::fs;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::json;
+
+use crate::{
+    Setting,
+    daemon::Server,
+    home::BenchHome,
+    load::{self, Attack, Outcome, Plan},
+    report::{Report, Row, Verdict, micros},
+    stats::median,
+    wire,
+};
+
+/// The neighbour's own load is light: what it waits for is the other tenant.
+const CONNECTIONS: usize = 2;
+const SESSIONS: usize = 20;
+const METHODS: [&str; 2] = ["config.get", "sessions.list"];
+/// At most this multiple of the p99 without an attack.
+const P99_MULTIPLE: f64 = 2.0;
+
+/// What the attacker calls, on how many connections.
+const ATTACKS: [(&str, usize, &str, &str); 6] = [
+    ("floods on 64 connections", 64, "health", "{}"),
+    ("loops for ever in a handler", 8, "hostile.loop", "{}"),
+    ("fills memory", 8, "hostile.memory", "{}"),
+    ("floods events", 8, "hostile.event_flood", r#"{"times":1024}"#),
+    ("floods the log", 8, "hostile.log_flood", r#"{"times":1000}"#),
+    ("bombs documents", 8, "hostile.document_bomb", r#"{"operations":8,"bytes":1048000}"#),
+];
+
+pub(crate) fn measure(setting: &Setting, report: &mut Report) -> Result<()> {
+    let home = BenchHome::make(&setting.daemon, 2, SESSIONS)?;
+    fs::write(home.path().join("config.yaml"), configuration(setting)?)?;
+    let [neighbour, attacker] = home.tokens.as_slice() else { unreachable!("two tenants were made") };
+    let mut daemon = Server::daemon(&setting.daemon, &home.path())?;
+    for method in METHODS {
+        daemon.connect()?.call(neighbour, method, "{}")?;
+    }
+    let own = Plan {
+        address: daemon.address,
+        connections: CONNECTIONS,
+        calls: METHODS.iter().map(|method| (neighbour.clone(), wire::call(method, "{}"))).collect(),
+        warm_up: setting.warm_up,
+        duration: setting.round,
+    };
+    for (what, connections, method, params) in ATTACKS {
+        let calls = vec![(attacker.clone(), wire::call(method, params))];
+        let attack = Plan { connections, calls, ..own.clone() };
+        let (mut alone, mut attacked) = (Vec::new(), Vec::new());
+        for _ in 0..setting.rounds {
+            alone.push(load::run(&own).context("alone")?);
+            let attack = Attack::start(&attack)?;
+            attacked.push(load::run(&own).with_context(|| format!("while the other {what}"))?);
+            attack.end()?;
+        }
+        row(report, what, &alone, &attacked);
+    }
+    daemon.stop()
+}
+
+/// The hostile component, and a disk quota which ends the bombs before they fill this machine's disk.
+fn configuration(setting: &Setting) -> Result<String> {
+    let component = setting.components.with_file_name("fixtures").join("hostile.wasm");
+    ensure!(component.is_file(), "{} is missing: build the components first", component.display());
+    let component = component.canonicalize()?;
+    Ok(format!(
+        "components:\n  load: [{component:?}]\n  grants: {{hostile: [config, secrets, secrets-reveal, usage, tenancy, \
+         \"documents:sessions/sessions\", \"documents:sessions/archives:write\"]}}\n\
+         quotas: {{default: {{disk_bytes: 536870912}}}}\n"
+    ))
+}
+
+fn row(report: &mut Report, what: &str, alone: &[Outcome], attacked: &[Outcome]) {
+    let p99 = |rounds: &[Outcome]| median(rounds.iter().map(|outcome| outcome.latency.p99));
+    let ratio = p99(attacked) / p99(alone);
+    report.row(Row {
+        id: "P5",
+        what: format!("p99 while a neighbour {what}"),
+        measured: micros(p99(attacked)),
+        baseline: micros(p99(alone)),
+        ratio: Some(ratio),
+        target: format!("≤ {P99_MULTIPLE} ×"),
+        verdict: Verdict::of(ratio <= P99_MULTIPLE),
+    });
+    report.details(&format!("P5 {what}"), json!({ "attacked": attacked, "alone": alone }));
+}

@@ -1,0 +1,107 @@
+//! `/metrics` and `traceparent`: what the operator's own systems see.
+
+use crate::{contract::*, reliability};
+
+fn get(daemon: &Daemon, token: Option<&str>) -> openclaw_tests::Response {
+    let request = Request::get("/metrics");
+    daemon.send(&match token {
+        Some(token) => request.token(token),
+        None => request,
+    })
+}
+
+/// The value of the sample whose name and labels these are.
+fn sample(daemon: &Daemon, name: &str) -> Option<f64> {
+    let response = get(daemon, Some(daemon.operator_token()));
+    assert_eq!(response.status, 200);
+    let text = response.text();
+    let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ').map(str::to_owned));
+    value.map(|value| value.parse().expect("a number"))
+}
+
+#[test]
+fn metrics_are_for_the_operator() {
+    let daemon = Daemon::start();
+    let a = daemon.tenant("a");
+    assert_eq!(get(&daemon, None).status, 401);
+    assert_eq!(get(&daemon, Some("ocmu_nonsense")).status, 401);
+    assert_eq!(get(&daemon, Some(a.token())).status, 403);
+    assert_eq!(get(&daemon, Some(daemon.operator_token())).status, 200);
+    assert_eq!(sample(&daemon, "openclaw_failed_auth_total"), Some(2.0));
+}
+
+#[test]
+fn calls_are_counted_by_family_version_and_end() {
+    let daemon = Daemon::start();
+    let a = daemon.tenant("a");
+    a.done("health", json!({}));
+    a.done("sessions.list", json!({}));
+    a.done("sessions.list", json!({}));
+    let _ = a.err("sessions.list", json!({ "nonsense": 1 }));
+    let calls = |family: &str, outcome: &str| {
+        sample(&daemon, &format!(r#"openclaw_calls_total{{family="{family}",outcome="{outcome}"}}"#))
+    };
+    assert_eq!(calls("sessions", "ok"), Some(2.0));
+    assert_eq!(calls("sessions", "INVALID_REQUEST"), Some(1.0));
+    assert_eq!(calls("health", "ok"), Some(1.0));
+    assert_eq!(calls("gateway", "ok"), Some(1.0), "tenants.create is the host's");
+    assert_eq!(sample(&daemon, r#"openclaw_call_seconds_count{family="sessions"}"#), Some(3.0));
+    assert_eq!(sample(&daemon, "openclaw_tenants"), Some(1.0));
+    assert_eq!(sample(&daemon, "openclaw_calls_in_flight"), Some(0.0));
+    assert_eq!(sample(&daemon, "openclaw_calls_queued"), Some(0.0));
+    assert!(sample(&daemon, "process_resident_memory_bytes").is_some_and(|bytes| bytes > 1e6));
+    let text = get(&daemon, Some(daemon.operator_token())).text();
+    let version =
+        format!(r#"openclaw_component_calls_total{{family="sessions",version="{}""#, env!("CARGO_PKG_VERSION"));
+    assert!(text.contains(&version), "{text}");
+}
+
+#[test]
+fn a_limit_that_was_broken_and_a_rate_that_refused_are_counted() {
+    let config = reliability::config_with(&["hostile"], reliability::HOSTILE_GRANTS);
+    let daemon = Daemon::start_with(&config);
+    let slow = daemon.tenant_with(json!({ "tenantId": "slow", "quotas": { "requests_per_minute": 1 } }));
+    let _ = slow.err("hostile.trap", json!({}));
+    let _ = slow.err("hostile.echo", json!({}));
+    let failed = r#"openclaw_calls_total{family="hostile",outcome="COMPONENT_FAILED"}"#;
+    assert_eq!(sample(&daemon, failed), Some(1.0));
+    assert_eq!(sample(&daemon, "openclaw_refused_total"), Some(1.0));
+}
+
+#[test]
+fn tenants_are_named_only_where_that_is_asked_for() {
+    let calls = r#"openclaw_tenant_calls_total{tenant="a",outcome="ok"}"#;
+    let daemon = Daemon::start();
+    daemon.tenant("a").done("health", json!({}));
+    assert_eq!(sample(&daemon, calls), None);
+    let daemon = Daemon::start_with("telemetry: {tenant_label: true}\n");
+    let a = daemon.tenant("a");
+    a.done("health", json!({}));
+    assert_eq!(sample(&daemon, calls), Some(1.0));
+    daemon.operator().done("tenants.delete", json!({ "tenantId": "a", "confirm": true }));
+    assert_eq!(sample(&daemon, calls), None, "a tenant that is gone is named still");
+}
+
+const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+
+#[test]
+fn a_trace_goes_in_and_out_and_into_the_log() {
+    let daemon = Daemon::start_with(&reliability::config_with(&["hostile"], reliability::HOSTILE_GRANTS));
+    let parent = format!("00-{TRACE}-00f067aa0ba902b7-01");
+    let a = daemon.tenant("a").with_header("traceparent", &parent);
+    let reply = a.respond("hostile.trap", &json!({}));
+    assert_eq!(reply.header("traceparent"), Some(parent.as_str()));
+    a.done("hostile.log_flood", json!({ "times": 1 }));
+    let log = std::fs::read_to_string(daemon.home().path().join("gateway.log")).expect("the log");
+    let traced = |line: &&str| line.contains(TRACE);
+    assert_eq!(log.lines().filter(traced).filter(|line| line.contains("hostile::limits::trap")).count(), 1, "{log}");
+    assert_eq!(log.lines().filter(traced).filter(|line| line.contains("forged")).count(), 1, "{log}");
+}
+
+#[test]
+fn what_is_no_trace_is_passed_over() {
+    let daemon = Daemon::start();
+    let a = daemon.tenant("a").with_header("traceparent", "00-nonsense");
+    let reply = a.respond("health", &json!({}));
+    assert_eq!((reply.status, reply.header("traceparent")), (200, None));
+}
