@@ -8,6 +8,7 @@
 
 mod bad_input;
 mod cli;
+mod components;
 mod contract;
 mod jsonrpc;
 mod lessons;

@@ -103,7 +103,7 @@ impl Daemon {
                 signal = signals.next() => signal,
             };
             match signal {
-                Signal::Reload => self.reload(),
+                Signal::Reload => self.reload().await,
                 Signal::Terminate | Signal::Interrupt if stop.is_some() => {
                     tracing::info!("stopping: calls that run are ended first");
                     stop = None;
@@ -115,7 +115,7 @@ impl Daemon {
     }
 
     /// Takes over the configuration as it is now; one with errors changes nothing.
-    fn reload(&self) {
+    async fn reload(&self) {
         match Settings::load(&self.home, &self.flags) {
             Ok(settings) => {
                 warn_of(&settings);
@@ -124,7 +124,7 @@ impl Daemon {
                     tracing::warn!("gateway.listen was changed: that needs a restart");
                 }
                 self.logging.reload(&loaded.config.telemetry.log);
-                self.gateway.reload(loaded);
+                self.gateway.reload(loaded).await;
                 tracing::info!("the configuration is reloaded");
             }
             Err(error) => tracing::error!(error = error.message, "the configuration stays as it was"),
