@@ -9,6 +9,7 @@
 mod bad_input;
 mod cli;
 mod compat;
+mod components;
 mod connections;
 mod contract;
 mod jsonrpc;

@@ -1,32 +1,62 @@
 //! `rpc.discover`: an OpenRPC 1.3 document, made from the manifests of what is
 //! bound and from the host's own methods.
 
+use std::sync::{Arc, OnceLock};
+
+use openclaw_runtime::{Method, Scope};
+use openclaw_tenancy::TenantId;
 use serde_json::{Map, Value, json};
 
-use crate::{Gateway, admin::AdminMethod, auth::Identity, reply::Problem};
-use openclaw_runtime::Method;
+use crate::{Gateway, admin::AdminMethod, auth::Identity, components::ComponentMethod, reply::Problem};
 
 pub(crate) const METHOD: &str = "rpc.discover";
 
+/// The documents of what is bound for everyone, as long as that is what is bound.
+#[derive(Debug, Default)]
+pub(crate) struct Discovered {
+    /// Of the bindings, and of the configuration.
+    generation: (u64, u64),
+    /// For tenants, and for the operator.
+    documents: [OnceLock<String>; 2],
+}
+
 /// Answers the document's JSON; there is nothing to choose.
-pub(crate) fn call(gateway: &Gateway, identity: &Identity, params: &Value) -> Result<String, Problem> {
-    match params.as_object().and_then(|params| params.keys().next()) {
-        Some(name) => Err(Problem::params(format!("{METHOD} takes no parameters, and not {name:?}"))),
-        None => {
-            let kept = &gateway.discovered[usize::from(identity.caller.is_operator())];
-            Ok(kept.get_or_init(|| document(gateway, identity).to_string()).clone())
-        }
+pub(crate) async fn call(gateway: &Gateway, identity: &Identity, params: &Value) -> Result<String, Problem> {
+    if let Some(name) = params.as_object().and_then(|params| params.keys().next()) {
+        return Err(Problem::params(format!("{METHOD} takes no parameters, and not {name:?}")));
     }
+    let acting_for = identity.acting_for.as_deref().map(|id| gateway.tenant(id)).transpose()?;
+    let tenant = identity.tenant.as_ref().or(acting_for.as_ref()).map(|tenant| &tenant.id);
+    let plugins = gateway.runtime().plugins();
+    if tenant.is_some_and(|tenant| plugins.differs(tenant)) {
+        return Ok(document(gateway, identity, tenant).await.to_string());
+    }
+    let generation = (plugins.generation(), gateway.config_generation());
+    let mut kept = gateway.discovered.load_full();
+    if kept.generation != generation {
+        kept = Arc::new(Discovered { generation, ..Discovered::default() });
+        gateway.discovered.store(kept.clone());
+    }
+    let kept = &kept.documents[usize::from(identity.caller.is_operator())];
+    if let Some(document) = kept.get() {
+        return Ok(document.clone());
+    }
+    let document = document(gateway, identity, None).await.to_string();
+    Ok(kept.get_or_init(|| document).clone())
 }
 
 /// The methods that this caller could call.
-fn document(gateway: &Gateway, identity: &Identity) -> Value {
+async fn document(gateway: &Gateway, identity: &Identity, tenant: Option<&TenantId>) -> Value {
+    let operator = identity.caller.is_operator();
     let mut methods: Vec<Value> = Vec::new();
-    for component in gateway.runtime().components() {
-        let family = component.manifest.family.as_str();
-        methods.extend(component.manifest.methods.values().map(|method| describe(family, method)));
+    for version in gateway.runtime().plugins().serving(tenant).await {
+        let manifest = &version.component.manifest;
+        methods.extend(manifest.methods.values().map(|method| describe(manifest.family.as_str(), method)));
     }
-    if identity.caller.is_operator() {
+    let self_service = gateway.config().components.self_service;
+    methods
+        .extend(ComponentMethod::ALL.iter().filter_map(|method| describe_components(*method, operator, self_service)));
+    if operator {
         methods.extend(AdminMethod::ALL.iter().map(describe_admin));
     }
     methods.sort_by(|a, b| a["name"].as_str().cmp(&b["name"].as_str()));
@@ -35,6 +65,18 @@ fn document(gateway: &Gateway, identity: &Identity) -> Value {
         "info": { "title": "OpenClawMU", "version": env!("CARGO_PKG_VERSION") },
         "methods": methods,
     })
+}
+
+/// None where this caller cannot call it.
+fn describe_components(method: ComponentMethod, operator: bool, self_service: bool) -> Option<Value> {
+    let (tier, scope) = match method.scope(self_service) {
+        Some(scope) => ("companion", scope),
+        None if operator => ("admin", Scope::Admin),
+        None => return None,
+    };
+    let extensions = [("x-tier", tier.into()), ("x-family", "components".into()), ("x-scope", scope.name().into())];
+    let result = json!({ "type": "object" });
+    Some(entry(method.name(), method.summary(), &method.params(operator), &result, extensions))
 }
 
 fn describe(family: &str, method: &Method) -> Value {

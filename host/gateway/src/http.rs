@@ -324,7 +324,7 @@ async fn readyz(State(gateway): State<Arc<Gateway>>) -> Response {
         let draining = axum::Json(json!({ "status": "draining" }));
         return (StatusCode::SERVICE_UNAVAILABLE, draining).into_response();
     }
-    let components = gateway.runtime().components().len();
+    let components = gateway.runtime().plugins().serving(None).await.len();
     axum::Json(json!({ "status": "ready", "components": components, "configGeneration": gateway.config_generation() }))
         .into_response()
 }

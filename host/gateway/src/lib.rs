@@ -8,6 +8,7 @@
 
 mod admin;
 mod auth;
+mod components;
 mod connections;
 mod discover;
 mod http;
@@ -23,7 +24,7 @@ mod websocket;
 use std::{
     path::{Path, PathBuf},
     sync::{
-        Arc, OnceLock,
+        Arc,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -38,7 +39,8 @@ use openclaw_config::{
 use openclaw_control::{ControlDb, ControlError, Durability};
 use openclaw_documents::{Store, StoreSettings};
 use openclaw_runtime::{
-    AdmissionLimits, CodeCache, Limits, Runtime, RuntimeSettings, Services, ServicesParts, StartError,
+    AdmissionLimits, CodeCache, Limits, Policy, PolicyError, Runtime, RuntimeSettings, Services, ServicesParts,
+    StartError,
 };
 use openclaw_tenancy::{
     Audit, AuditError, Home, HomeError, HomeLock, OperatorToken, Registry, RegistryError, WhatChanged,
@@ -51,6 +53,7 @@ pub use rpc::Reply;
 pub use serve::{Listeners, ServeError};
 
 use auth::FailedAuthLimiter;
+use discover::Discovered;
 use in_flight::InFlight;
 use metrics::Metrics;
 
@@ -101,6 +104,9 @@ pub enum OpenError {
     /// A component.
     #[error(transparent)]
     Component(#[from] StartError),
+    /// What the configuration says of components.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
     /// `billing.timezone`.
     #[error("billing.timezone: {0} is no IANA time zone")]
     TimeZone(String),
@@ -118,8 +124,8 @@ pub struct Gateway {
     pub(crate) replies: InFlight,
     pub(crate) sockets: InFlight,
     metrics: Metrics,
-    /// `rpc.discover` for tenants and for the operator: what is bound does not change.
-    discovered: [OnceLock<String>; 2],
+    /// `rpc.discover` of what is bound for everyone.
+    discovered: ArcSwap<Discovered>,
     draining: watch::Sender<bool>,
     _lock: HomeLock,
 }
@@ -129,10 +135,10 @@ impl Gateway {
     pub async fn open(settings: GatewaySettings) -> Result<Arc<Self>, OpenError> {
         let GatewaySettings { home, lock, loaded, overrides, builtin } = settings;
         let config = loaded.config;
-        let services = services(Arc::new(home), &config, overrides)?;
+        let (services, control) = services(Arc::new(home), &config, overrides)?;
         let configured = config.gateway.control_plane_token.as_ref().map(Secret::expose);
         let operator = services.home.operator_token(configured)?;
-        let runtime = Runtime::start(runtime_settings(&services, &config, builtin)?, services.clone()).await?;
+        let runtime = Runtime::start(runtime_settings(&services, control, &config, builtin)?, services.clone()).await?;
         let gateway = Arc::new(Self {
             config: ArcSwap::from_pointee(config),
             generation: AtomicU64::new(1),
@@ -144,7 +150,7 @@ impl Gateway {
             replies: InFlight::new("bytes of replies that nobody reads", REPLY_BYTES_PER_TENANT),
             sockets: InFlight::new("WebSockets", SOCKETS_PER_TENANT),
             metrics: Metrics::new(),
-            discovered: [OnceLock::new(), OnceLock::new()],
+            discovered: ArcSwap::default(),
             draining: watch::Sender::new(false),
             _lock: lock,
         });
@@ -154,9 +160,11 @@ impl Gateway {
     }
 
     /// Puts a new, valid configuration in force for the requests that come, the operator's token with it.
-    pub fn reload(&self, loaded: Loaded) -> Result<(), OpenError> {
+    pub async fn reload(&self, loaded: Loaded) -> Result<(), OpenError> {
         let configured = loaded.config.gateway.control_plane_token.as_ref().map(Secret::expose);
-        self.operator.store(Arc::new(self.services.home.operator_token(configured)?));
+        let operator = self.services.home.operator_token(configured)?;
+        self.runtime.plugins().set_policy(Policy::read(&loaded.config.components)?).await;
+        self.operator.store(Arc::new(operator));
         self.services.config.set_base(loaded.config.clone());
         self.config.store(Arc::new(loaded.config));
         self.generation.fetch_add(1, Ordering::Relaxed);
@@ -216,7 +224,11 @@ impl Gateway {
     }
 }
 
-fn services(home: Arc<Home>, config: &GatewayConfig, overrides: Overrides) -> Result<Arc<Services>, OpenError> {
+fn services(
+    home: Arc<Home>,
+    config: &GatewayConfig,
+    overrides: Overrides,
+) -> Result<(Arc<Services>, ControlDb), OpenError> {
     let durability = match config.durability {
         ConfigDurability::Process => Durability::Process,
         ConfigDurability::PowerSafe => Durability::PowerSafe,
@@ -225,21 +237,23 @@ fn services(home: Arc<Home>, config: &GatewayConfig, overrides: Overrides) -> Re
         TimeZone::get(&config.billing.timezone).map_err(|_| OpenError::TimeZone(config.billing.timezone.clone()))?;
     let control = ControlDb::open(&home.control_db_path(), durability)?;
     let audit = Arc::new(Audit::open(&home)?);
-    Ok(Services::new(ServicesParts {
+    let services = Services::new(ServicesParts {
         registry: Arc::new(Registry::open(&home, control.clone(), audit.clone())?),
         documents: Store::new(StoreSettings::with_durability(durability)),
         config: Arc::new(ConfigStore::new(config.clone(), overrides)),
-        usage: Arc::new(UsageLedger::open(control, zone.clone())?),
+        usage: Arc::new(UsageLedger::open(control.clone(), zone.clone())?),
         rates: Arc::new(RateLimiter::new(&zone)),
         secret_key: home.secret_key(config.secrets.key_file.as_deref().map(Path::new))?,
         audit,
         home,
         admission: AdmissionLimits::from(&config.gateway.limits),
-    }))
+    });
+    Ok((services, control))
 }
 
 fn runtime_settings(
     services: &Services,
+    control: ControlDb,
     config: &GatewayConfig,
     builtin: Vec<(&'static str, &'static [u8])>,
 ) -> Result<RuntimeSettings, OpenError> {
@@ -249,7 +263,8 @@ fn runtime_settings(
         cache: CodeCache::new(services.home.cache_path(), services.secret_key.derive(b"code-cache")),
         builtin,
         load: config.components.load.iter().map(PathBuf::from).collect(),
-        grants: config.components.grants.clone(),
+        policy: Policy::read(&config.components)?,
+        control,
     })
 }
 

@@ -21,6 +21,7 @@ use crate::{
     Gateway,
     admin::{self, AdminMethod},
     auth::Identity,
+    components::{self, ComponentMethod},
     discover,
     reply::Problem,
     request::{self, BadBody, Body, Call, Frame},
@@ -123,9 +124,10 @@ impl Gateway {
     async fn call(&self, identity: &Identity, call: &Call<'_>, request_id: &Arc<str>) -> Result<String, Problem> {
         let tenant = self.admit(identity, request_id).await?;
         let params = params(call.params)?;
-        match self.route(identity, &call.method)? {
+        match self.route(identity, tenant.as_deref(), &call.method, &params.value, request_id).await? {
             Destination::Host(method) => {
-                self.metrics().host().measure(self.host_call(identity, method, params.value)).await
+                let call = self.host_call(identity, tenant, method, params.value, request_id);
+                self.metrics().host().measure(call).await
             }
             Destination::Component(route) => {
                 let subject = self.subject(identity, tenant, &route, &params.value)?;
@@ -163,21 +165,32 @@ impl Gateway {
     }
 
     /// The method's handler, where this caller may use it.
-    fn route(&self, identity: &Identity, method: &str) -> Result<Destination, Problem> {
+    async fn route(
+        &self,
+        identity: &Identity,
+        own: Option<&TenantRecord>,
+        method: &str,
+        params: &Value,
+        request_id: &str,
+    ) -> Result<Destination, Problem> {
         if method == discover::METHOD {
             return Ok(Destination::Host(HostMethod::Discover));
         }
         if let Some(method) = AdminMethod::named(method) {
-            if identity.caller.is_operator() {
-                return Ok(Destination::Host(HostMethod::Admin(method)));
-            }
-            if identity.tenant.is_some() {
-                let message = format!("method not available for tenant token: {}", method.name());
-                return Err(Problem::method(message));
-            }
-            return Err(missing_scope(method.name(), Scope::Admin));
+            return operators_own(identity, method.name(), HostMethod::Admin(method));
         }
-        let Some(route) = self.runtime().route(method) else {
+        if let Some(method) = ComponentMethod::named(method) {
+            return match method.scope(self.config().components.self_service) {
+                Some(scope) if identity.caller.may(scope) => Ok(Destination::Host(HostMethod::Components(method))),
+                Some(scope) => Err(missing_scope(method.name(), scope)),
+                None => operators_own(identity, method.name(), HostMethod::Components(method)),
+            };
+        }
+        let named = own.is_none().then(|| named_tenant(identity, method, params)).flatten();
+        let named = named.and_then(|id| id.parse::<TenantId>().ok());
+        let tenant = own.map(|own| &own.id).or(named.as_ref());
+        let routed = self.runtime().route(tenant, method).await;
+        let Some(route) = routed.map_err(|error| Problem::of_call(error, request_id))? else {
             return Err(Problem::method(format!("method not found: {}", printable(method))));
         };
         let scope = route.method().scope;
@@ -220,10 +233,18 @@ impl Gateway {
         (config.gateway.limits.depth as usize, config.gateway.limits.batch as usize)
     }
 
-    async fn host_call(&self, identity: &Identity, method: HostMethod, params: Value) -> Result<String, Problem> {
+    async fn host_call(
+        &self,
+        identity: &Identity,
+        own: Option<Arc<TenantRecord>>,
+        method: HostMethod,
+        params: Value,
+        request_id: &str,
+    ) -> Result<String, Problem> {
         match method {
-            HostMethod::Discover => discover::call(self, identity, &params),
+            HostMethod::Discover => discover::call(self, identity, &params).await,
             HostMethod::Admin(method) => admin::call(self, identity, method, params).await,
+            HostMethod::Components(method) => components::call(self, identity, own, method, params, request_id).await,
         }
     }
 
@@ -256,6 +277,23 @@ impl Gateway {
     }
 }
 
+/// The tenant that the operator names: `tenants.*` take its id among their parameters.
+fn named_tenant<'r>(identity: &'r Identity, method: &str, params: &'r Value) -> Option<&'r str> {
+    let named = if method.starts_with("tenants.") { params.get("tenantId").and_then(Value::as_str) } else { None };
+    named.or(identity.acting_for.as_deref())
+}
+
+/// A method that no tenant's token reaches.
+fn operators_own(identity: &Identity, name: &str, method: HostMethod) -> Result<Destination, Problem> {
+    if identity.caller.is_operator() {
+        return Ok(Destination::Host(method));
+    }
+    if identity.tenant.is_some() {
+        return Err(Problem::method(format!("method not available for tenant token: {name}")));
+    }
+    Err(missing_scope(name, Scope::Admin))
+}
+
 enum Destination {
     Component(Route),
     Host(HostMethod),
@@ -265,6 +303,7 @@ enum Destination {
 enum HostMethod {
     Discover,
     Admin(AdminMethod),
+    Components(ComponentMethod),
 }
 
 /// Our methods take named parameters, so an array can only be the empty one.

@@ -1,82 +1,186 @@
-//! The binding table: which component answers which method.
+//! What a family is bound to: versions, and which of them takes a call.
 //!
-//! An immutable map that is replaced as a whole. A call takes its route once and
-//! keeps it to its end, whatever is swapped meanwhile.
+//! All of it is immutable and replaced as a whole. A call takes its route once
+//! and keeps it to its end, whatever is swapped meanwhile.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    fmt,
+    str::FromStr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+};
 
-use arc_swap::ArcSwap;
+use openclaw_tenancy::TenantId;
 
-use crate::{LoadError, component::Component, manifest::Method};
+use crate::{component::Component, grants::GrantSource, manifest::Method, stats::Stats};
+
+/// Whose binding it is. The most specific one of a family serves.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum BindingScope {
+    /// Everyone's.
+    Gateway,
+    /// A group of tenants', as `components.groups` lists them.
+    Group(Arc<str>),
+    /// One tenant's.
+    Tenant(TenantId),
+}
+
+impl BindingScope {
+    /// The tenant, where it is one's.
+    #[must_use]
+    pub fn tenant(&self) -> Option<&TenantId> {
+        match self {
+            Self::Tenant(tenant) => Some(tenant),
+            Self::Gateway | Self::Group(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for BindingScope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Gateway => f.write_str("gateway"),
+            Self::Group(name) => write!(f, "group:{name}"),
+            Self::Tenant(tenant) => write!(f, "tenant:{tenant}"),
+        }
+    }
+}
+
+impl FromStr for BindingScope {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once(':') {
+            None if text == "gateway" => Ok(Self::Gateway),
+            Some(("group", name)) => Ok(Self::Group(name.into())),
+            Some(("tenant", tenant)) => tenant.parse().map(Self::Tenant).map_err(|error| format!("{text:?}: {error}")),
+            _ => Err(format!("{text:?} is no scope of a binding")),
+        }
+    }
+}
+
+/// Where a component came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Embedded in the gateway.
+    Builtin,
+    /// Named by the operator in `components.load`.
+    Operator,
+    /// Installed while the gateway ran, in this scope.
+    Installed(BindingScope),
+}
+
+/// A component as one binding runs it.
+#[derive(Debug)]
+pub struct Version {
+    /// Shared by all bindings of the same bytes.
+    pub component: Arc<Component>,
+    /// Where it came from.
+    pub origin: Origin,
+    /// Its calls in this binding.
+    pub stats: Arc<Stats>,
+    pub(crate) grants: GrantSource,
+    /// What it answers is not believed to fit its schemas.
+    pub(crate) validates_results: bool,
+}
 
 /// Where a method's calls go.
 #[derive(Clone, Debug)]
 pub struct Route {
-    component: Arc<Component>,
-    name: Arc<str>,
+    version: Arc<Version>,
+    method: Arc<Method>,
 }
 
 impl Route {
     /// The component.
     #[must_use]
     pub fn component(&self) -> &Arc<Component> {
-        &self.component
+        &self.version.component
+    }
+
+    /// The version that takes the call.
+    #[must_use]
+    pub fn version(&self) -> &Arc<Version> {
+        &self.version
     }
 
     /// The method as its manifest describes it.
     #[must_use]
     pub fn method(&self) -> &Method {
-        // A route is only ever made from a name in this very manifest.
-        &self.component.manifest.methods[&*self.name]
+        &self.method
     }
 }
 
-/// Method name to component, for every family that is bound.
-#[derive(Debug, Default)]
-pub(crate) struct Table {
-    routes: HashMap<Arc<str>, Route>,
-    families: Vec<Arc<Component>>,
+/// The versions of a family that take calls.
+#[derive(Debug)]
+pub(crate) struct Bound {
+    /// None where a canary shares the calls of whatever is bound below.
+    pub(crate) active: Option<Arc<Version>>,
+    pub(crate) canary: Option<Canary>,
 }
 
-impl Table {
-    /// This table with one more component; refuses a method that another family serves.
-    pub(crate) fn with(mut self, component: Arc<Component>) -> Result<Self, LoadError> {
-        let family = &component.manifest.family;
-        if self.families.iter().any(|bound| bound.manifest.family == *family) {
-            // Its state would be another component's to read.
-            return Err(LoadError::FamilyTaken { family: family.to_string() });
+/// A version that takes some of the calls.
+#[derive(Debug)]
+pub(crate) struct Canary {
+    pub(crate) version: Arc<Version>,
+    pub(crate) percent: u8,
+    turn: AtomicU64,
+}
+
+impl Canary {
+    pub(crate) fn new(version: Arc<Version>, percent: u8) -> Self {
+        Self { version, percent, turn: AtomicU64::new(0) }
+    }
+
+    /// Of a hundred calls in a row exactly `percent`, evenly spread.
+    fn takes(&self) -> bool {
+        let (turn, percent) = (self.turn.fetch_add(1, Relaxed), u64::from(self.percent));
+        (turn + 1) * percent / 100 > turn * percent / 100
+    }
+}
+
+impl Bound {
+    pub(crate) fn only(version: Version) -> Self {
+        Self { active: Some(Arc::new(version)), canary: None }
+    }
+
+    /// The version that takes the next call; none where that is for what is bound below.
+    fn pick(&self) -> Option<&Arc<Version>> {
+        match &self.canary {
+            Some(canary) if canary.takes() => Some(&canary.version),
+            _ => self.active.as_ref(),
         }
-        for name in component.manifest.methods.keys() {
-            if let Some(route) = self.routes.get(name.as_str()) {
-                let family = route.component.manifest.family.to_string();
-                return Err(LoadError::Taken { method: name.clone(), family });
-            }
+    }
+
+    /// The way of one call of this method.
+    pub(crate) fn route(&self, method: &str) -> Way {
+        let Some(version) = self.pick() else { return Way::Below };
+        match version.component.manifest.methods.get(method) {
+            Some(method) => Way::Here(Route { version: version.clone(), method: method.clone() }),
+            None => Way::Nowhere,
         }
-        for name in component.manifest.methods.keys() {
-            let name: Arc<str> = name.as_str().into();
-            self.routes.insert(name.clone(), Route { component: component.clone(), name });
-        }
-        self.families.push(component);
-        Ok(self)
     }
 }
 
-/// The tables in force.
-#[derive(Debug, Default)]
-pub(crate) struct Bindings {
-    gateway_wide: ArcSwap<Table>,
+/// Where a call goes from one binding.
+pub(crate) enum Way {
+    Here(Route),
+    Below,
+    Nowhere,
 }
 
-impl Bindings {
-    pub(crate) fn replace(&self, table: Table) {
-        self.gateway_wide.store(Arc::new(table));
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    pub(crate) fn route(&self, method: &str) -> Option<Route> {
-        self.gateway_wide.load().routes.get(method).cloned()
-    }
-
-    pub(crate) fn components(&self) -> Vec<Arc<Component>> {
-        self.gateway_wide.load().families.clone()
+    #[test]
+    fn a_scope_reads_as_it_is_written() {
+        for text in ["gateway", "group:beta", "tenant:acme"] {
+            assert_eq!(text.parse::<BindingScope>().map(|scope| scope.to_string()), Ok(text.to_owned()));
+        }
+        assert!("tenant:../a".parse::<BindingScope>().is_err());
+        assert!("everyone".parse::<BindingScope>().is_err());
     }
 }

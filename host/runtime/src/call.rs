@@ -14,6 +14,7 @@ use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
 use crate::{
     component::Component,
+    grants::Grants,
     limits::{Limit, Limits, MemoryBudget},
     manifest::Scope,
     meter::CpuMeter,
@@ -82,6 +83,8 @@ pub struct CallFacts {
 pub(crate) struct CallState {
     pub(crate) facts: Option<CallFacts>,
     pub(crate) component: Option<Arc<Component>>,
+    /// What the binding may do, as it was when the call began.
+    pub(crate) grants: Arc<Grants>,
     pub(crate) services: Arc<Services>,
     pub(crate) table: ResourceTable,
     pub(crate) limits: Arc<Limits>,
@@ -109,13 +112,17 @@ impl CallState {
     pub(crate) fn new(
         facts: CallFacts,
         component: Arc<Component>,
+        grants: Arc<Grants>,
         services: Arc<Services>,
         limits: Arc<Limits>,
         wall: Duration,
     ) -> Self {
+        let memory = MemoryBudget::new(&limits, grants.memory_bytes());
         Self {
             facts: Some(facts),
             component: Some(component),
+            grants,
+            memory,
             deadline: Instant::now() + wall,
             ..Self::without_call(services, limits)
         }
@@ -128,13 +135,14 @@ impl CallState {
         Self {
             facts: None,
             component: None,
+            grants: Arc::new(Grants::Listed(Vec::new())),
             services,
             table,
             deadline: Instant::now() + limits.wall,
             config: None,
             log_lines: 0,
             delete_tenant: false,
-            memory: MemoryBudget::new(&limits),
+            memory: MemoryBudget::new(&limits, None),
             over_quota: None,
             breach: None,
             meter: Arc::default(),

@@ -125,6 +125,14 @@ impl CallState {
         self.family().ok_or_else(|| CapabilityError::forbidden("there is no call to open a capability from"))
     }
 
+    /// Refuses an interface that the binding is not granted: it was withdrawn since the component was installed.
+    pub(crate) fn granted(&self, interface: &str) -> Result<(), CapabilityError> {
+        if self.grants.allow_interface(interface) {
+            return Ok(());
+        }
+        Err(CapabilityError::forbidden(format!("{interface} is not granted to this component")))
+    }
+
     /// The tenant that this call is for, as long as it is there: one that was made
     /// anew under the same name meanwhile is another tenant.
     pub(crate) fn tenant(&self) -> Result<&Arc<TenantRecord>, CapabilityError> {

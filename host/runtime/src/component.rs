@@ -1,8 +1,12 @@
 //! A component that is loaded: linked, its manifest read, ready for calls.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    collections::HashMap,
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+};
 
-use openclaw_config::gateway::ValidateResults;
+use tokio::sync::Semaphore;
 use wasmtime::{Engine, Store, component::Linker};
 
 use crate::{
@@ -12,7 +16,7 @@ use crate::{
     call::CallState,
     capability,
     digest::Digest,
-    grants::Grants,
+    grants,
     limits::Limits,
     manifest::Manifest,
     meter::Metered,
@@ -22,28 +26,15 @@ use crate::{
 /// The largest component file that is looked at.
 const FILE_BYTES_MAX: usize = 64 << 20;
 
-/// Whose component it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Origin {
-    /// Embedded in the gateway.
-    Builtin,
-    /// Named by the operator in `components.load`.
-    Operator,
-}
-
-/// A loaded component. Shared by everyone who runs the same bytes.
+/// A loaded component. Shared by everyone who runs the same bytes, so it holds nothing of a binding.
 pub struct Component {
     /// What it says of itself.
     pub manifest: Manifest,
     /// The name of its bytes.
     pub digest: Digest,
-    /// Whose it is.
-    pub origin: Origin,
     /// Its import list: all that it can ever ask for.
     pub imports: Vec<String>,
     pub(crate) pre: GatewayPre<CallState>,
-    /// What it answers is not believed to fit its schemas.
-    pub(crate) validates_results: bool,
     /// It uses its language's file API: `/` is opened for each of its calls.
     pub(crate) uses_wasi_files: bool,
 }
@@ -58,47 +49,68 @@ impl std::fmt::Debug for Component {
 pub(crate) struct Loader {
     engine: Engine,
     linker: Linker<CallState>,
-    cache: CodeCache,
-    validate_results: ValidateResults,
+    cache: Arc<CodeCache>,
+    /// Compiling takes all of a core: one at a time leaves the others to the calls.
+    compiling: Semaphore,
+    /// What is loaded, for the next who brings the same bytes.
+    loaded: Mutex<HashMap<Digest, Weak<Component>>>,
 }
 
 impl Loader {
-    pub(crate) fn new(engine: Engine, cache: CodeCache, validate_results: ValidateResults) -> Result<Self, LoadError> {
+    pub(crate) fn new(engine: Engine, cache: CodeCache) -> Result<Self, LoadError> {
         let mut linker = Linker::new(&engine);
         capability::add_to_linker(&mut linker).map_err(LoadError::engine)?;
-        Ok(Self { engine, linker, cache, validate_results })
+        let cache = Arc::new(cache);
+        Ok(Self { engine, linker, cache, compiling: Semaphore::new(1), loaded: Mutex::default() })
     }
 
-    /// Reads, compiles, checks the imports against the grants, links, and reads the manifest.
+    /// Reads, compiles, checks that the imports are served, links, and reads the manifest. Whether
+    /// somebody may bind it is not decided here.
     pub(crate) async fn load(
         &self,
-        wasm: &[u8],
-        origin: Origin,
-        grants: impl FnOnce(&str) -> Grants,
+        wasm: Arc<[u8]>,
         services: &Arc<Services>,
         limits: &Arc<Limits>,
     ) -> Result<Arc<Component>, LoadError> {
         if wasm.len() > FILE_BYTES_MAX {
             return Err(LoadError::Invalid(format!("{} bytes, more than {FILE_BYTES_MAX}", wasm.len())));
         }
-        let digest = Digest::of(wasm);
-        let code = self.cache.compile(&self.engine, &digest, wasm)?;
+        let digest = Digest::of(&wasm);
+        let turn = self.compiling.acquire().await.map_err(|_| LoadError::Invalid("the gateway is closing".into()))?;
+        if let Some(loaded) = self.loaded().get(&digest).and_then(Weak::upgrade) {
+            return Ok(loaded);
+        }
+        let code = self.compile(digest, wasm).await?;
+        // A manifest that takes its time must not keep others from being loaded.
+        drop(turn);
         let imports: Vec<String> =
             code.component_type().imports(&self.engine).map(|(name, _)| name.to_owned()).collect();
-        // Nothing runs before the imports are known to be served; grants need the family, which the manifest names.
-        Grants::Builtin.check_imports("", imports.iter().map(String::as_str))?;
+        // Nothing runs before the imports are known to be served.
+        grants::check_served(&imports)?;
         let pre = self.linker.instantiate_pre(&code).and_then(GatewayPre::new).map_err(LoadError::invalid)?;
         let manifest = self.manifest(&pre, services, limits).await?;
         let manifest = Manifest::parse(&manifest).map_err(LoadError::Manifest)?;
-        let grants = grants(manifest.family.as_str());
-        grants.check_imports(manifest.family.as_str(), imports.iter().map(String::as_str))?;
-        grants.check_manifest(&manifest)?;
-        if origin != Origin::Builtin {
-            manifest.check_foreign().map_err(LoadError::Manifest)?;
-        }
         let uses_wasi_files = imports.iter().any(|import| import.starts_with("wasi:filesystem/"));
-        let validates_results = origin != Origin::Builtin || self.validate_results == ValidateResults::All;
-        Ok(Arc::new(Component { manifest, digest, origin, imports, pre, validates_results, uses_wasi_files }))
+        let component = Arc::new(Component { manifest, digest, imports, pre, uses_wasi_files });
+        let mut loaded = self.loaded();
+        if let Some(earlier) = loaded.get(&digest).and_then(Weak::upgrade) {
+            return Ok(earlier);
+        }
+        loaded.retain(|_, component| component.strong_count() > 0);
+        loaded.insert(digest, Arc::downgrade(&component));
+        Ok(component)
+    }
+
+    /// Off the threads that answer calls.
+    async fn compile(&self, digest: Digest, wasm: Arc<[u8]>) -> Result<wasmtime::component::Component, LoadError> {
+        let (cache, engine) = (self.cache.clone(), self.engine.clone());
+        tokio::task::spawn_blocking(move || cache.compile(&engine, &digest, &wasm))
+            .await
+            .map_err(|error| LoadError::Invalid(error.to_string()))?
+    }
+
+    fn loaded(&self) -> MutexGuard<'_, HashMap<Digest, Weak<Component>>> {
+        self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Asks an instance without a call, so without authority, under the limits of a call.

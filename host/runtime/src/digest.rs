@@ -1,6 +1,6 @@
 //! The name of a component's bytes.
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 use sha2::{Digest as _, Sha256};
 
@@ -27,6 +27,22 @@ impl Digest {
         hex::encode(&self.0[..4])
     }
 }
+
+impl FromStr for Digest {
+    type Err = DigestError;
+
+    /// 64 hexadecimal digits, with or without `sha256:` before them.
+    fn from_str(text: &str) -> Result<Self, DigestError> {
+        let mut bytes = [0; 32];
+        hex::decode_to_slice(text.strip_prefix("sha256:").unwrap_or(text), &mut bytes).map_err(|_| DigestError)?;
+        Ok(Self(bytes))
+    }
+}
+
+/// A text that is no digest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a digest is \"sha256:\" and 64 hexadecimal digits")]
+pub struct DigestError;
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

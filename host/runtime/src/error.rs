@@ -1,6 +1,6 @@
 //! Why a component could not be loaded, and why a call failed.
 
-use crate::limits::Limit;
+use crate::{grants::GrantError, limits::Limit};
 
 /// A component that cannot serve.
 #[derive(Debug, thiserror::Error)]
@@ -17,14 +17,25 @@ pub enum LoadError {
         /// The import, as the component spells it.
         interface: String,
     },
-    /// A capability that the operator did not grant.
-    #[error("it asks for {capability}, which is not granted: add it to components.grants.{family} in config.yaml")]
+    /// Capabilities that the operator did not grant.
+    #[error("it asks for {}, which is not granted: see components.grants.{family} in config.yaml", missing.join(", "))]
     NotGranted {
-        /// The interface's short name, or `documents:<family>/<collection>`.
-        capability: String,
+        /// All of them, as grants are written.
+        missing: Vec<String>,
         /// The family that asks.
         family: String,
     },
+    /// A text in `components.grants` that is no grant.
+    #[error("components.grants.{family}: {error}")]
+    Grant {
+        /// The family.
+        family: String,
+        /// What is wrong.
+        error: GrantError,
+    },
+    /// The stored bytes are not those that were installed.
+    #[error("its stored bytes are damaged or gone: {0}")]
+    Damaged(String),
     /// Its manifest is wrong.
     #[error("{0}")]
     Manifest(String),

@@ -56,13 +56,15 @@ impl EventBus {
     /// Tells a tenant's connections; answers the event's number.
     pub fn publish(&self, tenant: &TenantId, name: &str, payload: Box<RawValue>) -> u64 {
         let mut channels = self.channels();
-        let channel = channels.entry(tenant.clone()).or_insert_with(Channel::new);
-        channel.last += 1;
-        let event = Event { sequence: channel.last, name: name.into(), payload: payload.into() };
-        channel.keep(event.clone());
-        // Nobody listening is no error: the window keeps it.
-        let _ = channel.live.send(event);
-        channel.last
+        channels.entry(tenant.clone()).or_insert_with(Channel::new).publish(name.into(), payload.into())
+    }
+
+    /// Tells the tenants of a choice that have ever listened or been told something.
+    pub(crate) fn publish_where(&self, chosen: impl Fn(&TenantId) -> bool, name: &str, payload: &RawValue) {
+        let (name, payload): (Arc<str>, Arc<RawValue>) = (name.into(), payload.to_owned().into());
+        for (_, channel) in self.channels().iter_mut().filter(|(tenant, _)| chosen(tenant)) {
+            channel.publish(name.clone(), payload.clone());
+        }
     }
 
     /// Listens to a tenant, from after event `since` where that is given.
@@ -87,6 +89,15 @@ impl EventBus {
 }
 
 impl Channel {
+    fn publish(&mut self, name: Arc<str>, payload: Arc<RawValue>) -> u64 {
+        self.last += 1;
+        let event = Event { sequence: self.last, name, payload };
+        self.keep(event.clone());
+        // Nobody listening is no error: the window keeps it.
+        let _ = self.live.send(event);
+        self.last
+    }
+
     fn keep(&mut self, event: Event) {
         self.kept_bytes += event.payload.get().len();
         self.kept.push_back(event);

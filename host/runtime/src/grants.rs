@@ -1,12 +1,22 @@
-//! Which capabilities a component may import.
+//! Which capabilities a component may use.
 //!
-//! Decided once, at load, on the import list of the compiled file. Deny by
-//! default: besides the basics, what a family gets is what the operator wrote.
+//! Two decisions, both deny by default. At install, on the import list of the
+//! compiled file and on what the manifest names: whatever is asked for and not
+//! granted is listed, and nothing is bound. At call time, when a capability is
+//! opened: what was withdrawn since is refused. Grants belong to a binding, so
+//! two tenants can run one component with different ones.
+
+mod grant;
+
+use std::sync::Arc;
 
 use crate::{
     LoadError,
-    manifest::{Access, Manifest, SharedCollection},
+    component::Component,
+    manifest::{Manifest, SharedCollection},
 };
+
+pub use grant::{Grant, GrantError, SandboxMode};
 
 const PACKAGE: &str = "openclaw:gateway/";
 
@@ -35,64 +45,158 @@ const BY_COLLECTION: &[&str] = &["shared-documents", "shared-documents-write"];
 /// WASI 0.2 packages that are always linked; what is not granted behind them denies.
 const WASI: &[&str] = &["wasi:io/", "wasi:clocks/", "wasi:random/", "wasi:cli/", "wasi:filesystem/", "wasi:sockets/"];
 
-/// What a family is granted beyond the basics.
-#[derive(Clone, Debug)]
+/// What a binding is granted beyond the basics.
+#[derive(Clone, Debug, PartialEq)]
 pub enum Grants {
     /// Our own components: whatever their import list asks for.
     Builtin,
-    /// A third party's: interface names, `documents:<family>/<collection>`, and
-    /// that with `:write`, which includes reading.
-    Listed(Vec<String>),
+    /// Anybody else's: what is listed.
+    Listed(Vec<Grant>),
 }
 
 impl Grants {
-    fn allow(&self, capability: &str) -> bool {
+    /// Reads a list of grants; the error names the text that is none.
+    pub fn parse<S: AsRef<str>>(texts: &[S]) -> Result<Self, GrantError> {
+        texts.iter().map(|text| text.as_ref().parse()).collect::<Result<_, _>>().map(Self::Listed)
+    }
+
+    /// As they are written.
+    #[must_use]
+    pub fn texts(&self) -> Vec<String> {
+        match self {
+            Self::Builtin => Vec::new(),
+            Self::Listed(listed) => listed.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    /// Everything that a component can ask for: by its import list, and by what its manifest names.
+    #[must_use]
+    pub fn asked(component: &Component) -> Vec<String> {
+        let manifest = &component.manifest;
+        let interfaces = component.imports.iter().filter_map(|import| interface(import));
+        let interfaces = interfaces.filter(|name| !FREE.contains(name) && !BY_COLLECTION.contains(name));
+        let shared = manifest.shared_documents.iter().map(|shared| collection_grant(shared).to_string());
+        let named = manifest.capabilities.iter().map(|asked| asked.grant.to_string());
+        interfaces.map(str::to_owned).chain(shared).chain(named).collect()
+    }
+
+    fn any(&self, test: impl FnMut(&Grant) -> bool) -> bool {
         match self {
             Self::Builtin => true,
-            Self::Listed(listed) => listed.iter().any(|granted| granted == capability),
+            Self::Listed(listed) => listed.iter().any(test),
         }
     }
 
-    /// Refuses the first import that is not served or not granted.
-    pub(crate) fn check_imports<'a>(
-        &self,
-        family: &str,
-        imports: impl Iterator<Item = &'a str>,
-    ) -> Result<(), LoadError> {
+    fn covers(&self, asked: &Grant) -> bool {
+        self.any(|grant| grant.covers(asked))
+    }
+
+    /// Whether an interface may be opened at all. `secrets` opens with one secret's name, too.
+    pub(crate) fn allow_interface(&self, interface: &str) -> bool {
+        self.any(|grant| opens(grant, interface))
+    }
+
+    /// Whether a secret may be named and written.
+    pub(crate) fn allow_secret(&self, name: &str) -> bool {
+        self.any(|grant| match grant {
+            Grant::Interface(interface) => *interface == "secrets",
+            Grant::Secret { name: granted, .. } => granted == name,
+            _ => false,
+        })
+    }
+
+    /// Whether a secret's value may be read back.
+    pub(crate) fn allow_reveal(&self, name: &str) -> bool {
+        self.any(|grant| match grant {
+            Grant::Interface(interface) => *interface == "secrets-reveal",
+            Grant::Secret { name: granted, reveal } => *reveal && granted == name,
+            _ => false,
+        })
+    }
+
+    /// Whether another family's collection may be used as the manifest says.
+    pub(crate) fn allow_collection(&self, shared: &SharedCollection) -> bool {
+        matches!(self, Self::Builtin) || self.covers(&collection_grant(shared))
+    }
+
+    /// A call's linear memory, where the grants say something of it.
+    pub(crate) fn memory_bytes(&self) -> Option<usize> {
+        let Self::Listed(listed) = self else { return None };
+        listed.iter().rev().find_map(|grant| match grant {
+            Grant::MemoryMb(mib) => Some((*mib as usize) << 20),
+            _ => None,
+        })
+    }
+
+    /// Everything that a component asks for and is not granted, in the order in which it asks.
+    pub(crate) fn missing(&self, imports: &[String], manifest: &Manifest) -> Vec<String> {
+        let asked: Vec<Grant> = manifest.capabilities.iter().map(|asked| asked.grant.clone()).collect();
+        let mut missing: Vec<String> = Vec::new();
         for import in imports {
-            let Some(rest) = import.strip_prefix(PACKAGE) else {
-                if WASI.iter().any(|package| import.starts_with(package)) {
-                    continue;
-                }
-                return Err(LoadError::Unserved { interface: import.into() });
-            };
-            let interface = rest.split('@').next().unwrap_or(rest);
-            if FREE.contains(&interface) || BASIC.contains(&interface) {
-                continue;
-            }
-            if !RESTRICTED.contains(&interface) {
-                return Err(LoadError::Unserved { interface: import.into() });
-            }
-            if !BY_COLLECTION.contains(&interface) && !self.allow(interface) {
-                return Err(LoadError::NotGranted { capability: interface.into(), family: family.into() });
+            let interface = interface(import).unwrap_or_default();
+            let restricted = RESTRICTED.contains(&interface) && !BY_COLLECTION.contains(&interface);
+            // A manifest that names single secrets asks for those, not for the whole interface.
+            let named = asked.iter().any(|grant| opens(grant, interface));
+            if restricted && !named && !self.allow_interface(interface) {
+                missing.push(interface.into());
             }
         }
-        Ok(())
+        let shared = manifest.shared_documents.iter().map(collection_grant);
+        let refused = shared.chain(asked).filter(|asked| !self.covers(asked));
+        missing.extend(refused.map(|asked| asked.to_string()));
+        missing.dedup();
+        missing
     }
 
-    /// Refuses the first collection of another family that is not granted.
-    pub(crate) fn check_manifest(&self, manifest: &Manifest) -> Result<(), LoadError> {
-        for SharedCollection { family, collection, access } in &manifest.shared_documents {
-            let read = format!("documents:{family}/{collection}");
-            let write = format!("{read}:write");
-            let granted = self.allow(&write) || (*access == Access::Read && self.allow(&read));
-            if !granted {
-                let capability = if *access == Access::Write { write } else { read };
-                return Err(LoadError::NotGranted { capability, family: manifest.family.to_string() });
-            }
+    /// `missing`, as an error.
+    pub(crate) fn check(&self, imports: &[String], manifest: &Manifest) -> Result<(), LoadError> {
+        let missing = self.missing(imports, manifest);
+        if missing.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        Err(LoadError::NotGranted { missing, family: manifest.family.to_string() })
     }
+}
+
+/// Refuses the first import that this gateway does not serve, granted or not.
+pub(crate) fn check_served(imports: &[String]) -> Result<(), LoadError> {
+    for import in imports {
+        let served = match interface(import) {
+            Some(interface) => [FREE, BASIC, RESTRICTED].iter().any(|served| served.contains(&interface)),
+            None => WASI.iter().any(|package| import.starts_with(package)),
+        };
+        if !served {
+            return Err(LoadError::Unserved { interface: import.clone() });
+        }
+    }
+    Ok(())
+}
+
+/// The short name of an interface of ours.
+fn interface(import: &str) -> Option<&str> {
+    let rest = import.strip_prefix(PACKAGE)?;
+    rest.split('@').next()
+}
+
+fn opens(grant: &Grant, interface: &str) -> bool {
+    match grant {
+        Grant::Interface(granted) => *granted == interface,
+        Grant::Secret { reveal, .. } => interface == "secrets" || (*reveal && interface == "secrets-reveal"),
+        _ => false,
+    }
+}
+
+fn collection_grant(SharedCollection { family, collection, access }: &SharedCollection) -> Grant {
+    Grant::Documents { family: family.clone(), collection: collection.clone(), access: *access }
+}
+
+/// The grants of a binding: written down with it, or whatever `components.grants` says at the moment.
+#[derive(Clone, Debug)]
+pub(crate) enum GrantSource {
+    /// Given with the component.
+    Own(Arc<Grants>),
+    /// From the operator's configuration as it is when a call begins.
+    Configured,
 }
 
 #[cfg(test)]

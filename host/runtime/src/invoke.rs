@@ -14,6 +14,7 @@ use crate::{
     call::{CallFacts, CallState, Subject},
     capability::{QUOTA_EXCEEDED, calls::Call},
     error::Refusal,
+    grants::Grants,
     limits::{Limit, Limits},
     meter::Metered,
     services::Services,
@@ -43,6 +44,7 @@ pub(crate) async fn invoke(
     route: &Route,
     facts: CallFacts,
     params: Params,
+    grants: Arc<Grants>,
     services: &Arc<Services>,
     limits: &Arc<Limits>,
 ) -> Result<Answer, CallError> {
@@ -50,7 +52,7 @@ pub(crate) async fn invoke(
     let method = route.method();
     method.params.check(&params.value).map_err(CallError::InvalidParams)?;
     let wall = wall_time(method.timeout, limits);
-    let mut state = CallState::new(facts, route.component().clone(), services.clone(), limits.clone(), wall);
+    let mut state = CallState::new(facts, route.component().clone(), grants, services.clone(), limits.clone(), wall);
     state.config = config;
     if route.component().uses_wasi_files
         && let Some(tenant) = state.facts.as_ref().and_then(|facts| facts.subject.tenant())
@@ -107,7 +109,7 @@ fn check_result(route: &Route, result: Vec<u8>, limits: &Limits) -> Result<Strin
         return Err(over(Limit::ResultSize, &format!("{} bytes", result.len())));
     }
     let result = String::from_utf8(result).map_err(|error| invalid_result(format!("not JSON: {error}")))?;
-    if !route.component().validates_results {
+    if !route.version().validates_results {
         return Ok(result);
     }
     let value =

@@ -1,7 +1,8 @@
 //! The WebAssembly side of the gateway: loading components, binding their
 //! methods, and running each call in an instance of its own.
 //!
-//! Read a call downward: [`Runtime::route`] finds the component, [`Runtime::call`]
+//! Read a call downward: [`Runtime::route`] finds the version that serves the
+//! tenant (`plugins.rs`), [`Runtime::call`]
 //! waits for a place and runs it (`invoke.rs`), and what the handler asks of the
 //! host arrives in `capability/`, one file an interface.
 
@@ -13,6 +14,7 @@ mod cache;
 mod call;
 #[allow(unreachable_pub, reason = "the generated bindings re-export the handle types")]
 mod capability;
+mod compatible;
 mod component;
 mod digest;
 mod disk;
@@ -21,32 +23,41 @@ mod error;
 mod events;
 mod grants;
 mod invoke;
+mod layers;
 mod limits;
 mod manifest;
 mod meter;
+mod plugins;
 mod services;
+mod stats;
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::Instant};
 
 use openclaw_config::gateway::ValidateResults;
+use openclaw_control::ControlDb;
+use openclaw_tenancy::TenantId;
 use wasmtime::Engine;
 
 pub use admission::{AdmissionLimits, Standing};
-pub use binding::Route;
+pub use binding::{BindingScope, Origin, Route, Version};
 pub use cache::CodeCache;
 pub use call::{CallFacts, Caller, Subject};
-pub use component::{Component, Origin};
-pub use digest::Digest;
+pub use component::Component;
+pub use digest::{Digest, DigestError};
 pub use error::{CallError, Failure, LoadError, Refusal};
 pub use events::{Event, EventBus, Subscription};
-pub use grants::Grants;
+pub use grants::{Grant, GrantError, Grants, SandboxMode};
 pub use invoke::Params;
 pub use limits::{Limit, Limits};
-pub use manifest::{Access, Manifest, Method, Schema, Scope, SharedCollection, Tier};
+pub use manifest::{Access, AskedCapability, Manifest, Method, Schema, Scope, SharedCollection, Tier};
+pub use plugins::{
+    Based, ChangeError, Changed, Deed, Entry, Install, Installed, Listed, Plugins, Policy, PolicyError, Row, State,
+};
 pub use services::{Services, ServicesParts};
+pub use stats::{Counted, Stats};
 
-use binding::{Bindings, Table};
 use component::Loader;
+use plugins::PluginParts;
 
 /// How the runtime starts.
 pub struct RuntimeSettings {
@@ -60,8 +71,10 @@ pub struct RuntimeSettings {
     pub builtin: Vec<(&'static str, &'static [u8])>,
     /// The operator's component files.
     pub load: Vec<PathBuf>,
-    /// What the operator grants, by family.
-    pub grants: BTreeMap<String, Vec<String>>,
+    /// Whom the operator trusts with what.
+    pub policy: Policy,
+    /// Where it is written down what is installed.
+    pub control: ControlDb,
 }
 
 /// A component that kept the runtime from starting.
@@ -77,60 +90,52 @@ pub struct StartError {
 /// The engine with everything that is loaded into it.
 pub struct Runtime {
     engine: Engine,
-    loader: Loader,
-    bindings: Bindings,
-    grants: BTreeMap<String, Vec<String>>,
+    plugins: Arc<Plugins>,
     limits: Arc<Limits>,
     services: Arc<Services>,
 }
 
 impl Runtime {
-    /// Loads and binds everything, or nothing: a gateway never serves half a product silently.
+    /// Loads and binds everything that comes with the gateway, or nothing: a gateway never serves half a
+    /// product silently. What was installed later fails alone, and by name.
     pub async fn start(settings: RuntimeSettings, services: Arc<Services>) -> Result<Self, StartError> {
         let failed = |error| StartError { name: "runtime".into(), error };
         let engine = engine::engine(&settings.limits).map_err(failed)?;
-        let loader = Loader::new(engine.clone(), settings.cache, settings.validate_results).map_err(failed)?;
         let limits = Arc::new(settings.limits);
-        let runtime = Self { engine, loader, bindings: Bindings::default(), grants: settings.grants, limits, services };
-        let mut table = Table::default();
+        let plugins = Plugins::new(PluginParts {
+            loader: Loader::new(engine.clone(), settings.cache).map_err(failed)?,
+            policy: settings.policy,
+            control: settings.control,
+            services: services.clone(),
+            limits: limits.clone(),
+            validate_results: settings.validate_results,
+        });
+        let plugins = Arc::new(plugins.map_err(failed)?);
+        let mut base = Vec::new();
         for (name, wasm) in settings.builtin {
-            table = runtime.bind(table, name.into(), Ok(wasm.to_vec()), Origin::Builtin).await?;
+            let bound = plugins.base(&base, wasm.into(), Origin::Builtin).await;
+            base.push(bound.map_err(|error| StartError { name: name.into(), error })?);
         }
         for path in settings.load {
-            let wasm = component::read(&path).await;
-            table = runtime.bind(table, path.display().to_string(), wasm, Origin::Operator).await?;
-        }
-        runtime.bindings.replace(table);
-        Ok(runtime)
-    }
-
-    async fn bind(
-        &self,
-        table: Table,
-        name: String,
-        wasm: Result<Vec<u8>, LoadError>,
-        origin: Origin,
-    ) -> Result<Table, StartError> {
-        let bound = async {
-            let grants = |family: &str| match origin {
-                Origin::Builtin => Grants::Builtin,
-                Origin::Operator => Grants::Listed(self.grants.get(family).cloned().unwrap_or_default()),
+            let bound = match component::read(&path).await {
+                Ok(wasm) => plugins.base(&base, wasm.into(), Origin::Operator).await,
+                Err(error) => Err(error),
             };
-            table.with(self.loader.load(&wasm?, origin, grants, &self.services, &self.limits).await?)
-        };
-        bound.await.map_err(|error| StartError { name, error })
+            base.push(bound.map_err(|error| StartError { name: path.display().to_string(), error })?);
+        }
+        plugins.open(base).await.map_err(|error| StartError { name: "installed components".into(), error })?;
+        Ok(Self { engine, plugins, limits, services })
     }
 
-    /// The component that answers a method, held for the length of a call.
+    /// What is bound, and how that is changed.
     #[must_use]
-    pub fn route(&self, method: &str) -> Option<Route> {
-        self.bindings.route(method)
+    pub fn plugins(&self) -> &Arc<Plugins> {
+        &self.plugins
     }
 
-    /// Everything that is bound.
-    #[must_use]
-    pub fn components(&self) -> Vec<Arc<Component>> {
-        self.bindings.components()
+    /// The component that answers a tenant's method, held for the length of a call.
+    pub async fn route(&self, tenant: Option<&TenantId>, method: &str) -> Result<Option<Route>, CallError> {
+        self.plugins.route(tenant, method).await
     }
 
     /// How many calls run and wait at this moment.
@@ -147,7 +152,11 @@ impl Runtime {
         let tenant = facts.subject.tenant().cloned();
         let place = self.services.admission.enter(tenant.as_ref().map(|tenant| &tenant.id)).await?;
         let actor = facts.caller.actor.clone();
-        let answer = invoke::invoke(&self.engine, route, facts, params, &self.services, &self.limits).await?;
+        let grants = self.plugins.grants(route.version());
+        let started = Instant::now();
+        let answer = invoke::invoke(&self.engine, route, facts, params, grants, &self.services, &self.limits).await;
+        self.plugins.count(route.version(), started.elapsed(), answer.as_ref().err());
+        let answer = answer?;
         drop(place);
         if answer.delete_tenant
             && let Some(tenant) = &tenant
@@ -159,6 +168,7 @@ impl Runtime {
                     retry_after_ms: 1000,
                 }
             })?;
+            self.plugins.forget(&tenant.id).await;
         }
         Ok(answer.result)
     }

@@ -106,8 +106,10 @@ pub(crate) struct MemoryBudget {
 }
 
 impl MemoryBudget {
-    pub(crate) fn new(limits: &Limits) -> Self {
-        Self { memory_bytes: limits.memory_bytes, table_elements: limits.table_elements, refused: false }
+    /// `granted`: what the binding's grants say of memory, which counts up to the limit.
+    pub(crate) fn new(limits: &Limits, granted: Option<usize>) -> Self {
+        let memory_bytes = granted.unwrap_or(limits.memory_bytes).min(limits.memory_bytes);
+        Self { memory_bytes, table_elements: limits.table_elements, refused: false }
     }
 }
 

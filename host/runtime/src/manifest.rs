@@ -6,13 +6,15 @@
 
 mod budget;
 
-use std::{collections::BTreeMap, fmt, time::Duration};
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use jsonschema::{PatternOptions, Validator};
 use openclaw_config::json;
 use openclaw_tenancy::Family;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+use crate::grants::Grant;
 
 /// Who may call a method: the scopes of a tenant's token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -69,11 +71,22 @@ pub struct Manifest {
     /// One sentence.
     pub description: String,
     /// By full name.
-    pub methods: BTreeMap<String, Method>,
+    pub methods: BTreeMap<String, Arc<Method>>,
     /// Collections of other families that it reads or writes.
     pub shared_documents: Vec<SharedCollection>,
     /// Events it publishes.
     pub events: Vec<String>,
+    /// What else it wants to be granted, and why.
+    pub capabilities: Vec<AskedCapability>,
+}
+
+/// A grant that a component asks for in its manifest.
+#[derive(Clone, Debug)]
+pub struct AskedCapability {
+    /// What it wants.
+    pub grant: Grant,
+    /// For whoever decides.
+    pub reason: String,
 }
 
 /// A collection of another family, and what is done with it.
@@ -191,6 +204,16 @@ struct RawManifest {
     shared_documents: Vec<SharedCollection>,
     #[serde(default)]
     events: Vec<String>,
+    #[serde(default)]
+    capabilities: Vec<RawCapability>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawCapability {
+    grant: String,
+    #[serde(default)]
+    reason: String,
 }
 
 #[derive(Deserialize)]
@@ -226,10 +249,11 @@ impl Manifest {
         for raw_method in raw.methods {
             let method = Method::compile(&raw.family, raw_method)?;
             let name = method.name.clone();
-            if methods.insert(name.clone(), method).is_some() {
+            if methods.insert(name.clone(), Arc::new(method)).is_some() {
                 return Err(format!("the manifest names the method {name} twice"));
             }
         }
+        let capabilities = raw.capabilities.into_iter().map(AskedCapability::parse).collect::<Result<_, _>>()?;
         Ok(Self {
             family: raw.family,
             version: raw.version,
@@ -237,7 +261,15 @@ impl Manifest {
             methods,
             shared_documents: raw.shared_documents,
             events: raw.events,
+            capabilities,
         })
+    }
+}
+
+impl AskedCapability {
+    fn parse(raw: RawCapability) -> Result<Self, String> {
+        let grant = raw.grant.parse().map_err(|error| format!("the manifest's capabilities: {error}"))?;
+        Ok(Self { grant, reason: raw.reason })
     }
 }
 
@@ -284,17 +316,22 @@ const OWN_FAMILIES: &[&str] = &[
 
 impl Manifest {
     /// What a component that is not ours may not say of itself: it would be taken
-    /// for one of ours, by its state, its tier or its events.
-    pub(crate) fn check_foreign(&self) -> Result<(), String> {
+    /// for one of ours, by its state, its tier or its events. One that takes the place
+    /// of a family of ours (`replaced`) may be what that is, and no more.
+    pub(crate) fn check_foreign(&self, replaced: Option<&Self>) -> Result<(), String> {
         let family = self.family.as_str();
-        if OWN_FAMILIES.contains(&family) {
+        if OWN_FAMILIES.contains(&family) && replaced.is_none() {
             return Err(format!("the family {family} is the gateway's own: choose another name"));
         }
-        if let Some(method) = self.methods.values().find(|method| method.tier != Tier::Tenant) {
-            return Err(format!("{}: only the gateway's own methods are of tier core or companion", method.name));
+        for method in self.methods.values().filter(|method| method.tier != Tier::Tenant) {
+            let known = replaced.and_then(|replaced| replaced.methods.get(&method.name));
+            if known.is_none_or(|known| known.tier != method.tier) {
+                return Err(format!("{}: only the gateway's own methods are of tier core or companion", method.name));
+            }
         }
         let prefix = format!("{family}.");
-        match self.events.iter().find(|event| !event.starts_with(&prefix)) {
+        let known = |event: &String| replaced.is_some_and(|replaced| replaced.events.contains(event));
+        match self.events.iter().find(|event| !event.starts_with(&prefix) && !known(event)) {
             Some(event) => Err(format!("the event {event:?} must begin with {prefix:?}")),
             None => Ok(()),
         }

@@ -12,7 +12,7 @@ use rustix::io::Errno;
 use zeroize::Zeroizing;
 
 use crate::directory::{Directory, DirectoryError, FileKind};
-use crate::{OperatorToken, SecretKey, TenantDir, TenantId, TenantPath};
+use crate::{ComponentFiles, OperatorToken, SecretKey, TenantDir, TenantId, TenantPath};
 
 #[cfg(test)]
 #[allow(clippy::disallowed_methods, reason = "tests look at modes and plant damage")]
@@ -22,6 +22,7 @@ const TENANTS: &str = "tenants";
 const OPERATOR_TOKEN: &str = "control-plane.token";
 const SECRET_KEY: &str = "secret.key";
 const LOCK: &str = "daemon.lock";
+const COMPONENTS: &str = "components";
 const AUDIT: &str = "audit.jsonl";
 /// Far more than any of the files read here.
 const SMALL_FILE: u64 = 64 * 1024;
@@ -185,6 +186,11 @@ impl Home {
     #[must_use]
     pub fn tenant_path(&self, tenant: &TenantId) -> PathBuf {
         self.path.join(TENANTS).join(tenant.as_str())
+    }
+
+    /// The component files that were installed gateway-wide or for groups, in `components/`.
+    pub fn components(&self) -> Result<ComponentFiles, HomeError> {
+        ComponentFiles::below(&self.root, COMPONENTS).map_err(|source| self.file_error(COMPONENTS, source))
     }
 
     /// The directory that holds every tenant's.

@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 mod audit;
+mod components;
 mod directory;
 mod home;
 mod ids;
@@ -18,6 +19,7 @@ mod tenant_dir;
 mod token;
 
 pub use audit::{Actor, Audit, AuditError, AuditEvent, AuditFault, AuditSummary};
+pub use components::ComponentFiles;
 pub use directory::{Directory, DirectoryError, Entry, FileIdentity, FileKind, Metadata, PathError, TenantPath};
 pub use home::{Home, HomeError, HomeLock};
 pub use ids::{Family, FamilyError, TenantId, TenantIdError};

@@ -10,7 +10,7 @@ use rustix::fs::{AtFlags, FileType};
 use rustix::io::Errno;
 
 use crate::home::fixed;
-use crate::{Directory, DirectoryError, Family};
+use crate::{ComponentFiles, Directory, DirectoryError, Family};
 
 #[cfg(test)]
 #[allow(clippy::disallowed_methods, reason = "tests plant what an attacker would")]
@@ -62,6 +62,11 @@ impl TenantDir {
             files: open(&files)?,
             database: DatabasePlace { directory: open(&database)?, name: DATABASE },
         })
+    }
+
+    /// The tenant's own components. No family has this name, so none is handed this directory.
+    pub fn components(&self) -> Result<ComponentFiles, DirectoryError> {
+        ComponentFiles::below(&self.root, "plugins/components")
     }
 
     /// The workspace, `sandbox/work`: `/work` in a sandbox.

@@ -62,7 +62,7 @@ struct Server {
 }
 
 async fn serve(home: &str, address: &str, kind: &str) -> Result<()> {
-    let (parts, _lock) = services::open(Path::new(home))?;
+    let (parts, _, _lock) = services::open(Path::new(home))?;
     let parts = Arc::new(parts);
     let handlers = Handlers::new(parts.clone(), kind == WRITES)?;
     let server = Arc::new(Server { parts, handlers, started: Instant::now() });

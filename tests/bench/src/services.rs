@@ -12,7 +12,7 @@ use openclaw_runtime::{AdmissionLimits, ServicesParts};
 use openclaw_tenancy::{Audit, Home, HomeLock, Registry};
 
 /// With default settings. The lock is held as long as the state is used.
-pub(crate) fn open(path: &Path) -> Result<(ServicesParts, HomeLock)> {
+pub(crate) fn open(path: &Path) -> Result<(ServicesParts, ControlDb, HomeLock)> {
     let home = Home::open(path)?;
     let lock = home.lock()?;
     let loaded: Loaded = openclaw_config::load::load(None, [], &[]).context("the default configuration")?;
@@ -25,11 +25,11 @@ pub(crate) fn open(path: &Path) -> Result<(ServicesParts, HomeLock)> {
         documents: Store::new(StoreSettings::with_durability(durability)),
         admission: AdmissionLimits::from(&loaded.config.gateway.limits),
         config: Arc::new(ConfigStore::new(loaded.config, Overrides::default())),
-        usage: Arc::new(UsageLedger::open(control, zone.clone())?),
+        usage: Arc::new(UsageLedger::open(control.clone(), zone.clone())?),
         rates: Arc::new(RateLimiter::new(&zone)),
         secret_key: home.secret_key(None)?,
         audit,
         home: Arc::new(home),
     };
-    Ok((parts, lock))
+    Ok((parts, control, lock))
 }

@@ -26,7 +26,9 @@ fn one_whose_manifest_is_none() {
 #[test]
 fn one_that_asks_for_what_was_not_granted() {
     let log = refused(&config_with(&["hostile"], "hostile: [config, secrets, usage, tenancy]"));
-    assert!(log.contains("hostile") && log.contains("secrets-reveal, which is not granted"), "{log}");
+    let missing =
+        "secrets-reveal, documents:sessions/sessions, documents:sessions/archives:write, which is not granted";
+    assert!(log.contains("hostile") && log.contains(missing), "{log}");
 }
 
 #[test]

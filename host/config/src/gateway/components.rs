@@ -6,24 +6,44 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// WebAssembly components.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Components {
     /// The limits of one call.
     pub limits: CallLimits,
-    /// Capabilities that a family may ask for, besides what the built-in families have; by family.
-    /// Each is an interface, such as `config`, or a collection of another family:
-    /// `documents:<family>/<collection>` to read it, with `:write` to change it too.
+    /// What a family is granted, besides what the built-in families have; by family. Each is an interface,
+    /// such as `config`, or something narrower: `documents:<family>/<collection>` to read a collection of
+    /// another family, with `:write` to change it too; `secret:<name>`, with `:reveal` to read it back;
+    /// `memory-mb:<n>` for the memory of a call, up to `limits.memory_mb`.
     pub grants: BTreeMap<String, Vec<String>>,
+    /// Groups of tenants, by name: a component can be installed for one of them.
+    pub groups: BTreeMap<String, Vec<String>>,
     /// Component files that are loaded at the start, over the built-in ones.
     pub load: Vec<String>,
     /// Whether tenants may install components of their own.
     pub self_service: bool,
     /// Whose results are validated against the method's schema.
     pub validate_results: ValidateResults,
-    /// Public keys (ed25519, base64) one of which must have signed a component that is installed.
-    /// Empty: a signature is not asked for.
+    /// Public keys (minisign, the line of base64), one of which must have signed a component that is
+    /// installed. Empty: a signature is not asked for.
     pub trusted_keys: Vec<String>,
+    /// An installed component is rolled back when so many of its calls fail in a row; 0: never.
+    pub rollback_after: u32,
+}
+
+impl Default for Components {
+    fn default() -> Self {
+        Self {
+            limits: CallLimits::default(),
+            grants: BTreeMap::new(),
+            groups: BTreeMap::new(),
+            load: Vec::new(),
+            self_service: false,
+            validate_results: ValidateResults::default(),
+            trusted_keys: Vec::new(),
+            rollback_after: 5,
+        }
+    }
 }
 
 /// Whose results are validated. Params always are.

@@ -17,7 +17,6 @@ const NO_RUN: &str = "has no effect yet: no agent runs";
 const NO_WORKLOAD: &str = "has no effect yet: nothing is run in a sandbox";
 const NO_BACKUP: &str = "has no effect yet: no backup is made";
 const NO_CHANNEL: &str = "has no effect yet: no chat channel is connected";
-const NO_INSTALLATION: &str = "has no effect yet: tenants bring no components";
 
 const TABLE: &[(&str, &str)] = &[
     ("gateway.tls", "keeps the gateway from starting: this release does not serve TLS itself"),
@@ -37,8 +36,6 @@ const TABLE: &[(&str, &str)] = &[
     ("quotas.default.sandbox_seconds_per_day", NO_WORKLOAD),
     ("quotas.default.sandbox", NO_WORKLOAD),
     ("sandbox", NO_WORKLOAD),
-    ("components.self_service", NO_INSTALLATION),
-    ("components.trusted_keys", NO_INSTALLATION),
     ("backup", NO_BACKUP),
     ("cron", NO_JOB),
     ("nodes.allow_commands", "has no effect yet: no node is paired"),

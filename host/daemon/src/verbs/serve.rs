@@ -69,7 +69,6 @@ const READ_AT_START: &[&str] = &[
     "gateway.limits.send_seconds",
     "components.limits",
     "components.load",
-    "components.grants",
     "components.validate_results",
     "secrets.key_file",
     "billing.timezone",
@@ -125,7 +124,7 @@ impl Daemon {
                 signal = signals.next() => signal,
             };
             match signal {
-                Signal::Reload => self.reload(),
+                Signal::Reload => self.reload().await,
                 Signal::Terminate | Signal::Interrupt if stop.is_some() => {
                     tracing::info!("stopping: calls that run are ended first");
                     stop = None;
@@ -137,7 +136,7 @@ impl Daemon {
     }
 
     /// Takes over the configuration as it is now; one with errors changes nothing.
-    fn reload(&self) {
+    async fn reload(&self) {
         match Settings::load(&self.home, &self.flags) {
             Ok(settings) => {
                 warn_of(&settings);
@@ -146,7 +145,7 @@ impl Daemon {
                     tracing::warn!(key, "this key was changed: it takes effect with the next start");
                 }
                 self.logging.reload(&loaded.config.telemetry.log);
-                match self.gateway.reload(loaded) {
+                match self.gateway.reload(loaded).await {
                     Ok(()) => tracing::info!("the configuration is reloaded"),
                     Err(error) => tracing::error!(%error, "the configuration stays as it was"),
                 }

@@ -27,6 +27,7 @@ pub struct Editor;
 
 impl config::Host for CallState {
     async fn open(&mut self, _call: Resource<Call>) -> Result<Resource<Settings>, CapabilityError> {
+        self.granted("config")?;
         self.call()?;
         Ok(self.table.push(Settings)?)
     }
@@ -82,6 +83,7 @@ impl config::HostSettings for CallState {
 
 impl config_write::Host for CallState {
     async fn open(&mut self, _call: Resource<Call>) -> Result<Resource<Editor>, CapabilityError> {
+        self.granted("config-write")?;
         self.call()?;
         Ok(self.table.push(Editor)?)
     }

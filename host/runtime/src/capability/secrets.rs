@@ -21,12 +21,21 @@ pub struct Vault;
 
 impl secrets::Host for CallState {
     async fn open(&mut self, _call: Resource<Call>) -> Result<Resource<Vault>, CapabilityError> {
+        self.granted("secrets")?;
         self.tenant()?;
         Ok(self.table.push(Vault)?)
     }
 }
 
 impl CallState {
+    /// Refuses a secret that the binding is not granted, whether there is one of that name or not.
+    fn granted_secret(&self, name: &str) -> Result<(), CapabilityError> {
+        if self.grants.allow_secret(name) {
+            return Ok(());
+        }
+        Err(CapabilityError::forbidden(format!("secret:{name} is not granted to this component")))
+    }
+
     /// Binds a sealed value to its family and name, so that none can stand in for another.
     fn sealed_for(&self, name: &str) -> Vec<u8> {
         let family = self.family().map(openclaw_tenancy::Family::as_str).unwrap_or_default();
@@ -38,7 +47,8 @@ impl secrets::HostVault for CallState {
     async fn names(&mut self, _vault: Resource<Vault>) -> Result<Vec<String>, CapabilityError> {
         let range = Range { prefix: String::new(), after: None, skip: 0, limit: 1000, order: Order::KeyAscending };
         let page = self.own_database()?.scan(COLLECTION, range).await?;
-        Ok(page.documents.into_iter().map(|document| document.key).collect())
+        let names = page.documents.into_iter().map(|document| document.key);
+        Ok(names.filter(|name| self.grants.allow_secret(name)).collect())
     }
 
     async fn put(&mut self, _vault: Resource<Vault>, name: String, value: Vec<u8>) -> Result<(), CapabilityError> {
@@ -48,6 +58,7 @@ impl secrets::HostVault for CallState {
         if value.len() > VALUE_BYTES {
             return Err(CapabilityError::invalid(format!("a secret is at most {VALUE_BYTES} bytes")));
         }
+        self.granted_secret(&name)?;
         let sealed = self
             .services
             .open_tenant(self.tenant()?)?
@@ -67,6 +78,7 @@ impl secrets::HostVault for CallState {
     }
 
     async fn delete(&mut self, _vault: Resource<Vault>, name: String) -> Result<bool, CapabilityError> {
+        self.granted_secret(&name)?;
         let delete = Operation::Delete { collection: COLLECTION.into(), key: name, expect: Expectation::Any };
         let found = self.own_database()?.transact(vec![delete]).await?;
         Ok(found.first() == Some(&1))
@@ -80,6 +92,9 @@ impl secrets::HostVault for CallState {
 
 impl secrets_reveal::Host for CallState {
     async fn reveal(&mut self, _call: Resource<Call>, name: String) -> Result<Vec<u8>, CapabilityError> {
+        if !self.grants.allow_reveal(&name) {
+            return Err(CapabilityError::forbidden(format!("secret:{name}:reveal is not granted to this component")));
+        }
         let document = self.own_database()?.get(COLLECTION, &name).await?;
         let document = document.ok_or_else(|| CapabilityError::not_found("there is no secret of that name"))?;
         let opened = self.services.open_tenant(self.tenant()?)?.key.open(&self.sealed_for(&name), &document.value);

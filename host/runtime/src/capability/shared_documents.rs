@@ -19,6 +19,7 @@ use crate::{
     call::CallState,
     capability::calls::Call,
     component::Component,
+    grants::Grants,
     manifest::{Access, SharedCollection as Named},
 };
 
@@ -42,12 +43,21 @@ impl CallState {
         Ok(self.table.get(collection)?.clone())
     }
 
+    /// What the manifest names was granted when the component was installed, and may have been withdrawn since.
+    fn granted_collection(&self, named: &Named) -> Result<(), CapabilityError> {
+        if self.grants.allow_collection(named) {
+            return Ok(());
+        }
+        let Named { family, collection, .. } = named;
+        Err(CapabilityError::forbidden(format!("the collection {family}/{collection} is not granted")))
+    }
+
     fn loaded(&self) -> Result<Arc<Component>, CapabilityError> {
         self.component.clone().ok_or_else(|| CapabilityError::forbidden("there is no call"))
     }
 }
 
-/// What the manifest names was granted when the component was loaded; nothing else is.
+/// What the manifest names; nothing else is granted.
 fn named(component: &Component) -> impl Iterator<Item = &Named> {
     component.manifest.shared_documents.iter()
 }
@@ -63,6 +73,7 @@ impl shared_documents::Host for CallState {
         let Some(named) = named(&component).find(|named| named.reads(&family, &collection)) else {
             return Err(CapabilityError::forbidden(format!("the collection {family}/{collection} is not granted")));
         };
+        self.granted_collection(named)?;
         visible(&collection)?;
         let database = self.services.database(self.tenant()?, &named.family);
         Ok(self.table.push(SharedCollection { database, name: collection })?)
@@ -98,7 +109,9 @@ impl shared_documents::HostCollection for CallState {
 impl shared_documents_write::Host for CallState {
     async fn open(&mut self, _call: Resource<Call>, family: String) -> Result<Resource<SharedWriter>, CapabilityError> {
         let component = self.loaded()?;
-        let written = named(&component).find(|named| named.access == Access::Write && named.family.as_str() == family);
+        let written = named(&component).find(|named| {
+            named.access == Access::Write && named.family.as_str() == family && self.grants.allow_collection(named)
+        });
         let Some(Named { family, .. }) = written else {
             return Err(CapabilityError::forbidden(format!("nothing of the family {family} is granted for writing")));
         };
@@ -116,7 +129,7 @@ impl shared_documents_write::HostWriter for CallState {
         self.tenant()?;
         let SharedWriter { database, family } = self.table.get(&writer)?.clone();
         let component = self.loaded()?;
-        operations.iter().try_for_each(|operation| may_write(&component, &family, operation))?;
+        operations.iter().try_for_each(|operation| may_write(&component, &self.grants, &family, operation))?;
         let operations = operations.into_iter().map(operation).collect::<Result<Vec<_>, _>>()?;
         self.write(database, operations).await
     }
@@ -128,16 +141,22 @@ impl shared_documents_write::HostWriter for CallState {
 }
 
 /// Refuses an operation on a collection or log that is not granted for writing.
-fn may_write(component: &Component, family: &Family, operation: &Operation) -> Result<(), CapabilityError> {
+fn may_write(
+    component: &Component,
+    grants: &Grants,
+    family: &Family,
+    operation: &Operation,
+) -> Result<(), CapabilityError> {
     let (name, is_log) = match operation {
         Operation::Put(put) => (&put.collection, false),
         Operation::Delete(delete) => (&delete.collection, false),
         Operation::Append(append) => (&append.log, true),
         Operation::Trim(trim) => (&trim.log, true),
     };
-    let granted = named(component).any(|named| match is_log {
+    let writes = |named: &&Named| match is_log {
         true => named.writes_log(family, name),
         false => named.writes(family, name),
-    });
+    };
+    let granted = named(component).filter(writes).any(|named| grants.allow_collection(named));
     granted.then_some(()).ok_or_else(|| CapabilityError::forbidden(format!("writing {family}/{name} is not granted")))
 }

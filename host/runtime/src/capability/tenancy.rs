@@ -20,6 +20,7 @@ pub struct Control;
 
 impl tenancy::Host for CallState {
     async fn open(&mut self, _call: Resource<Call>) -> Result<Resource<Registration>, CapabilityError> {
+        self.granted("tenancy")?;
         self.tenant()?;
         Ok(self.table.push(Registration)?)
     }
@@ -54,6 +55,7 @@ impl tenancy::HostRegistration for CallState {
 
 impl tenancy_control::Host for CallState {
     async fn open(&mut self, _call: Resource<Call>) -> Result<Resource<Control>, CapabilityError> {
+        self.granted("tenancy-control")?;
         self.tenant()?;
         Ok(self.table.push(Control)?)
     }

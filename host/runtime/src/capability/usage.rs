@@ -14,6 +14,7 @@ pub struct Ledger;
 
 impl usage::Host for CallState {
     async fn open(&mut self, _call: Resource<Call>) -> Result<Resource<Ledger>, CapabilityError> {
+        self.granted("usage")?;
         self.tenant()?;
         Ok(self.table.push(Ledger)?)
     }

@@ -9,19 +9,12 @@ fn manifest(shared: &str) -> Manifest {
 }
 
 fn listed(grants: &[&str]) -> Grants {
-    Grants::Listed(grants.iter().map(|&grant| grant.into()).collect())
+    Grants::parse(grants).expect("grants")
 }
 
 /// The capability that is missing; none where everything is granted.
 fn missing(grants: &[&str], shared: &str) -> Option<String> {
-    match listed(grants).check_manifest(&manifest(shared)) {
-        Ok(()) => None,
-        Err(LoadError::NotGranted { capability, family }) => {
-            assert_eq!(family, "crm");
-            Some(capability)
-        }
-        Err(other) => panic!("{other}"),
-    }
+    listed(grants).missing(&[], &manifest(shared)).pop()
 }
 
 const READ: &str = r#"[{"family": "sessions", "collection": "sessions"}]"#;
@@ -45,14 +38,95 @@ fn writing_grants_reading() {
     assert_eq!(missing(&["documents:sessions/sessions:write"], READ), None);
 }
 
+fn import(name: &str) -> String {
+    format!("openclaw:gateway/{name}@0.1.0")
+}
+
 #[test]
-fn an_import_that_is_not_granted_is_refused_by_name() {
-    let check = |grants: &[&str], import| listed(grants).check_imports("crm", std::iter::once(import));
-    assert!(check(&[], "openclaw:gateway/documents@0.1.0").is_ok());
-    assert!(check(&[], "openclaw:gateway/shared-documents-write@0.1.0").is_ok(), "decided on the manifest");
-    assert!(check(&["usage"], "openclaw:gateway/usage@0.1.0").is_ok());
-    let refused = check(&["usage"], "openclaw:gateway/secrets@0.1.0").expect_err("it is not granted");
-    assert!(matches!(&refused, LoadError::NotGranted { capability, .. } if capability == "secrets"), "{refused}");
-    let unserved = check(&["sandbox"], "openclaw:gateway/sandbox@0.1.0").expect_err("it is not served");
+fn an_import_that_is_not_granted_is_missing_by_name() {
+    let missing = |grants: &[&str], name| listed(grants).missing(&[import(name)], &manifest("[]"));
+    assert_eq!(missing(&[], "documents"), [""; 0]);
+    assert_eq!(missing(&[], "shared-documents-write"), [""; 0], "decided on the manifest");
+    assert_eq!(missing(&["usage"], "usage"), [""; 0]);
+    assert_eq!(missing(&["usage"], "secrets"), ["secrets"]);
+}
+
+#[test]
+fn everything_that_is_missing_is_told_at_once() {
+    let imports = ["config", "documents", "secrets-reveal", "usage"].map(import);
+    let missing = listed(&["usage"]).missing(&imports, &manifest(WRITE));
+    assert_eq!(missing, ["config", "secrets-reveal", "documents:sessions/sessions:write"]);
+}
+
+#[test]
+fn an_import_that_is_not_served_is_refused_granted_or_not() {
+    let unserved = check_served(&[import("sandbox")]).expect_err("it is not served");
     assert!(matches!(&unserved, LoadError::Unserved { .. }), "{unserved}");
+    assert!(check_served(&[import("secrets"), "wasi:io/streams@0.2.0".into()]).is_ok());
+}
+
+#[test]
+fn a_manifest_that_names_single_secrets_asks_for_those_alone() {
+    let text = r#"{"family": "crm", "version": "1.0.0", "capabilities": [{"grant": "secret:key:reveal"}], "methods":
+        [{"name": "crm.x", "scope": "read", "params": {"type": "object"}, "result": {}}]}"#;
+    let manifest = Manifest::parse(text.as_bytes()).expect("a manifest");
+    let imports = ["secrets", "secrets-reveal"].map(import);
+    assert_eq!(listed(&[]).missing(&imports, &manifest), ["secret:key:reveal"]);
+    let grants = listed(&["secret:key:reveal"]);
+    assert_eq!(grants.missing(&imports, &manifest), [""; 0]);
+    assert!(grants.allow_secret("key") && grants.allow_reveal("key"));
+    assert!(!grants.allow_secret("other") && !grants.allow_reveal("other"));
+    assert!(!listed(&["secret:key"]).allow_reveal("key"));
+}
+
+#[test]
+fn a_grant_reads_as_it_is_written() {
+    for text in [
+        "config",
+        "secrets-reveal",
+        "documents:sessions/notes",
+        "documents:sessions/notes:write",
+        "secret:key",
+        "secret:key:reveal",
+        "directory:workspace",
+        "directory:workspace:write",
+        "http:api.example.com",
+        "http:*.example.com:8443",
+        "method:sessions.list",
+        "model",
+        "model:small",
+        "embeddings",
+        "vectors",
+        "sandbox",
+        "sandbox:docker",
+        "pty",
+        "timers",
+        "nodes",
+        "channels",
+        "memory-mb:32",
+    ] {
+        assert_eq!(text.parse::<Grant>().map(|grant| grant.to_string()), Ok(text.to_owned()));
+    }
+}
+
+#[test]
+fn what_is_no_grant_is_named() {
+    for text in ["", "all", "http:", "http:*", "memory-mb:0", "directory:/etc", "documents:sessions", "secret:a:b"] {
+        let error = text.parse::<Grant>().expect_err(text).to_string();
+        assert!(error.contains(&format!("{text:?}")), "{error}");
+    }
+}
+
+#[test]
+fn a_wider_grant_covers_a_narrower_one() {
+    let covers =
+        |granted: &str, asked: &str| granted.parse::<Grant>().expect(granted).covers(&asked.parse().expect(asked));
+    assert!(covers("http:*.example.com", "http:api.example.com:443"));
+    assert!(!covers("http:*.example.com", "http:example.com"));
+    assert!(!covers("http:*.example.com", "http:badexample.com"));
+    assert!(covers("directory:workspace:write", "directory:workspace"));
+    assert!(!covers("directory:workspace", "directory:workspace:write"));
+    assert!(covers("model", "model:small") && !covers("model:small", "model"));
+    assert!(covers("memory-mb:64", "memory-mb:32") && !covers("memory-mb:16", "memory-mb:32"));
+    assert!(covers("secrets", "secret:key") && !covers("secrets", "secret:key:reveal"));
 }

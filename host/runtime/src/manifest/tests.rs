@@ -52,7 +52,8 @@ fn writing_is_of_the_collection_and_the_logs_of_its_name() {
 
 #[test]
 fn a_foreign_component_takes_no_family_of_the_gateways() {
-    let foreign = |family: &str, method: &str| read(family, method, "").and_then(|manifest| manifest.check_foreign());
+    let foreign =
+        |family: &str, method: &str| read(family, method, "").and_then(|manifest| manifest.check_foreign(None));
     assert_eq!(foreign("crm", "crm.find"), Ok(()));
     for family in OWN_FAMILIES {
         // Two of ours name their methods in the singular.
@@ -76,7 +77,7 @@ fn a_foreign_component_is_not_named_like_an_event_or_method_of_the_gateways() {
 fn a_foreign_component_publishes_under_its_own_name() {
     let foreign = |event: &str| {
         read("crm", "crm.find", &format!(r#", "events": ["crm.found", "{event}"]"#))
-            .and_then(|manifest| manifest.check_foreign())
+            .and_then(|manifest| manifest.check_foreign(None))
     };
     assert_eq!(foreign("crm.lost"), Ok(()));
     for event in ["chat", "sessions.changed", "voicewake.changed", "crm", "crmx.changed", "shutdown"] {
@@ -95,7 +96,7 @@ fn a_foreign_components_methods_are_of_no_tier_of_the_gateways() {
     };
     for tier in ["core", "companion"] {
         let manifest = Manifest::parse(text(tier).as_bytes()).expect("a manifest");
-        assert!(manifest.check_foreign().is_err(), "{tier}");
+        assert!(manifest.check_foreign(None).is_err(), "{tier}");
     }
     assert!(Manifest::parse(text("admin").as_bytes()).is_err(), "no component has the operator's");
 }

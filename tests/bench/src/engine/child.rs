@@ -9,9 +9,9 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use openclaw_config::gateway::CallLimits;
+use openclaw_config::gateway::{CallLimits, Components};
 use openclaw_runtime::{
-    CallFacts, Caller, CodeCache, Limits, Params, Runtime, RuntimeSettings, Scope, Services, Subject,
+    CallFacts, Caller, CodeCache, Limits, Params, Policy, Runtime, RuntimeSettings, Scope, Services, Subject,
 };
 use openclaw_tenancy::{Actor, HomeLock, TenantRecord};
 use rustix::process::getpid;
@@ -59,7 +59,7 @@ pub(crate) fn main(arguments: &[String]) -> Result<()> {
 }
 
 async fn with_runtime(components: &Path, home: &Path) -> Result<Subjects> {
-    let (parts, lock) = services::open(home)?;
+    let (parts, control, lock) = services::open(home)?;
     let cache = CodeCache::new(parts.home.cache_path(), parts.secret_key.derive(b"code-cache"));
     let services = Services::new(parts);
     let builtin = wasm(components)?
@@ -72,7 +72,8 @@ async fn with_runtime(components: &Path, home: &Path) -> Result<Subjects> {
         cache,
         builtin,
         load: Vec::new(),
-        grants: Default::default(),
+        policy: Policy::read(&Components::default())?,
+        control,
     };
     let runtime = Runtime::start(settings, services.clone()).await?;
     let tenant = services.registry.get(&TENANT.parse()?).context("no such tenant")?;
@@ -81,7 +82,7 @@ async fn with_runtime(components: &Path, home: &Path) -> Result<Subjects> {
 }
 
 async fn bare(components: &Path, home: &Path) -> Result<Subjects> {
-    let (parts, _lock) = services::open(home)?;
+    let (parts, _, _lock) = services::open(home)?;
     let answers = Answers::read(&parts, &TENANT.parse()?).await?;
     Ok(Subjects::Bare(Bare::load(wasm(components)?, answers).map_err(wasmtime_error)?))
 }
@@ -119,7 +120,7 @@ impl Subjects {
                 bare.call(family, method, rotation.params().as_bytes()).await.map(drop).map_err(wasmtime_error)
             }
             Self::Runtime { runtime, tenant, caller, .. } => {
-                let route = runtime.route(method).context("no such method")?;
+                let route = runtime.route(Some(&tenant.id), method).await?.context("no such method")?;
                 let facts = CallFacts {
                     method: method.into(),
                     subject: Subject::Tenant(tenant.clone()),

@@ -15,8 +15,8 @@ fn a_setting_without_effect_is_told_with_its_place() {
         ["config.yaml:3:1: backup has no effect yet: no backup is made"]
     );
     assert_eq!(
-        warnings("components:\n  self_service: true\n", &[]),
-        ["config.yaml:2:3: components.self_service has no effect yet: tenants bring no components"]
+        warnings("telemetry:\n  otlp: {endpoint: \"http://collector:4318\"}\n", &[]),
+        ["config.yaml:2:3: telemetry.otlp has no effect yet: nothing is exported"]
     );
 }
 

@@ -1,0 +1,222 @@
+//! `components.*`: what serves a tenant's families, and changing that while
+//! the gateway runs. Served by the host, since it is about the components
+//! themselves.
+
+mod answer;
+
+use std::sync::{Arc, LazyLock};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use openclaw_runtime::{BindingScope, ChangeError, Deed, Digest, Install, LoadError, Schema, Scope};
+use openclaw_tenancy::{Family, TenantRecord};
+use serde_json::{Value, json};
+
+use crate::{Gateway, auth::Identity, reply::Problem};
+
+/// A method about components.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ComponentMethod {
+    List,
+    Install,
+    Activate,
+    Rollback,
+    Remove,
+}
+
+impl ComponentMethod {
+    pub(crate) const ALL: [Self; 5] = [Self::List, Self::Install, Self::Activate, Self::Rollback, Self::Remove];
+
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|method| method.name() == name)
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::List => "components.list",
+            Self::Install => "components.install",
+            Self::Activate => "components.activate",
+            Self::Rollback => "components.rollback",
+            Self::Remove => "components.remove",
+        }
+    }
+
+    pub(crate) fn summary(self) -> &'static str {
+        match self {
+            Self::List => "Lists the components that serve, and the versions that are kept, with their calls.",
+            Self::Install => "Checks a component and binds it, for all calls or a share of them.",
+            Self::Activate => "Binds a version that is kept, or makes the canary take all calls.",
+            Self::Rollback => "Ends the canary, or goes back to the version before.",
+            Self::Remove => "Takes one version of a family away, or all: what is below is bound again.",
+        }
+    }
+
+    /// What a caller needs who is not the operator; none where only the operator may.
+    pub(crate) fn scope(self, self_service: bool) -> Option<Scope> {
+        match self {
+            Self::List => Some(Scope::Read),
+            _ if self_service => Some(Scope::Write),
+            _ => None,
+        }
+    }
+
+    /// Groups and grants are the operator's to name.
+    pub(crate) fn params(self, operator: bool) -> Value {
+        let text = json!({ "type": "string" });
+        let digest = json!({ "type": "string", "pattern": "^(sha256:)?[0-9a-f]{64}$" });
+        let grants = json!({ "type": "array", "items": text, "maxItems": 100 });
+        let (mut properties, required) = match self {
+            Self::List => (json!({}), json!([])),
+            Self::Install => (
+                json!({
+                    "family": text,
+                    "wasm": text,
+                    "grants": grants,
+                    "expectDigest": digest,
+                    "signature": { "type": "string", "maxLength": 4096 },
+                    "canaryPercent": { "type": "integer", "minimum": 1, "maximum": 99 },
+                }),
+                json!(["wasm"]),
+            ),
+            Self::Activate => (json!({ "family": text, "digest": digest, "grants": grants }), json!(["family"])),
+            Self::Rollback => (json!({ "family": text }), json!(["family"])),
+            Self::Remove => (json!({ "family": text, "digest": digest }), json!(["family"])),
+        };
+        if operator {
+            properties["group"] = text;
+        } else if let Value::Object(properties) = &mut properties {
+            properties.remove("grants");
+        }
+        json!({ "type": "object", "properties": properties, "required": required, "additionalProperties": false })
+    }
+
+    fn check(self, params: &Value, operator: bool) -> Result<(), Problem> {
+        type Checked = (ComponentMethod, bool, Result<Schema, String>);
+        static SCHEMAS: LazyLock<Vec<Checked>> = LazyLock::new(|| {
+            let both = ComponentMethod::ALL.into_iter().flat_map(|method| [(method, false), (method, true)]);
+            both.map(|(method, operator)| (method, operator, Schema::compile(method.params(operator)))).collect()
+        });
+        match SCHEMAS.iter().find(|(method, of, _)| (*method, *of) == (self, operator)) {
+            Some((_, _, Ok(schema))) => schema.check(params).map_err(Problem::params),
+            Some((_, _, Err(error))) => Err(Problem::internal(error)),
+            None => Err(Problem::internal("a method about components without a schema")),
+        }
+    }
+}
+
+/// Whose bindings a request is about.
+pub(crate) struct Target {
+    scope: BindingScope,
+    tenant: Option<Arc<TenantRecord>>,
+}
+
+impl Target {
+    /// A tenant's own; or the tenant, the group or the gateway that the operator names.
+    pub(crate) fn of(
+        gateway: &Gateway,
+        identity: &Identity,
+        own: Option<Arc<TenantRecord>>,
+        group: Option<&str>,
+    ) -> Result<Self, Problem> {
+        let tenant = match (own, &identity.acting_for) {
+            (Some(own), _) => Some(own),
+            (None, Some(named)) => Some(gateway.tenant(named)?),
+            (None, None) => None,
+        };
+        let scope = match (&tenant, group) {
+            (Some(_), Some(_)) => return Err(Problem::params("name a tenant or a group, not both")),
+            (Some(tenant), None) => BindingScope::Tenant(tenant.id.clone()),
+            (None, Some(group)) if gateway.runtime().plugins().has_group(group) => BindingScope::Group(group.into()),
+            (None, Some(group)) => {
+                return Err(Problem::not_found(format!("components.groups has no group {group:?}")));
+            }
+            (None, None) => BindingScope::Gateway,
+        };
+        Ok(Self { scope, tenant })
+    }
+}
+
+/// Runs one. Answers the result's JSON.
+pub(crate) async fn call(
+    gateway: &Gateway,
+    identity: &Identity,
+    own: Option<Arc<TenantRecord>>,
+    method: ComponentMethod,
+    params: Value,
+    request_id: &str,
+) -> Result<String, Problem> {
+    method.check(&params, identity.caller.is_operator())?;
+    let target = Target::of(gateway, identity, own, params["group"].as_str())?;
+    let plugins = gateway.runtime().plugins();
+    if method == ComponentMethod::List {
+        let tenant = target.tenant.as_ref().map(|tenant| &tenant.id);
+        let listed = plugins.list(tenant, &target.scope).await;
+        let rows: Vec<Value> = listed.iter().map(|listed| answer::row(listed, identity.caller.is_operator())).collect();
+        return Ok(json!({ "components": rows }).to_string());
+    }
+    let actor = identity.caller.actor.clone();
+    let deed = match method {
+        ComponentMethod::List | ComponentMethod::Install => {
+            let installed = plugins.install(install(target, identity, &params)?).await;
+            return Ok(answer::installed(&installed.map_err(|error| problem(error, request_id))?).to_string());
+        }
+        ComponentMethod::Activate => {
+            Deed::Activate { digest: digest(&params["digest"])?, grants: texts(&params["grants"]) }
+        }
+        ComponentMethod::Rollback => Deed::Rollback,
+        ComponentMethod::Remove => Deed::Remove { digest: digest(&params["digest"])? },
+    };
+    let family = params["family"].as_str().unwrap_or_default();
+    let family: Family =
+        family.parse().map_err(|error: openclaw_tenancy::FamilyError| Problem::params(format!("family: {error}")))?;
+    let changed = plugins.change(target.scope, family.clone(), deed, actor).await;
+    Ok(answer::changed(&family, &changed.map_err(|error| problem(error, request_id))?).to_string())
+}
+
+fn install(target: Target, identity: &Identity, params: &Value) -> Result<Install, Problem> {
+    let wasm = match params["wasm"].as_str() {
+        Some(text) => STANDARD.decode(text).map_err(|error| Problem::params(format!("wasm is not base64: {error}")))?,
+        None => return Err(Problem::params("wasm is missing: send the component's bytes as base64")),
+    };
+    let text = |name: &str| params[name].as_str().map(str::to_owned);
+    Ok(Install {
+        scope: target.scope,
+        tenant: target.tenant,
+        actor: identity.caller.actor.clone(),
+        wasm: wasm.into(),
+        family: text("family"),
+        grants: texts(&params["grants"]),
+        expect_digest: digest(&params["expectDigest"])?,
+        signature: text("signature"),
+        canary_percent: params["canaryPercent"].as_u64().and_then(|percent| u8::try_from(percent).ok()),
+        based_on: None,
+    })
+}
+
+fn digest(value: &Value) -> Result<Option<Digest>, Problem> {
+    let digest = value.as_str().map(str::parse).transpose();
+    digest.map_err(|error: openclaw_runtime::DigestError| Problem::params(error.to_string()))
+}
+
+fn texts(value: &Value) -> Option<Vec<String>> {
+    let texts = value.as_array()?.iter();
+    Some(texts.filter_map(Value::as_str).map(str::to_owned).collect())
+}
+
+/// What the client is told of a change that was not made.
+pub(crate) fn problem(error: ChangeError, request_id: &str) -> Problem {
+    let message = error.to_string();
+    match error {
+        ChangeError::Load(LoadError::NotGranted { missing, .. }) => {
+            Problem::forbidden(message).with("missing", missing.into())
+        }
+        ChangeError::Signature(_) => Problem::forbidden(message),
+        ChangeError::Incompatible(differences) => Problem::conflict(message).with("differences", differences.into()),
+        ChangeError::NotFound(_) => Problem::not_found(message),
+        ChangeError::CanaryAlone | ChangeError::NothingBefore | ChangeError::Stale { .. } => Problem::conflict(message),
+        ChangeError::Digest { .. } | ChangeError::Load(_) | ChangeError::Grant(_) | ChangeError::Family { .. } => {
+            Problem::params(message)
+        }
+        ChangeError::Quota(refusal) => Problem::quota(&refusal, request_id),
+        ChangeError::Internal(error) => Problem::internal(error),
+    }
+}

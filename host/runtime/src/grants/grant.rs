@@ -1,0 +1,217 @@
+//! One grant: its text, and what it covers.
+
+use std::{fmt, str::FromStr};
+
+use openclaw_tenancy::Family;
+
+use crate::manifest::Access;
+
+/// Something that a component may do besides the basics. Parsed from the texts of `components.grants`,
+/// `components.install` and a manifest's `capabilities`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Grant {
+    /// A whole interface, by its name in `wit/`.
+    Interface(&'static str),
+    /// `documents:<family>/<collection>[:write]`
+    Documents {
+        /// Whose collection.
+        family: Family,
+        /// Its name.
+        collection: String,
+        /// Writing includes reading.
+        access: Access,
+    },
+    /// `secret:<name>[:reveal]`: this one, and no other.
+    Secret {
+        /// Its name.
+        name: String,
+        /// Whether its value may be read back.
+        reveal: bool,
+    },
+    /// `directory:workspace[:write]`
+    Workspace {
+        /// Whether it may be changed.
+        write: bool,
+    },
+    /// `http:<host>[:<port>]`; the host may begin with `*.`.
+    Http {
+        /// In lower case.
+        host: String,
+        /// Any, where there is none.
+        port: Option<u16>,
+    },
+    /// `method:<name>`
+    Method(String),
+    /// `model[:<name>]`
+    Model(Option<String>),
+    /// `sandbox[:bwrap|:docker]`
+    Sandbox(Option<SandboxMode>),
+    /// `memory-mb:<n>`: a call's linear memory.
+    MemoryMb(u32),
+}
+
+/// How a workload is confined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SandboxMode {
+    /// bubblewrap
+    Bwrap,
+    /// Docker
+    Docker,
+}
+
+/// A text that is no grant.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} is no grant: {reason}")]
+pub struct GrantError {
+    /// As it was given, cut to a line's length.
+    pub text: String,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+/// Interfaces that are granted as a whole.
+const INTERFACES: &[&str] = &[
+    "config",
+    "config-write",
+    "usage",
+    "tenancy",
+    "tenancy-control",
+    "secrets",
+    "secrets-reveal",
+    "embeddings",
+    "vectors",
+    "pty",
+    "timers",
+    "nodes",
+    "channels",
+];
+
+/// Most characters of a grant.
+const LONGEST: usize = 256;
+
+impl FromStr for Grant {
+    type Err = GrantError;
+
+    fn from_str(text: &str) -> Result<Self, GrantError> {
+        parse(text)
+            .map_err(|reason| GrantError { text: text.chars().take(LONGEST).collect(), reason: reason.to_string() })
+    }
+}
+
+fn parse(text: &str) -> Result<Grant, String> {
+    if text.len() > LONGEST || text.chars().any(char::is_control) {
+        return Err(format!("a grant has at most {LONGEST} characters, and no control characters"));
+    }
+    if let Some(interface) = INTERFACES.iter().find(|interface| **interface == text) {
+        return Ok(Grant::Interface(interface));
+    }
+    let (kind, rest) = text.split_once(':').map_or((text, None), |(kind, rest)| (kind, Some(rest)));
+    match (kind, rest) {
+        ("documents", Some(rest)) => documents(rest),
+        ("secret", Some(rest)) => {
+            let (name, reveal) = flagged(rest, ":reveal");
+            Ok(Grant::Secret { name: plain(name, "a secret's name")?, reveal })
+        }
+        ("directory", Some("workspace")) => Ok(Grant::Workspace { write: false }),
+        ("directory", Some("workspace:write")) => Ok(Grant::Workspace { write: true }),
+        ("directory", _) => Err("the one directory is directory:workspace, or directory:workspace:write".into()),
+        ("http", Some(rest)) => http(rest),
+        ("method", Some(name)) => Ok(Grant::Method(plain(name, "a method's name")?)),
+        ("model", None) => Ok(Grant::Model(None)),
+        ("model", Some(name)) if !name.is_empty() => Ok(Grant::Model(Some(name.into()))),
+        ("sandbox", None) => Ok(Grant::Sandbox(None)),
+        ("sandbox", Some("bwrap")) => Ok(Grant::Sandbox(Some(SandboxMode::Bwrap))),
+        ("sandbox", Some("docker")) => Ok(Grant::Sandbox(Some(SandboxMode::Docker))),
+        ("sandbox", Some(_)) => Err("a sandbox is bwrap or docker".into()),
+        ("memory-mb", Some(number)) => match number.parse() {
+            Ok(0) | Err(_) => Err("memory-mb takes a whole number of MiB".into()),
+            Ok(mib) => Ok(Grant::MemoryMb(mib)),
+        },
+        _ => Err("there is no capability of that name".into()),
+    }
+}
+
+fn documents(rest: &str) -> Result<Grant, String> {
+    let (rest, write) = flagged(rest, ":write");
+    let (family, collection) = rest.split_once('/').ok_or("it reads documents:<family>/<collection>[:write]")?;
+    let family = family.parse().map_err(|error: openclaw_tenancy::FamilyError| error.to_string())?;
+    let access = if write { Access::Write } else { Access::Read };
+    Ok(Grant::Documents { family, collection: plain(collection, "a collection's name")?, access })
+}
+
+fn http(rest: &str) -> Result<Grant, String> {
+    let (host, port) = match rest.rsplit_once(':') {
+        Some((host, port)) => (host, Some(port.parse().map_err(|_| "a port is 1 to 65535")?)),
+        None => (rest, None),
+    };
+    let named = host.strip_prefix("*.").unwrap_or(host);
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
+    if named.is_empty() || !named.chars().all(allowed) || port == Some(0) {
+        return Err("it reads http:<host>[:<port>], where the host may begin with \"*.\"".into());
+    }
+    Ok(Grant::Http { host: host.to_ascii_lowercase(), port })
+}
+
+fn flagged<'t>(text: &'t str, flag: &str) -> (&'t str, bool) {
+    text.strip_suffix(flag).map_or((text, false), |text| (text, true))
+}
+
+/// A name without a colon, which would read like a flag of the grant.
+fn plain(name: &str, what: &str) -> Result<String, String> {
+    if name.is_empty() || name.contains(':') {
+        return Err(format!("{what} is not empty and holds no colon"));
+    }
+    Ok(name.into())
+}
+
+impl fmt::Display for Grant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let flag = |on: bool, flag: &'static str| if on { flag } else { "" };
+        match self {
+            Self::Interface(name) => f.write_str(name),
+            Self::Documents { family, collection, access } => {
+                write!(f, "documents:{family}/{collection}{}", flag(*access == Access::Write, ":write"))
+            }
+            Self::Secret { name, reveal } => write!(f, "secret:{name}{}", flag(*reveal, ":reveal")),
+            Self::Workspace { write } => write!(f, "directory:workspace{}", flag(*write, ":write")),
+            Self::Http { host, port: None } => write!(f, "http:{host}"),
+            Self::Http { host, port: Some(port) } => write!(f, "http:{host}:{port}"),
+            Self::Method(name) => write!(f, "method:{name}"),
+            Self::Model(None) => f.write_str("model"),
+            Self::Model(Some(name)) => write!(f, "model:{name}"),
+            Self::Sandbox(None) => f.write_str("sandbox"),
+            Self::Sandbox(Some(SandboxMode::Bwrap)) => f.write_str("sandbox:bwrap"),
+            Self::Sandbox(Some(SandboxMode::Docker)) => f.write_str("sandbox:docker"),
+            Self::MemoryMb(mib) => write!(f, "memory-mb:{mib}"),
+        }
+    }
+}
+
+impl Grant {
+    /// Whether who has this needs not be given `asked` too.
+    #[must_use]
+    pub fn covers(&self, asked: &Self) -> bool {
+        match (self, asked) {
+            (Self::Interface("secrets"), Self::Secret { reveal: false, .. })
+            | (Self::Interface("secrets-reveal"), Self::Secret { reveal: true, .. })
+            | (Self::Model(None), Self::Model(_))
+            | (Self::Sandbox(None), Self::Sandbox(_))
+            | (Self::Workspace { write: true }, Self::Workspace { .. }) => true,
+            (
+                Self::Documents { family, collection, access: Access::Write },
+                Self::Documents { family: of, collection: asked, .. },
+            ) => family == of && collection == asked,
+            (Self::Secret { name, reveal: true }, Self::Secret { name: asked, .. }) => name == asked,
+            (Self::Http { host, port }, Self::Http { host: asked, port: at }) => {
+                (port.is_none() || port == at) && covers_host(host, asked)
+            }
+            (Self::MemoryMb(granted), Self::MemoryMb(asked)) => granted >= asked,
+            (granted, asked) => granted == asked,
+        }
+    }
+}
+
+fn covers_host(granted: &str, asked: &str) -> bool {
+    let below = granted.strip_prefix('*').is_some_and(|end| asked.len() > end.len() && asked.ends_with(end));
+    below || granted == asked
+}

@@ -1,0 +1,386 @@
+//! The plugin platform: which component serves which tenant's family, changed
+//! while the gateway runs.
+//!
+//! A call takes its route here. A change is made beside the calls: checked,
+//! written down, and only then put in force, by replacing the layers as a whole.
+//! Whatever fails on the way leaves the binding as it was.
+
+mod bytes;
+mod change;
+mod error;
+mod install;
+mod policy;
+mod rows;
+mod versions;
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use arc_swap::ArcSwap;
+use openclaw_config::gateway::ValidateResults;
+use openclaw_control::ControlDb;
+use openclaw_tenancy::{Family, Home, Registry, TenantId};
+use tokio::sync::Mutex;
+
+use crate::{
+    CallError, LoadError,
+    binding::{BindingScope, Bound, Canary, Origin, Route, Version, Way},
+    component::{Component, Loader},
+    grants::{GrantSource, Grants},
+    layers::{Layers, Slot},
+    limits::Limits,
+    services::Services,
+    stats::Stats,
+};
+
+pub use change::{Changed, Deed};
+pub use error::ChangeError;
+pub use install::{Based, Install, Installed};
+pub use policy::{Policy, PolicyError};
+pub use rows::{Row, State};
+
+/// A stored version with its counters, which outlive its being loaded.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// As it is written down.
+    pub row: Row,
+    /// Its calls since the gateway started.
+    pub stats: Arc<Stats>,
+}
+
+/// A line of `components.list`.
+#[derive(Debug)]
+pub struct Listed {
+    /// The family.
+    pub family: Family,
+    /// What is stored of it; none for what came with the gateway.
+    pub entry: Option<Entry>,
+    /// What is loaded of it.
+    pub version: Option<Arc<Version>>,
+    /// Why it cannot be loaded.
+    pub error: Option<Arc<LoadError>>,
+}
+
+/// Everything that is bound.
+pub struct Plugins {
+    pub(crate) loader: Loader,
+    layers: ArcSwap<Layers>,
+    generation: AtomicU64,
+    policy: ArcSwap<Policy>,
+    control: ControlDb,
+    services: Arc<Services>,
+    limits: Arc<Limits>,
+    validate_results: ValidateResults,
+    /// Changes are made one after another; compiling is not part of it.
+    changing: Mutex<()>,
+}
+
+/// What the plugins stand on.
+pub(crate) struct PluginParts {
+    pub(crate) loader: Loader,
+    pub(crate) policy: Policy,
+    pub(crate) control: ControlDb,
+    pub(crate) services: Arc<Services>,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) validate_results: ValidateResults,
+}
+
+impl Plugins {
+    /// Nothing is bound yet.
+    pub(crate) fn new(parts: PluginParts) -> Result<Self, LoadError> {
+        rows::migrate(&parts.control).map_err(|error| LoadError::Damaged(error.to_string()))?;
+        Ok(Self {
+            loader: parts.loader,
+            layers: ArcSwap::default(),
+            generation: AtomicU64::new(0),
+            policy: ArcSwap::from_pointee(parts.policy),
+            control: parts.control,
+            services: parts.services,
+            limits: parts.limits,
+            validate_results: parts.validate_results,
+            changing: Mutex::default(),
+        })
+    }
+
+    /// Puts what came with the gateway at the bottom and what was installed over it. What tenants
+    /// have of their own is loaded when they first call.
+    pub(crate) async fn open(&self, base: Vec<Version>) -> Result<(), LoadError> {
+        let damaged = |error: &dyn std::fmt::Display| LoadError::Damaged(error.to_string());
+        let rows = rows::load(&self.control).map_err(|error| damaged(&error))?;
+        let stored = self.living(rows).await.map_err(|error| damaged(&error))?;
+        let fixed = |version: Version| {
+            let family = version.component.manifest.family.clone();
+            (family.clone(), Arc::new(Slot::fixed(family, Bound::only(version))))
+        };
+        let base: HashMap<Family, Arc<Slot>> = base.into_iter().map(fixed).collect();
+        let groups = self.policy.load().groups.clone();
+        self.layers.store(Arc::new(Layers::new(base, groups, stored)));
+        self.generation.fetch_add(1, Relaxed);
+        let shared: Vec<Arc<Slot>> = self.layers.load().all().cloned().collect();
+        for slot in shared.iter().filter(|slot| slot.scope.as_ref().is_some_and(|scope| scope.tenant().is_none())) {
+            // Said in the log; its calls are refused by name.
+            let _ = self.bound(slot).await;
+        }
+        Ok(())
+    }
+
+    /// Groups the rows into slots; those of tenants that are gone are removed.
+    async fn living(&self, rows: Vec<Row>) -> Result<Vec<Slot>, openclaw_control::ControlError> {
+        let registry: &Registry = &self.services.registry;
+        let mut slots: HashMap<(BindingScope, Family), Vec<Entry>> = HashMap::new();
+        for row in rows {
+            let gone =
+                row.scope.tenant().is_some_and(|tenant| registry.get(tenant).map(|now| now.row) != row.tenant_row);
+            if gone {
+                rows::forget(&self.control, &row.scope).await?;
+                continue;
+            }
+            let entry = Entry { stats: Arc::default(), row };
+            slots.entry((entry.row.scope.clone(), entry.row.family.clone())).or_default().push(entry);
+        }
+        Ok(slots.into_iter().map(|((scope, family), entries)| Slot::stored(family, scope, entries)).collect())
+    }
+
+    /// Takes over what a reload says.
+    pub async fn set_policy(&self, policy: Policy) {
+        let _changing = self.changing.lock().await;
+        let layers = self.layers.load().with_groups(policy.groups.clone());
+        self.policy.store(Arc::new(policy));
+        self.put_in_force(layers);
+    }
+
+    fn put_in_force(&self, layers: Layers) {
+        self.layers.store(Arc::new(layers));
+        self.generation.fetch_add(1, Relaxed);
+    }
+
+    /// Grows with every change of what is bound.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Relaxed)
+    }
+
+    /// Whether a tenant has bindings that others have not.
+    #[must_use]
+    pub fn differs(&self, tenant: &TenantId) -> bool {
+        self.layers.load().differs(tenant)
+    }
+
+    /// Whether `components.groups` has this name.
+    #[must_use]
+    pub fn has_group(&self, name: &str) -> bool {
+        self.layers.load().has_group(name)
+    }
+
+    /// The version that answers a tenant's call, held for its length; none where there is no such method.
+    pub async fn route(&self, tenant: Option<&TenantId>, method: &str) -> Result<Option<Route>, CallError> {
+        for family in families_of(method) {
+            let mut next = self.layers.load().find(tenant, family).cloned();
+            while let Some(slot) = next {
+                match self.bound(&slot).await?.route(method) {
+                    Way::Here(route) => return Ok(Some(route)),
+                    Way::Nowhere => break,
+                    Way::Below => {
+                        let scope = slot.scope.as_ref();
+                        next = scope.and_then(|scope| self.layers.load().below(scope, tenant, family).cloned());
+                    }
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// What is bound in a slot; loaded now where it was not.
+    async fn bound(&self, slot: &Arc<Slot>) -> Result<Arc<Bound>, CallError> {
+        let bound = match slot.bound.get() {
+            Some(bound) => bound,
+            None => slot.bound.get_or_init(|| self.load_slot(slot)).await,
+        };
+        bound.clone().map_err(|error| CallError::Unavailable {
+            message: format!("the component of the family {} cannot be loaded: {error}", slot.family),
+            retry_after_ms: 60_000,
+        })
+    }
+
+    async fn load_slot(&self, slot: &Slot) -> Result<Arc<Bound>, Arc<LoadError>> {
+        let load = async {
+            let (mut active, mut canary) = (None, None);
+            for entry in &slot.entries {
+                match entry.row.state {
+                    State::Active => active = Some(Arc::new(self.version(entry).await?)),
+                    State::Canary => {
+                        let percent = entry.row.canary_percent.unwrap_or_default();
+                        canary = Some(Canary::new(Arc::new(self.version(entry).await?), percent));
+                    }
+                    State::Previous | State::Failed => {}
+                }
+            }
+            Ok(Arc::new(Bound { active, canary }))
+        };
+        load.await.map_err(|error: LoadError| {
+            let (family, scope) = (&slot.family, slot.scope.as_ref().map(ToString::to_string));
+            tracing::error!(%family, scope, %error, "an installed component cannot be loaded");
+            Arc::new(error)
+        })
+    }
+
+    /// Loads a stored version.
+    async fn version(&self, entry: &Entry) -> Result<Version, LoadError> {
+        let Row { scope, digest, .. } = &entry.row;
+        let wasm = bytes::read(&self.services.home, scope, *digest).await?;
+        let component = self.loader.load(wasm.into(), &self.services, &self.limits).await?;
+        self.version_of(component, entry)
+    }
+
+    fn version_of(&self, component: Arc<Component>, entry: &Entry) -> Result<Version, LoadError> {
+        let family = entry.row.family.to_string();
+        let own = |texts: &Vec<String>| {
+            let grants = Grants::parse(texts).map_err(|error| LoadError::Grant { family, error })?;
+            Ok(GrantSource::Own(Arc::new(grants)))
+        };
+        Ok(Version {
+            component,
+            origin: Origin::Installed(entry.row.scope.clone()),
+            stats: entry.stats.clone(),
+            grants: entry.row.grants.as_ref().map_or(Ok(GrantSource::Configured), own)?,
+            validates_results: true,
+        })
+    }
+
+    /// Loads what comes with the gateway, or a file that the operator names, beside those that are there.
+    pub(crate) async fn base(&self, others: &[Version], wasm: Arc<[u8]>, origin: Origin) -> Result<Version, LoadError> {
+        let version = self.base_version(self.loader.load(wasm, &self.services, &self.limits).await?, origin);
+        let component = &version.component;
+        let manifest = &component.manifest;
+        if version.origin != Origin::Builtin {
+            manifest.check_foreign(None).map_err(LoadError::Manifest)?;
+            self.grants(&version).check(&component.imports, manifest)?;
+        }
+        for other in others.iter().map(|other| &other.component.manifest) {
+            if other.family == manifest.family {
+                // Its state would be another component's to read.
+                return Err(LoadError::FamilyTaken { family: manifest.family.to_string() });
+            }
+            if let Some(method) = manifest.methods.keys().find(|method| other.methods.contains_key(*method)) {
+                return Err(LoadError::Taken { method: method.clone(), family: other.family.to_string() });
+            }
+        }
+        Ok(version)
+    }
+
+    fn base_version(&self, component: Arc<Component>, origin: Origin) -> Version {
+        let builtin = origin == Origin::Builtin;
+        Version {
+            component,
+            origin,
+            stats: Arc::default(),
+            grants: if builtin { GrantSource::Own(Arc::new(Grants::Builtin)) } else { GrantSource::Configured },
+            validates_results: !builtin || self.validate_results == ValidateResults::All,
+        }
+    }
+
+    /// What a version may do now.
+    pub(crate) fn grants(&self, version: &Version) -> Arc<Grants> {
+        match &version.grants {
+            GrantSource::Own(grants) => grants.clone(),
+            configured => self.policy.load().grants(configured, &version.component.manifest.family),
+        }
+    }
+
+    /// Counts a call of a version, and takes it out of service where too many failed in a row.
+    pub(crate) fn count(self: &Arc<Self>, version: &Arc<Version>, took: Duration, error: Option<&CallError>) {
+        if matches!(error, Some(CallError::InvalidParams(_) | CallError::Unavailable { .. })) {
+            // It never ran.
+            return;
+        }
+        let failed = matches!(error, Some(CallError::Failed(_)));
+        let in_a_row = version.stats.count(took, failed);
+        let Origin::Installed(_) = &version.origin else { return };
+        let after = self.policy.load().rollback_after;
+        if failed && after > 0 && in_a_row.is_multiple_of(after) {
+            let (plugins, version) = (self.clone(), version.clone());
+            tokio::spawn(async move { plugins.roll_back_failing(&version).await });
+        }
+    }
+
+    /// The versions that serve a tenant, or everyone; those that cannot be loaded are left out.
+    pub async fn serving(&self, tenant: Option<&TenantId>) -> Vec<Arc<Version>> {
+        let slots = self.layers.load().serving(tenant);
+        let mut serving = Vec::new();
+        for slot in slots {
+            let mut next = Some(slot);
+            while let Some(slot) = next.take() {
+                let Ok(bound) = self.bound(&slot).await else { break };
+                match (&bound.active, &slot.scope) {
+                    (Some(version), _) => serving.push(version.clone()),
+                    (None, Some(scope)) => {
+                        next = self.layers.load().below(scope, tenant, slot.family.as_str()).cloned();
+                    }
+                    (None, None) => {}
+                }
+            }
+        }
+        serving
+    }
+
+    /// Everything that `components.list` tells of a tenant, or of one scope.
+    pub async fn list(&self, tenant: Option<&TenantId>, scope: &BindingScope) -> Vec<Listed> {
+        let mut lines = Vec::new();
+        for version in self.serving(tenant).await {
+            if !matches!(&version.origin, Origin::Installed(of) if of == scope) {
+                let family = version.component.manifest.family.clone();
+                lines.push(Listed { family, entry: None, version: Some(version), error: None });
+            }
+        }
+        let own: Vec<Arc<Slot>> = self.layers.load().all_in(scope).cloned().collect();
+        for slot in own {
+            let _ = self.bound(&slot).await;
+            lines.extend(slot.entries.iter().map(|entry| listed(&slot, entry)));
+        }
+        lines.sort_by(|a, b| a.family.cmp(&b.family));
+        lines
+    }
+
+    /// Forgets what a deleted tenant had; its files went with its directory.
+    pub(crate) async fn forget(&self, tenant: &TenantId) {
+        let _changing = self.changing.lock().await;
+        if let Err(error) = rows::forget(&self.control, &BindingScope::Tenant(tenant.clone())).await {
+            tracing::warn!(%tenant, %error, "the component rows of a deleted tenant stay until the next start");
+        }
+        let layers = self.layers.load().without_tenant(tenant);
+        self.put_in_force(layers);
+    }
+
+    fn home(&self) -> &Arc<Home> {
+        &self.services.home
+    }
+}
+
+fn listed(slot: &Slot, entry: &Entry) -> Listed {
+    let loaded = slot.loaded();
+    let canary = loaded.and_then(|bound| bound.canary.as_ref()).map(|canary| &canary.version);
+    let loaded = loaded.and_then(|bound| bound.active.as_ref()).into_iter().chain(canary);
+    let version = loaded.into_iter().find(|version| version.component.digest == entry.row.digest).cloned();
+    let serves = matches!(entry.row.state, State::Active | State::Canary);
+    let error = slot.bound.get().and_then(|bound| bound.as_ref().err()).filter(|_| serves).cloned();
+    Listed { family: slot.family.clone(), entry: Some(entry.clone()), version, error }
+}
+
+/// The families that may serve a method: the word before its dot. Our own spell some methods as
+/// OpenClaw does.
+fn families_of(method: &str) -> impl Iterator<Item = &str> {
+    let word = method.split('.').next().unwrap_or_default();
+    let other = match word {
+        "device" => Some("devices"),
+        "node" => Some("nodes"),
+        "chat" => Some("sessions"),
+        _ => None,
+    };
+    [Some(word), other].into_iter().flatten()
+}

@@ -1,0 +1,64 @@
+//! The bytes of installed components: files named by their digest, in the
+//! gateway's directory or the tenant's own. `host/tenancy` opens them.
+
+use std::sync::Arc;
+
+use openclaw_tenancy::{ComponentFiles, DirectoryError, Home, HomeError};
+
+use crate::{LoadError, binding::BindingScope, digest::Digest};
+
+/// Why bytes could not be kept or read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BytesError {
+    #[error(transparent)]
+    Home(#[from] HomeError),
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
+    #[error("{0}")]
+    Ended(String),
+}
+
+/// Where a scope's bytes are.
+fn place(home: &Home, scope: &BindingScope) -> Result<ComponentFiles, BytesError> {
+    match scope {
+        BindingScope::Gateway | BindingScope::Group(_) => Ok(home.components()?),
+        BindingScope::Tenant(tenant) => Ok(home.tenant_dir(tenant)?.components()?),
+    }
+}
+
+async fn at_place<T: Send + 'static>(
+    home: &Arc<Home>,
+    scope: &BindingScope,
+    act: impl FnOnce(ComponentFiles) -> Result<T, DirectoryError> + Send + 'static,
+) -> Result<T, BytesError> {
+    let (home, scope) = (home.clone(), scope.clone());
+    let done = tokio::task::spawn_blocking(move || Ok(act(place(&home, &scope)?)?)).await;
+    done.unwrap_or_else(|error| Err(BytesError::Ended(error.to_string())))
+}
+
+/// Keeps bytes; they are on disk when this returns.
+pub(super) async fn keep(
+    home: &Arc<Home>,
+    scope: &BindingScope,
+    digest: Digest,
+    wasm: Arc<[u8]>,
+) -> Result<(), BytesError> {
+    at_place(home, scope, move |files| files.write(&digest.hex(), &wasm)).await
+}
+
+/// Reads bytes back; what is not what was kept is damaged.
+pub(super) async fn read(home: &Arc<Home>, scope: &BindingScope, digest: Digest) -> Result<Vec<u8>, LoadError> {
+    let read = at_place(home, scope, move |files| files.read(&digest.hex())).await;
+    let wasm = read.map_err(|error| LoadError::Damaged(error.to_string()))?;
+    if Digest::of(&wasm) != digest {
+        return Err(LoadError::Damaged(format!("they are not those of {digest}")));
+    }
+    Ok(wasm)
+}
+
+/// Removes bytes that no row names any more. What fails stays, and is of no consequence.
+pub(super) async fn forget(home: &Arc<Home>, scope: &BindingScope, digest: Digest) {
+    if let Err(error) = at_place(home, scope, move |files| files.remove(&digest.hex())).await {
+        tracing::warn!(%scope, %digest, %error, "a component's file that nobody needs stays");
+    }
+}

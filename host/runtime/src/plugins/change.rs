@@ -1,0 +1,236 @@
+//! Changing what is bound of what is stored: activate, roll back, remove. And
+//! the one place where any change is written down, put in force and told of.
+
+use std::sync::Arc;
+
+use openclaw_tenancy::{Actor, AuditEvent, Family};
+use serde_json::{json, value::RawValue};
+use tokio::sync::OnceCell;
+
+use crate::{
+    LoadError,
+    binding::{BindingScope, Bound, Canary, Origin, Version},
+    component::Component,
+    digest::Digest,
+    grants::Grants,
+    layers::Slot,
+};
+
+use super::{ChangeError, Entry, Plugins, Row, State, bytes, rows, versions::Versions};
+
+/// What is to be done with what is stored of a family in a scope.
+#[derive(Clone, Debug)]
+pub enum Deed {
+    /// Makes a version active; without a digest the canary.
+    Activate {
+        /// Which.
+        digest: Option<Digest>,
+        /// Other grants than it had. Fewer than it asks for are fine: what it may not, it is refused.
+        grants: Option<Vec<String>>,
+    },
+    /// Ends the canary, or goes back to the version before.
+    Rollback,
+    /// Takes one version away, or all.
+    Remove {
+        /// Which.
+        digest: Option<Digest>,
+    },
+}
+
+/// What a change led to.
+#[derive(Debug)]
+pub struct Changed {
+    /// What was active before.
+    pub previous: Option<Digest>,
+    /// What is active now in this scope; none: what is bound below.
+    pub active: Option<Digest>,
+    /// What was taken away.
+    pub removed: Vec<Digest>,
+}
+
+/// A change for the audit log.
+pub(super) struct Made {
+    pub(super) what: &'static str,
+    pub(super) digest: Option<Digest>,
+    pub(super) actor: Actor,
+}
+
+impl Plugins {
+    /// Changes what is bound. Runs to its end even when its caller goes away.
+    pub async fn change(
+        self: &Arc<Self>,
+        scope: BindingScope,
+        family: Family,
+        deed: Deed,
+        actor: Actor,
+    ) -> Result<Changed, ChangeError> {
+        let plugins = self.clone();
+        let task = tokio::spawn(async move { plugins.change_now(&scope, &family, deed, actor).await });
+        task.await.unwrap_or_else(|error| Err(ChangeError::Internal(error.to_string())))
+    }
+
+    async fn change_now(
+        &self,
+        scope: &BindingScope,
+        family: &Family,
+        deed: Deed,
+        actor: Actor,
+    ) -> Result<Changed, ChangeError> {
+        let _changing = self.changing.lock().await;
+        let mut versions = self.stored(scope, family)?;
+        let previous = versions.active().map(|active| active.digest);
+        let mut removed = Vec::new();
+        let what = match deed {
+            Deed::Activate { digest, grants } => {
+                grants.as_ref().map(|grants| Grants::parse(grants)).transpose()?;
+                versions.activate(digest, grants)?;
+                "components.activate"
+            }
+            Deed::Rollback => {
+                versions.roll_back(None, self.has_below(scope, family))?;
+                "components.rollback"
+            }
+            Deed::Remove { digest } => {
+                removed = versions.remove(digest)?;
+                "components.remove"
+            }
+        };
+        let active = versions.active().map(|active| active.digest);
+        let made = Made { what, digest: active.or(previous), actor };
+        self.commit(scope, family, versions, None, made).await?;
+        Ok(Changed { previous, active, removed })
+    }
+
+    /// Takes a version that fails call after call out of service.
+    pub(crate) async fn roll_back_failing(&self, version: &Version) {
+        let Origin::Installed(scope) = &version.origin else { return };
+        let (family, digest) = (&version.component.manifest.family, version.component.digest);
+        let _changing = self.changing.lock().await;
+        let rolled_back = async {
+            let mut versions = self.stored(scope, family)?;
+            versions.roll_back(Some(digest), self.has_below(scope, family))?;
+            let made = Made { what: "components.rollback", digest: Some(digest), actor: Actor::Gateway };
+            self.commit(scope, family, versions, None, made).await
+        };
+        match rolled_back.await {
+            Ok(()) => {
+                tracing::error!(%scope, %family, %digest, "a component failed call after call: it was rolled back");
+            }
+            // Another call was first, or there is nothing else that could answer.
+            Err(ChangeError::NothingBefore | ChangeError::NotFound(_)) => {}
+            Err(error) => {
+                tracing::error!(%scope, %family, %digest, %error, "a failing component could not be rolled back");
+            }
+        }
+    }
+
+    fn stored(&self, scope: &BindingScope, family: &Family) -> Result<Versions, ChangeError> {
+        let slot = self.layers.load().installed(scope, family.as_str()).cloned();
+        let slot =
+            slot.ok_or_else(|| ChangeError::NotFound(format!("nothing of the family {family} is installed here")))?;
+        Ok(Versions::new(&slot.entries))
+    }
+
+    fn has_below(&self, scope: &BindingScope, family: &Family) -> bool {
+        self.layers.load().below(scope, scope.tenant(), family.as_str()).is_some()
+    }
+
+    /// Loads what is to take calls, writes it all down, and only then puts it in force.
+    pub(super) async fn commit(
+        &self,
+        scope: &BindingScope,
+        family: &Family,
+        versions: Versions,
+        fresh: Option<&Arc<Component>>,
+        made: Made,
+    ) -> Result<(), ChangeError> {
+        let old = self.layers.load().installed(scope, family.as_str()).cloned();
+        let bound = self.bind(old.as_deref(), &versions.entries, fresh).await?;
+        let rows: Vec<Row> = versions.entries.iter().map(|entry| entry.row.clone()).collect();
+        rows::replace(&self.control, scope.clone(), family.clone(), rows).await?;
+        let active = versions.active().map(|active| active.digest);
+        let slot = (!versions.entries.is_empty()).then(|| {
+            let bound = OnceCell::new_with(Some(Ok(Arc::new(bound))));
+            Arc::new(Slot { family: family.clone(), scope: Some(scope.clone()), entries: versions.entries, bound })
+        });
+        let layers = self.layers.load().with(scope, family, slot);
+        self.put_in_force(layers);
+        self.tell(scope, family, active, made).await;
+        if let Some(old) = old {
+            self.forget_bytes(&old).await;
+        }
+        Ok(())
+    }
+
+    /// The versions that take calls, with their code: what is loaded already is not loaded again.
+    async fn bind(
+        &self,
+        old: Option<&Slot>,
+        entries: &[Entry],
+        fresh: Option<&Arc<Component>>,
+    ) -> Result<Bound, LoadError> {
+        let old = old.and_then(Slot::loaded);
+        let canary = old.and_then(|bound| bound.canary.as_ref()).map(|canary| &canary.version);
+        let running = old.and_then(|bound| bound.active.as_ref()).into_iter().chain(canary);
+        let known: Vec<&Arc<Component>> = running.map(|version| &version.component).chain(fresh).collect();
+        let (mut active, mut canary) = (None, None);
+        for entry in entries.iter().filter(|entry| matches!(entry.row.state, State::Active | State::Canary)) {
+            let loaded = known.iter().find(|component| component.digest == entry.row.digest);
+            let version = match loaded {
+                Some(component) => self.version_of((*component).clone(), entry)?,
+                None => self.version(entry).await?,
+            };
+            match entry.row.canary_percent {
+                Some(percent) => canary = Some(Canary::new(Arc::new(version), percent)),
+                None => active = Some(Arc::new(version)),
+            }
+        }
+        Ok(Bound { active, canary })
+    }
+
+    /// The audit log, and those whom it concerns.
+    async fn tell(&self, scope: &BindingScope, family: &Family, active: Option<Digest>, made: Made) {
+        let digest = made.digest.map(|digest| digest.to_string());
+        let detail = json!({ "scope": scope.to_string(), "family": family.as_str(), "digest": digest });
+        let event = AuditEvent { actor: made.actor, tenant: scope.tenant().cloned(), action: made.what, detail };
+        let audit = self.services.audit.clone();
+        let written = tokio::task::spawn_blocking(move || audit.append(event)).await;
+        if !matches!(&written, Ok(Ok(()))) {
+            tracing::error!(%scope, %family, ?written, "a change of a component is not in the audit log");
+        }
+        tracing::info!(%scope, %family, digest, what = made.what, "a component was changed");
+        let active = active.map(|active| active.to_string());
+        let payload = json!({ "family": family.as_str(), "what": made.what, "digest": digest, "active": active });
+        let Ok(payload) = RawValue::from_string(payload.to_string()) else { return };
+        let events = &self.services.events;
+        match scope {
+            BindingScope::Tenant(tenant) => {
+                events.publish(tenant, EVENT, payload);
+            }
+            BindingScope::Group(name) => {
+                let layers = self.layers.load_full();
+                events.publish_where(|tenant| layers.members(name).any(|member| member == tenant), EVENT, &payload);
+            }
+            BindingScope::Gateway => events.publish_where(|_| true, EVENT, &payload),
+        }
+    }
+
+    /// Removes the files that only the old versions needed.
+    async fn forget_bytes(&self, old: &Slot) {
+        let Some(scope) = &old.scope else { return };
+        let layers = self.layers.load_full();
+        let same_place = |other: &BindingScope| scope.tenant() == other.tenant();
+        let needed = |digest: Digest| {
+            let slots = layers.all().filter(|slot| slot.scope.as_ref().is_some_and(same_place));
+            slots.flat_map(|slot| &slot.entries).any(|entry| entry.row.digest == digest)
+        };
+        for entry in &old.entries {
+            if !needed(entry.row.digest) {
+                bytes::forget(self.home(), scope, entry.row.digest).await;
+            }
+        }
+    }
+}
+
+/// What a tenant's connections are told.
+const EVENT: &str = "components.changed";

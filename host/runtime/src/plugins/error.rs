@@ -1,0 +1,79 @@
+//! Why a binding stayed as it was.
+
+use openclaw_control::ControlError;
+
+use crate::{LoadError, capability::CapabilityError, digest::Digest, grants::GrantError};
+
+use super::bytes::BytesError;
+
+/// A change of a binding that was not made. The binding is as it was before.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeError {
+    /// The bytes are not the expected ones.
+    #[error("its digest is {found}, and {expected} was expected")]
+    Digest {
+        /// What was asked for.
+        expected: Digest,
+        /// What came.
+        found: Digest,
+    },
+    /// It is not signed by somebody who is trusted.
+    #[error("{0}")]
+    Signature(String),
+    /// It cannot be loaded, or asks for more than it is granted.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// A grant that is none.
+    #[error(transparent)]
+    Grant(#[from] GrantError),
+    /// It is another family than was said.
+    #[error("its manifest says that it is the family {found}, not {expected}")]
+    Family {
+        /// What was said.
+        expected: String,
+        /// What it is.
+        found: String,
+    },
+    /// Callers of the present version would miss something.
+    #[error("it cannot take the place of the present version: {}", .0.join("; "))]
+    Incompatible(Vec<String>),
+    /// There is nothing that could take the other calls.
+    #[error("a canary shares the calls of a version that is bound, and none is")]
+    CanaryAlone,
+    /// Nothing of the kind is installed.
+    #[error("{0}")]
+    NotFound(String),
+    /// There is nothing to go back to.
+    #[error("there is no version to go back to: components.remove takes the family away")]
+    NothingBefore,
+    /// Somebody else changed it first.
+    #[error("the active version is {}, not the one that this change is based on", found.map_or("none".into(), |found| found.to_string()))]
+    Stale {
+        /// What is active.
+        found: Option<Digest>,
+    },
+    /// The tenant's `disk_bytes`.
+    #[error("{} is used up", .0.quota)]
+    Quota(Box<openclaw_billing::Refusal>),
+    /// Something inside failed.
+    #[error("{0}")]
+    Internal(String),
+}
+
+impl From<ControlError> for ChangeError {
+    fn from(error: ControlError) -> Self {
+        Self::Internal(error.to_string())
+    }
+}
+
+impl From<BytesError> for ChangeError {
+    fn from(error: BytesError) -> Self {
+        Self::Internal(error.to_string())
+    }
+}
+
+impl From<CapabilityError> for ChangeError {
+    fn from(error: CapabilityError) -> Self {
+        Self::Internal(format!("{error:?}"))
+    }
+}

@@ -1,0 +1,199 @@
+//! Installing a component: everything that is checked before it takes a call.
+
+use std::sync::Arc;
+
+use openclaw_tenancy::{Actor, Family, TenantRecord};
+
+use crate::{
+    binding::BindingScope,
+    compatible,
+    component::Component,
+    digest::Digest,
+    grants::{GrantSource, Grants},
+};
+
+use super::{ChangeError, Plugins, Row, State, bytes, change::Made, versions::Versions};
+
+/// What is to be installed, and for whom.
+#[derive(Debug)]
+pub struct Install {
+    /// Whose binding.
+    pub scope: BindingScope,
+    /// The tenant of the scope, where it is one's.
+    pub tenant: Option<Arc<TenantRecord>>,
+    /// Who asks.
+    pub actor: Actor,
+    /// The component file.
+    pub wasm: Arc<[u8]>,
+    /// What it is to be; none: what its manifest says.
+    pub family: Option<String>,
+    /// None: whatever `components.grants` says, now and later.
+    pub grants: Option<Vec<String>>,
+    /// The digest that the bytes must have.
+    pub expect_digest: Option<Digest>,
+    /// The text of a `.minisig` file.
+    pub signature: Option<String>,
+    /// It takes this share of the calls; none: all.
+    pub canary_percent: Option<u8>,
+    /// The change is only made where this is what is active.
+    pub based_on: Option<Based>,
+}
+
+/// What a change is based on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Based {
+    /// Nothing is active in this scope.
+    Nothing,
+    /// Something is.
+    Anything,
+    /// This version is.
+    On(Digest),
+}
+
+impl Based {
+    fn holds(self, active: Option<Digest>) -> bool {
+        match self {
+            Self::Nothing => active.is_none(),
+            Self::Anything => active.is_some(),
+            Self::On(digest) => active == Some(digest),
+        }
+    }
+}
+
+/// What was installed.
+#[derive(Debug)]
+pub struct Installed {
+    /// As it is written down.
+    pub row: Row,
+    /// What it is.
+    pub component: Arc<Component>,
+    /// The version that was active in this scope before.
+    pub previous: Option<Digest>,
+    /// What it passed, in this order.
+    pub checks: Vec<&'static str>,
+}
+
+impl Plugins {
+    /// Checks a component, writes it down and binds it. Runs to its end even when its caller goes away.
+    pub async fn install(self: &Arc<Self>, install: Install) -> Result<Installed, ChangeError> {
+        let plugins = self.clone();
+        let task = tokio::spawn(async move { plugins.install_now(install).await });
+        task.await.unwrap_or_else(|error| Err(ChangeError::Internal(error.to_string())))
+    }
+
+    async fn install_now(&self, install: Install) -> Result<Installed, ChangeError> {
+        let mut checks = Vec::new();
+        let digest = Digest::of(&install.wasm);
+        if let Some(expected) = install.expect_digest {
+            if expected != digest {
+                return Err(ChangeError::Digest { expected, found: digest });
+            }
+            checks.push("digest");
+        }
+        let policy = self.policy.load_full();
+        policy.check_signature(&install.wasm, install.signature.as_deref()).map_err(ChangeError::Signature)?;
+        if policy.wants_signature() {
+            checks.push("signature");
+        }
+        // Compiles where need be, and runs `manifest` in an instance without authority: the trial.
+        let component = self.loader.load(install.wasm.clone(), &self.services, &self.limits).await?;
+        checks.extend(["world", "manifest"]);
+        self.bind_new(install, component, checks).await
+    }
+
+    async fn bind_new(
+        &self,
+        install: Install,
+        component: Arc<Component>,
+        mut checks: Vec<&'static str>,
+    ) -> Result<Installed, ChangeError> {
+        let family = self.family(&install, &component)?;
+        let changing = self.changing.lock().await;
+        let present = self.present(&install.scope, &family).await;
+        component.manifest.check_foreign(present.as_ref().map(|present| &present.manifest)).map_err(foreign)?;
+        if let Some(present) = &present {
+            let differences = compatible::differences(&present.manifest, &component.manifest);
+            if !differences.is_empty() {
+                return Err(ChangeError::Incompatible(differences));
+            }
+            checks.push("schemas");
+        }
+        if install.canary_percent.is_some() && present.is_none() {
+            return Err(ChangeError::CanaryAlone);
+        }
+        let grants = match &install.grants {
+            Some(texts) => Arc::new(Grants::parse(texts)?),
+            None => self.policy.load().grants(&GrantSource::Configured, &family),
+        };
+        grants.check(&component.imports, &component.manifest)?;
+        checks.push("grants");
+        let slot = self.layers.load().installed(&install.scope, family.as_str()).cloned();
+        let mut versions = Versions::new(slot.as_ref().map(|slot| slot.entries.as_slice()).unwrap_or_default());
+        let previous = versions.active().map(|active| active.digest);
+        if install.based_on.is_some_and(|based| !based.holds(previous)) {
+            return Err(ChangeError::Stale { found: previous });
+        }
+        self.keep_bytes(&install, component.digest).await?;
+        let row = Row {
+            scope: install.scope.clone(),
+            family: family.clone(),
+            digest: component.digest,
+            version: component.manifest.version.clone(),
+            state: if install.canary_percent.is_some() { State::Canary } else { State::Active },
+            sequence: 0,
+            grants: install.grants,
+            canary_percent: install.canary_percent,
+            tenant_row: install.tenant.as_ref().map(|tenant| tenant.row),
+        };
+        versions.add(row.clone());
+        let made = Made { what: "components.install", digest: Some(component.digest), actor: install.actor };
+        self.commit(&install.scope, &family, versions, Some(&component), made).await?;
+        drop(changing);
+        Ok(Installed { row, component, previous, checks })
+    }
+
+    /// The manifest's family, where that is what the caller said.
+    fn family(&self, install: &Install, component: &Component) -> Result<Family, ChangeError> {
+        let found = &component.manifest.family;
+        match &install.family {
+            Some(expected) if expected != found.as_str() => {
+                Err(ChangeError::Family { expected: expected.clone(), found: found.to_string() })
+            }
+            _ => Ok(found.clone()),
+        }
+    }
+
+    /// What serves a family in a scope now: its own active version, or what is bound below.
+    async fn present(&self, scope: &BindingScope, family: &Family) -> Option<Arc<Component>> {
+        let layers = self.layers.load_full();
+        let (tenant, family) = (scope.tenant(), family.as_str());
+        let mut next = layers.installed(scope, family).or_else(|| layers.below(scope, tenant, family));
+        while let Some(slot) = next {
+            if let Ok(bound) = self.bound(slot).await
+                && let Some(active) = &bound.active
+            {
+                return Some(active.component.clone());
+            }
+            next = slot.scope.as_ref().and_then(|scope| layers.below(scope, tenant, family));
+        }
+        None
+    }
+
+    /// A tenant's own components count for its `disk_bytes`.
+    async fn keep_bytes(&self, install: &Install, digest: Digest) -> Result<(), ChangeError> {
+        let room = match &install.tenant {
+            Some(tenant) => {
+                let room = self.services.take_room(tenant, install.wasm.len() as u64).await?;
+                Some(room.map_err(|refusal| ChangeError::Quota(Box::new(refusal)))?)
+            }
+            None => None,
+        };
+        bytes::keep(self.home(), &install.scope, digest, install.wasm.clone()).await?;
+        drop(room);
+        Ok(())
+    }
+}
+
+fn foreign(reason: String) -> ChangeError {
+    ChangeError::Load(crate::LoadError::Manifest(reason))
+}

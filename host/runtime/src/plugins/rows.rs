@@ -1,0 +1,167 @@
+//! The installed components' rows in `control.db`: what is bound where, with
+//! which grants. The bytes are files (`bytes.rs`).
+
+use openclaw_control::{ControlDb, ControlError};
+use openclaw_tenancy::Family;
+use rusqlite::{Connection, Row as SqlRow, Transaction, params};
+
+use crate::{binding::BindingScope, digest::Digest};
+
+const STEPS: &[&str] = &["
+CREATE TABLE components (
+    scope          TEXT NOT NULL,
+    family         TEXT NOT NULL,
+    digest         TEXT NOT NULL,
+    tenant_row     INTEGER,
+    version        TEXT NOT NULL,
+    state          TEXT NOT NULL CHECK (state IN ('active', 'canary', 'previous', 'failed')),
+    sequence       INTEGER NOT NULL,
+    grants         TEXT,
+    canary_percent INTEGER,
+    PRIMARY KEY (scope, family, digest)
+) STRICT, WITHOUT ROWID;
+"];
+
+/// What a stored version does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// It takes the calls.
+    Active,
+    /// It takes some of them.
+    Canary,
+    /// It stands by.
+    Previous,
+    /// It was rolled back for failing.
+    Failed,
+}
+
+impl State {
+    /// The wire name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Canary => "canary",
+            Self::Previous => "previous",
+            Self::Failed => "failed",
+        }
+    }
+
+    fn named(name: &str) -> Option<Self> {
+        [Self::Active, Self::Canary, Self::Previous, Self::Failed].into_iter().find(|state| state.name() == name)
+    }
+}
+
+/// One stored version.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// Whose binding.
+    pub scope: BindingScope,
+    /// The family.
+    pub family: Family,
+    /// Its bytes.
+    pub digest: Digest,
+    /// Of the manifest.
+    pub version: String,
+    /// What it does.
+    pub state: State,
+    /// Grows with each version that becomes active or a canary.
+    pub sequence: u64,
+    /// As they were given; none: whatever `components.grants` says.
+    pub grants: Option<Vec<String>>,
+    /// The share of calls of a canary.
+    pub canary_percent: Option<u8>,
+    /// The registry's row of the tenant: one made anew under the same name is another.
+    pub tenant_row: Option<u64>,
+}
+
+pub(super) fn migrate(db: &ControlDb) -> Result<(), ControlError> {
+    db.migrate("components", STEPS)
+}
+
+/// Every row. One that cannot be read is an error: nothing is forgotten silently.
+pub(super) fn load(db: &ControlDb) -> Result<Vec<Row>, ControlError> {
+    db.read_blocking(|db| {
+        let sql = "SELECT scope, family, digest, tenant_row, version, state, sequence, grants, canary_percent
+                   FROM components ORDER BY scope, family, sequence DESC";
+        rows(db, sql)
+    })
+}
+
+fn rows(db: &Connection, sql: &str) -> Result<Vec<Row>, ControlError> {
+    let mut statement = db.prepare(sql)?;
+    let mut found = statement.query([])?;
+    let mut rows = Vec::new();
+    while let Some(row) = found.next()? {
+        rows.push(read(row).map_err(|reason| ControlError::rejected(UnreadableRow(reason)))?);
+    }
+    Ok(rows)
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("a row of the installed components cannot be read: {0}")]
+struct UnreadableRow(String);
+
+fn read(row: &SqlRow<'_>) -> Result<Row, String> {
+    let text = |index: usize| row.get::<_, String>(index).map_err(|error| error.to_string());
+    let number = |index: usize| row.get::<_, Option<i64>>(index).map_err(|error| error.to_string());
+    let whole = |value: i64| u64::try_from(value).map_err(|error| error.to_string());
+    let state = text(5)?;
+    let grants: Option<String> = row.get(7).map_err(|error| error.to_string())?;
+    Ok(Row {
+        scope: text(0)?.parse()?,
+        family: text(1)?.parse().map_err(|error: openclaw_tenancy::FamilyError| error.to_string())?,
+        digest: text(2)?.parse().map_err(|error: crate::DigestError| error.to_string())?,
+        tenant_row: number(3)?.map(whole).transpose()?,
+        version: text(4)?,
+        state: State::named(&state).ok_or(state)?,
+        sequence: number(6)?.map(whole).transpose()?.unwrap_or_default(),
+        grants: grants.map(|text| serde_json::from_str(&text)).transpose().map_err(|error| error.to_string())?,
+        canary_percent: number(8)?.map(u8::try_from).transpose().map_err(|error| error.to_string())?,
+    })
+}
+
+/// Puts these rows in the place of all that one scope has of one family.
+pub(super) async fn replace(
+    db: &ControlDb,
+    scope: BindingScope,
+    family: Family,
+    rows: Vec<Row>,
+) -> Result<(), ControlError> {
+    db.write(move |tx| {
+        tx.prepare_cached("DELETE FROM components WHERE scope = ?1 AND family = ?2")?
+            .execute(params![scope.to_string(), family.as_str()])?;
+        rows.iter().try_for_each(|row| insert(tx, row))
+    })
+    .await
+}
+
+fn insert(tx: &Transaction<'_>, row: &Row) -> Result<(), ControlError> {
+    let grants = row.grants.as_ref().map(|grants| serde_json::Value::from(grants.clone()).to_string());
+    tx.prepare_cached(
+        "INSERT INTO components (scope, family, digest, tenant_row, version, state, sequence, grants, canary_percent)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    )?
+    .execute(params![
+        row.scope.to_string(),
+        row.family.as_str(),
+        row.digest.hex(),
+        row.tenant_row.map(u64::cast_signed),
+        row.version,
+        row.state.name(),
+        row.sequence.cast_signed(),
+        grants,
+        row.canary_percent,
+    ])?;
+    Ok(())
+}
+
+/// Removes everything of one scope.
+pub(super) async fn forget(db: &ControlDb, scope: &BindingScope) -> Result<(), ControlError> {
+    let scope = scope.to_string();
+    db.write(move |tx| {
+        tx.execute("DELETE FROM components WHERE scope = ?1", params![scope])?;
+        Ok(())
+    })
+    .await
+}

@@ -1,0 +1,150 @@
+//! What became of the calls of one version: counted without locks.
+
+use std::{
+    sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
+    time::Duration,
+};
+
+/// Buckets for each doubling of the time: a percentile is right to a quarter of itself.
+const PER_DOUBLING: usize = 4;
+const DOUBLINGS: usize = 34;
+const BUCKETS: usize = PER_DOUBLING * DOUBLINGS;
+
+/// The counters of one version in one binding.
+#[derive(Debug)]
+pub struct Stats {
+    calls: AtomicU64,
+    errors: AtomicU64,
+    /// Failures since the last call that did not fail.
+    failed_in_a_row: AtomicU32,
+    micros: [AtomicU64; BUCKETS],
+}
+
+/// The counters at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counted {
+    /// Calls that ran to an end.
+    pub calls: u64,
+    /// Those that the component failed.
+    pub errors: u64,
+    /// The time within which half of them were done, in microseconds.
+    pub p50_us: u64,
+    /// And 99 of a hundred.
+    pub p99_us: u64,
+}
+
+impl Default for Stats {
+    fn default() -> Self {
+        Self {
+            calls: AtomicU64::new(0),
+            errors: AtomicU64::new(0),
+            failed_in_a_row: AtomicU32::new(0),
+            micros: std::array::from_fn(|_| AtomicU64::new(0)),
+        }
+    }
+}
+
+impl Stats {
+    /// Counts a call; answers how many have failed in a row by now.
+    pub(crate) fn count(&self, took: Duration, failed: bool) -> u32 {
+        self.calls.fetch_add(1, Relaxed);
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        self.micros[bucket(micros)].fetch_add(1, Relaxed);
+        if failed {
+            self.errors.fetch_add(1, Relaxed);
+            return self.failed_in_a_row.fetch_add(1, Relaxed) + 1;
+        }
+        // Read first: a line that nobody writes is shared by all cores.
+        if self.failed_in_a_row.load(Relaxed) != 0 {
+            self.failed_in_a_row.store(0, Relaxed);
+        }
+        0
+    }
+
+    /// A version that is bound anew is judged anew.
+    pub(crate) fn forgive(&self) {
+        self.failed_in_a_row.store(0, Relaxed);
+    }
+
+    /// The counters of now.
+    #[must_use]
+    pub fn counted(&self) -> Counted {
+        let counts: Vec<u64> = self.micros.iter().map(|bucket| bucket.load(Relaxed)).collect();
+        Counted {
+            calls: self.calls.load(Relaxed),
+            errors: self.errors.load(Relaxed),
+            p50_us: percentile(&counts, 50),
+            p99_us: percentile(&counts, 99),
+        }
+    }
+}
+
+/// Values below `PER_DOUBLING` have buckets of their own; from there on each doubling has that many.
+fn bucket(value: u64) -> usize {
+    let value_bits = 64 - value.leading_zeros() as usize;
+    let (sub_bits, doubling) =
+        (PER_DOUBLING.ilog2() as usize, value_bits.saturating_sub(PER_DOUBLING.ilog2() as usize));
+    if doubling <= 1 {
+        return usize::try_from(value).unwrap_or(BUCKETS - 1).min(2 * PER_DOUBLING - 1);
+    }
+    let within = (value >> (value_bits - 1 - sub_bits)) as usize & (PER_DOUBLING - 1);
+    (doubling * PER_DOUBLING + within).min(BUCKETS - 1)
+}
+
+/// The largest value of a bucket.
+fn upper(bucket: usize) -> u64 {
+    let (doubling, within) = (bucket / PER_DOUBLING, bucket % PER_DOUBLING);
+    if doubling <= 1 {
+        return bucket as u64;
+    }
+    let width = 1_u64 << (doubling - 1);
+    (PER_DOUBLING + within + 1) as u64 * width - 1
+}
+
+fn percentile(counts: &[u64], percent: u64) -> u64 {
+    let all: u64 = counts.iter().sum();
+    let wanted = (all * percent).div_ceil(100).max(1);
+    let mut passed = 0;
+    for (bucket, count) in counts.iter().enumerate() {
+        passed += count;
+        if passed >= wanted {
+            return upper(bucket);
+        }
+    }
+    0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_value_lies_within_its_bucket_and_buckets_follow_each_other() {
+        for value in (0..10_000).chain([1 << 20, (1 << 31) + 12_345]) {
+            let bucket = bucket(value);
+            assert!(value <= upper(bucket), "{value} in {bucket}");
+            assert!(bucket == 0 || value > upper(bucket - 1), "{value} in {bucket}");
+        }
+        assert_eq!(bucket(u64::MAX), BUCKETS - 1);
+    }
+
+    #[test]
+    fn percentiles_are_right_to_a_quarter() {
+        let stats = Stats::default();
+        for micros in 1..=1000 {
+            stats.count(Duration::from_micros(micros), false);
+        }
+        let counted = stats.counted();
+        assert_eq!((counted.calls, counted.errors), (1000, 0));
+        assert!((500..=625).contains(&counted.p50_us), "{counted:?}");
+        assert!((990..=1240).contains(&counted.p99_us), "{counted:?}");
+        assert_eq!(Stats::default().counted(), Counted::default());
+    }
+
+    #[test]
+    fn failures_in_a_row_end_with_a_call_that_does_not_fail() {
+        let stats = Stats::default();
+        let count = |failed| stats.count(Duration::ZERO, failed);
+        assert_eq!([count(true), count(true), count(false), count(true)], [1, 2, 0, 1]);
+    }
+}
