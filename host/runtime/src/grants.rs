@@ -8,16 +8,16 @@ use crate::{
     manifest::{Access, Manifest, SharedCollection},
 };
 
-const PACKAGE: &str = "openclaw:gateway/";
+pub(crate) const PACKAGE: &str = "openclaw:gateway/";
 
 /// Served, and free for everyone: they reach nothing but the call itself.
-const FREE: &[&str] = &["types", "calls", "log"];
+pub(crate) const FREE: &[&str] = &["types", "calls", "log"];
 
 /// Served, and granted to every family: its own state and its own tenant's ears.
-const BASIC: &[&str] = &["documents", "files", "events"];
+pub(crate) const BASIC: &[&str] = &["documents", "files", "events"];
 
 /// Served where granted.
-const RESTRICTED: &[&str] = &[
+pub(crate) const RESTRICTED: &[&str] = &[
     "shared-documents",
     "shared-documents-write",
     "config",
@@ -30,10 +30,11 @@ const RESTRICTED: &[&str] = &[
 ];
 
 /// Granted one collection at a time, on what the manifest names.
-const BY_COLLECTION: &[&str] = &["shared-documents", "shared-documents-write"];
+pub(crate) const BY_COLLECTION: &[&str] = &["shared-documents", "shared-documents-write"];
 
 /// WASI 0.2 packages that are always linked; what is not granted behind them denies.
-const WASI: &[&str] = &["wasi:io/", "wasi:clocks/", "wasi:random/", "wasi:cli/", "wasi:filesystem/", "wasi:sockets/"];
+pub(crate) const WASI: &[&str] =
+    &["wasi:io/", "wasi:clocks/", "wasi:random/", "wasi:cli/", "wasi:filesystem/", "wasi:sockets/"];
 
 /// What a family is granted beyond the basics.
 #[derive(Clone, Debug)]
