@@ -100,6 +100,14 @@ pub enum Access {
     Write,
 }
 
+impl fmt::Display for SharedCollection {
+    /// As it is granted.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let write = if self.access == Access::Write { ":write" } else { "" };
+        write!(f, "documents:{}/{}{write}", self.family, self.collection)
+    }
+}
+
 impl SharedCollection {
     /// Whether it lets this family's collection be read.
     pub(crate) fn reads(&self, family: &str, collection: &str) -> bool {
