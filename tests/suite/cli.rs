@@ -1,5 +1,6 @@
 //! The command line, with the daemon running and stopped.
 
+mod components;
 mod examples;
 mod exits;
 mod output;

@@ -25,7 +25,7 @@ pub(crate) fn built(path: &str) -> Vec<u8> {
 }
 
 /// A file with other letters, of the same number, wherever a text stands in it.
-fn with_text(mut wasm: Vec<u8>, from: &str, to: &str) -> Vec<u8> {
+pub(crate) fn with_text(mut wasm: Vec<u8>, from: &str, to: &str) -> Vec<u8> {
     assert_eq!(from.len(), to.len(), "nothing may move");
     let places: Vec<usize> =
         (0..=wasm.len() - from.len()).filter(|at| wasm[*at..].starts_with(from.as_bytes())).collect();

@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use openclaw_tests::{Daemon, workspace};
 
 /// A component of the tests, as the build left it.
-fn fixture(name: &str) -> PathBuf {
+pub(crate) fn fixture(name: &str) -> PathBuf {
     let path = workspace().join(format!("target/fixtures/{name}.wasm"));
     assert!(path.is_file(), "{} is missing: run `just components` first", path.display());
     path

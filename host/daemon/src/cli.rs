@@ -62,6 +62,7 @@ enum Verb {
     #[command(alias = "gateway")]
     Serve(verbs::serve::Serve),
     Tenants(verbs::tenants::Tenants),
+    Components(verbs::components::Components),
     Call(verbs::call::Call),
     Config(verbs::config::Config),
     Doctor(verbs::doctor::Doctor),
@@ -109,6 +110,7 @@ impl Verb {
         match self {
             Self::Serve(serve) => serve.run(global, output).await,
             Self::Tenants(tenants) => tenants.run(global, output).await,
+            Self::Components(components) => components.run(global, output).await,
             Self::Call(call) => call.run(global, output).await,
             Self::Config(config) => config.run(global, output),
             Self::Doctor(doctor) => doctor.run(global, output).await,

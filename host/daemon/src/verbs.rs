@@ -2,6 +2,7 @@
 
 pub(crate) mod call;
 pub(crate) mod completions;
+pub(crate) mod components;
 pub(crate) mod config;
 pub(crate) mod doctor;
 pub(crate) mod logs;

@@ -17,7 +17,13 @@ pub(crate) const SLOTS: u32 = 512;
 
 /// A guest built with the SDK has its whole memory inside this, so that a slot
 /// is reset by memset and costs no system call.
-const KEEP_RESIDENT: usize = 256 << 10;
+pub(crate) const KEEP_RESIDENT: usize = 256 << 10;
+
+/// Linear memories of a component.
+pub(crate) const MEMORIES: u32 = 1;
+
+/// Tables of a component.
+pub(crate) const TABLES: u32 = 2;
 
 /// Makes the engine and starts its ticker, which ends with the engine.
 pub(crate) fn engine(limits: &Limits) -> Result<Engine, LoadError> {
@@ -59,11 +65,11 @@ fn pool(limits: &Limits) -> PoolingAllocationConfig {
     pool.total_component_instances(SLOTS)
         .total_core_instances(limits.core_instances * SLOTS)
         .total_memories(SLOTS)
-        .total_tables(2 * SLOTS)
+        .total_tables(TABLES * SLOTS)
         .total_stacks(SLOTS)
         .max_core_instances_per_component(limits.core_instances)
-        .max_memories_per_component(1)
-        .max_tables_per_component(2)
+        .max_memories_per_component(MEMORIES)
+        .max_tables_per_component(TABLES)
         .max_memory_size(limits.memory_bytes)
         .table_elements(limits.table_elements)
         .linear_memory_keep_resident(KEEP_RESIDENT)

@@ -18,16 +18,16 @@ use crate::{
 
 pub use grant::{Grant, GrantError, SandboxMode};
 
-const PACKAGE: &str = "openclaw:gateway/";
+pub(crate) const PACKAGE: &str = "openclaw:gateway/";
 
 /// Served, and free for everyone: they reach nothing but the call itself.
-const FREE: &[&str] = &["types", "calls", "log"];
+pub(crate) const FREE: &[&str] = &["types", "calls", "log"];
 
 /// Served, and granted to every family: its own state and its own tenant's ears.
-const BASIC: &[&str] = &["documents", "files", "events"];
+pub(crate) const BASIC: &[&str] = &["documents", "files", "events"];
 
 /// Served where granted.
-const RESTRICTED: &[&str] = &[
+pub(crate) const RESTRICTED: &[&str] = &[
     "shared-documents",
     "shared-documents-write",
     "config",
@@ -40,10 +40,11 @@ const RESTRICTED: &[&str] = &[
 ];
 
 /// Granted one collection at a time, on what the manifest names.
-const BY_COLLECTION: &[&str] = &["shared-documents", "shared-documents-write"];
+pub(crate) const BY_COLLECTION: &[&str] = &["shared-documents", "shared-documents-write"];
 
 /// WASI 0.2 packages that are always linked; what is not granted behind them denies.
-const WASI: &[&str] = &["wasi:io/", "wasi:clocks/", "wasi:random/", "wasi:cli/", "wasi:filesystem/", "wasi:sockets/"];
+pub(crate) const WASI: &[&str] =
+    &["wasi:io/", "wasi:clocks/", "wasi:random/", "wasi:cli/", "wasi:filesystem/", "wasi:sockets/"];
 
 /// What a binding is granted beyond the basics.
 #[derive(Clone, Debug, PartialEq)]
@@ -126,6 +127,12 @@ impl Grants {
             Grant::MemoryMb(mib) => Some((*mib as usize) << 20),
             _ => None,
         })
+    }
+
+    /// The grants that a component cannot be bound without.
+    #[must_use]
+    pub fn needed(imports: &[String], manifest: &Manifest) -> Vec<String> {
+        Self::Listed(Vec::new()).missing(imports, manifest)
     }
 
     /// Everything that a component asks for and is not granted, in the order in which it asks.

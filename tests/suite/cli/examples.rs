@@ -57,10 +57,17 @@ fn run(example: &str) -> Option<String> {
     let _demo = daemon.tenant("demo");
     let bin = daemon.home().path().join("bin");
     std::fs::create_dir(&bin).expect("a folder");
+    // What the author of a component has at hand: the file and its calls.
+    let work = daemon.home().path().join("work");
+    std::fs::create_dir(&work).expect("a folder");
     std::os::unix::fs::symlink(openclaw_tests::program(), bin.join("openclaw")).expect("openclaw on the PATH");
+    if example.contains(" components ") {
+        super::components::workshop(&daemon, &work);
+    }
     let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap_or_default());
     let output = std::process::Command::new("bash")
         .args(["-c", example])
+        .current_dir(&work)
         .env_clear()
         .envs([
             ("PATH", path.as_str()),
@@ -81,7 +88,7 @@ fn every_level_of_help_names_the_exit_codes_or_its_verbs() {
     for code in ["0", "1", "2", "3", "4", "5", "6", "7", "8", "70", "130"] {
         assert!(top.split_whitespace().any(|word| word == code), "{code} is not explained");
     }
-    for verb in ["serve", "tenants", "call", "config", "doctor", "logs", "completions", "version"] {
+    for verb in ["serve", "tenants", "components", "call", "config", "doctor", "logs", "completions", "version"] {
         assert!(verbs_below(&top).contains(&verb.to_owned()), "{verb} is missing");
     }
 }

@@ -1,0 +1,180 @@
+//! `openclaw components check FILE`
+
+use std::path::PathBuf;
+
+use clap::Args;
+use openclaw_config::gateway::CallLimits;
+use openclaw_runtime::{Import, Limits, Manifest, Need, Shape};
+use serde_json::{Value, json};
+
+use super::file::ComponentFile;
+use super::trial::Trial;
+use crate::error::{CliError, Kind};
+use crate::output::Output;
+
+const EXAMPLES: &str = "\
+EXAMPLES:
+  openclaw components check lookup.wasm
+  openclaw components check lookup.wasm --json";
+
+/// Look at a component file: what it is, what it asks for, whether a gateway would take it.
+///
+/// It is loaded into a gateway of its own, with everything granted that it asks
+/// for, and limits at their defaults. Ends with 1 where it would be refused.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Check {
+    /// The component.
+    file: PathBuf,
+}
+
+/// What was found.
+struct Report<'a> {
+    file: &'a ComponentFile,
+    manifest: Option<Manifest>,
+    grants: Vec<String>,
+    /// Why it would be refused.
+    problems: Vec<String>,
+    /// What is allowed, and costs something.
+    warnings: Vec<String>,
+}
+
+impl Check {
+    pub(super) async fn run(self, output: &Output) -> Result<(), CliError> {
+        let file = ComponentFile::read(&self.file)?;
+        let report = Report::of(&file).await?;
+        if output.json {
+            output.document(&report.to_json())?;
+            return if report.problems.is_empty() { Ok(()) } else { Err(CliError::silent(Kind::Failed)) };
+        }
+        if !output.quiet {
+            report.print(output)?;
+        }
+        if report.problems.is_empty() {
+            return Ok(());
+        }
+        Err(CliError::failed(format!("{} would be refused: {}", self.file.display(), report.problems.join("; "))))
+    }
+}
+
+impl<'a> Report<'a> {
+    async fn of(file: &'a ComponentFile) -> Result<Self, CliError> {
+        let limits = Limits::from(&CallLimits::default());
+        let mut report = Self {
+            file,
+            manifest: None,
+            grants: Vec::new(),
+            problems: file.inspection.imports.iter().filter_map(unserved).collect(),
+            warnings: warnings(&file.inspection.shape),
+        };
+        report.problems.extend(file.inspection.shape.excess(&limits));
+        match file.manifest(&limits).await {
+            Ok(manifest) => {
+                report.grants = file.grants(&manifest);
+                report.manifest = Some(manifest);
+            }
+            Err(error) => report.problems.push(error.to_string()),
+        }
+        report.load().await?;
+        Ok(report)
+    }
+
+    /// The gateway's own word on it, where nothing is known against it yet.
+    async fn load(&mut self) -> Result<(), CliError> {
+        let Some(manifest) = self.manifest.as_ref().filter(|_| self.problems.is_empty()) else { return Ok(()) };
+        match Trial::open(self.file, manifest.family.as_str(), self.grants.clone()).await? {
+            Ok(trial) => trial.close().await,
+            Err(refusal) => self.problems.push(refusal.to_string()),
+        }
+        Ok(())
+    }
+
+    fn to_json(&self) -> Value {
+        let inspection = &self.file.inspection;
+        let shape = inspection.shape;
+        let mut document = json!({
+            "ok": self.problems.is_empty(),
+            "digest": inspection.digest.to_string(),
+            "bytes": inspection.bytes,
+            "witVersion": inspection.wit_version(),
+            "imports": inspection.imports.iter().map(|import| json!({
+                "name": import.name,
+                "needs": needs(&import.need),
+            })).collect::<Vec<_>>(),
+            "grants": self.grants,
+            "initialMemoryBytes": shape.initial_memory_bytes,
+            "coreInstances": shape.core_instances,
+            "memories": shape.memories,
+            "tables": shape.tables,
+            "problems": self.problems,
+            "warnings": self.warnings,
+        });
+        if let Some(manifest) = &self.manifest {
+            let methods = manifest.methods.values();
+            document["family"] = manifest.family.as_str().into();
+            document["version"] = manifest.version.as_str().into();
+            document["description"] = manifest.description.as_str().into();
+            document["events"] = json!(manifest.events);
+            document["methods"] = methods
+                .map(|method| json!({ "name": method.name, "scope": method.scope.name(), "summary": method.summary }))
+                .collect();
+        }
+        document
+    }
+
+    fn print(&self, output: &Output) -> Result<(), CliError> {
+        let inspection = &self.file.inspection;
+        let mut fields = json!({
+            "digest": inspection.digest.to_string(),
+            "size": format!("{} bytes", inspection.bytes),
+            "contract": inspection.wit_version().map(|version| format!("openclaw:gateway@{version}")),
+            "memory": format!("{} bytes at the start", inspection.shape.initial_memory_bytes),
+            "grants": if self.grants.is_empty() { "none needed".into() } else { self.grants.join(", ") },
+        });
+        if let Some(manifest) = &self.manifest {
+            fields["family"] = format!("{} {}", manifest.family, manifest.version).into();
+            fields["description"] = manifest.description.as_str().into();
+        }
+        output.fields(&fields)?;
+        if let Some(manifest) = &self.manifest {
+            let methods = manifest.methods.values();
+            let rows: Vec<_> = methods
+                .map(|method| vec![method.name.clone(), method.scope.name().to_owned(), method.summary.clone()])
+                .collect();
+            output.line("")?;
+            output.table(&["METHOD", "SCOPE", "SUMMARY"], &rows)?;
+        }
+        let rows: Vec<_> = inspection.imports.iter().map(|i| vec![i.name.clone(), needs(&i.need)]).collect();
+        if !rows.is_empty() {
+            output.line("")?;
+            output.table(&["IMPORT", "NEEDS"], &rows)?;
+        }
+        self.warnings.iter().for_each(|warning| output.warning(warning));
+        Ok(())
+    }
+}
+
+fn unserved(import: &Import) -> Option<String> {
+    (import.need == Need::Unserved).then(|| format!("it imports {}, which this gateway does not serve", import.name))
+}
+
+/// What it takes to have an import, in words.
+fn needs(need: &Need) -> String {
+    match need {
+        Need::Nothing => "nothing".into(),
+        Need::Grant(grant) => format!("the grant {grant}"),
+        Need::Collections => "a grant for each collection that the manifest names".into(),
+        Need::Wasi => "nothing: linked, and denied beyond the component's own".into(),
+        Need::Unserved => "not served".into(),
+    }
+}
+
+fn warnings(shape: &Shape) -> Vec<String> {
+    let (starts, resident) = (shape.initial_memory_bytes, Shape::RESIDENT_BYTES);
+    let large = starts > resident;
+    let warning = format!(
+        "it starts with {starts} bytes of memory, more than the {resident} that a call gets back clean at no cost: \
+         link with a smaller stack (-zstack-size=32768) and fewer static tables"
+    );
+    large.then_some(warning).into_iter().collect()
+}

@@ -1,0 +1,117 @@
+//! `openclaw components install FILE`
+
+use std::io::{self, BufRead, IsTerminal};
+use std::path::{Path, PathBuf};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use clap::Args;
+use openclaw_config::gateway::CallLimits;
+use openclaw_runtime::Limits;
+use serde_json::{Value, json};
+
+use super::bindings::Scope;
+use super::file::{ComponentFile, unreadable};
+use super::sign;
+use crate::client::Client;
+use crate::error::CliError;
+use crate::output::{Output, plain};
+
+const EXAMPLES: &str = "\
+EXAMPLES:
+  openclaw components install lookup.wasm --tenant demo --yes
+  openclaw components install lookup.wasm --tenant demo --canary 10 --yes --json";
+
+/// Bind a component while the gateway runs: for one tenant, a group, or everyone.
+///
+/// What it needs to be granted is read from the file and shown first. Nothing is
+/// granted unasked: say yes, name the grants, or give --yes for all of them.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Install {
+    /// The component.
+    file: PathBuf,
+    #[command(flatten)]
+    scope: Scope,
+    /// Grant this, and ask nothing; again for each grant.
+    #[arg(long = "grant", value_name = "GRANT")]
+    grants: Vec<String>,
+    /// Grant all that it needs, and ask nothing.
+    #[arg(long)]
+    yes: bool,
+    /// Let it take this percentage of the calls at first; `components activate` gives it all.
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(1..=99))]
+    canary: Option<u8>,
+    /// Its signature [default: FILE.minisig, where there is one].
+    #[arg(long, value_name = "FILE")]
+    signature: Option<PathBuf>,
+}
+
+impl Install {
+    pub(super) async fn run(self, client: &Client<'_>, output: &Output) -> Result<(), CliError> {
+        let file = ComponentFile::read(&self.file)?;
+        let refused = |error: openclaw_runtime::LoadError| {
+            CliError::failed(format!("{} is refused: {error}", self.file.display()))
+                .hint("`openclaw components check FILE` says more")
+        };
+        let manifest = file.manifest(&Limits::from(&CallLimits::default())).await.map_err(refused)?;
+        let needed = file.grants(&manifest);
+        let grants =
+            if self.grants.is_empty() { self.consent(manifest.family.as_str(), needed, output)? } else { self.grants };
+        let signature = signature(self.signature, &self.file)?;
+        let params = json!({
+            "family": manifest.family.as_str(),
+            "wasm": STANDARD.encode(&file.wasm),
+            "expectDigest": file.inspection.digest.to_string(),
+            "grants": grants,
+            "signature": signature,
+            "canaryPercent": self.canary,
+        });
+        let row = self.scope.request(client, "components.install", params).await?;
+        if output.json {
+            return output.document(&row);
+        }
+        if output.quiet {
+            return Ok(());
+        }
+        output.line(&describe(&row))
+    }
+
+    /// The grants that it needs, where somebody says yes to them.
+    fn consent(&self, family: &str, needed: Vec<String>, output: &Output) -> Result<Vec<String>, CliError> {
+        if needed.is_empty() || self.yes {
+            return Ok(needed);
+        }
+        let asks = format!("{family} asks for: {}", needed.join(", "));
+        if !io::stdin().is_terminal() {
+            return Err(CliError::usage(format!("{asks}; nothing was granted, and there is no terminal to ask"))
+                .hint("grant it all with --yes, or name each with --grant"));
+        }
+        output.note(&asks);
+        output.note("grant all of it? [y/N]");
+        let mut answer = String::new();
+        io::stdin().lock().read_line(&mut answer)?;
+        if answer.trim().eq_ignore_ascii_case("y") {
+            return Ok(needed);
+        }
+        Err(CliError::failed("nothing was granted, and nothing installed"))
+    }
+}
+
+/// The signature that is named, or that lies beside the component.
+#[allow(clippy::disallowed_methods, reason = "a file that the operator names")]
+fn signature(named: Option<PathBuf>, component: &Path) -> Result<Option<String>, CliError> {
+    let path = named.clone().unwrap_or_else(|| sign::beside(component));
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && named.is_none() => Ok(None),
+        Err(error) => Err(unreadable(&path, &error)),
+    }
+}
+
+fn describe(row: &Value) -> String {
+    let (family, version, digest) = (plain(&row["family"]), plain(&row["version"]), plain(&row["digest"]));
+    match row["canaryPercent"].as_u64() {
+        Some(percent) => format!("{family} {version} takes {percent} % of the calls: {digest}"),
+        None => format!("{family} {version} takes the calls: {digest}"),
+    }
+}

@@ -1,0 +1,80 @@
+//! Runs `manifest` of a file that nobody has granted anything.
+
+use wasmtime::{
+    Engine, Store, UpdateDeadline,
+    component::{Component, Linker, ResourceTable},
+};
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+
+use super::imports::PACKAGE;
+use crate::{
+    Limit, Limits, LoadError,
+    engine::{self, TICK},
+    limits::MemoryBudget,
+};
+
+/// The version of the contract whose `component` interface is called.
+const WIT_VERSION: &str = "0.1.0";
+
+struct State {
+    table: ResourceTable,
+    wasi: WasiCtx,
+    memory: MemoryBudget,
+    /// Ticks of the engine's clock that are left.
+    ticks: u128,
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+pub(super) async fn read(wasm: &[u8], limits: &Limits) -> Result<Vec<u8>, LoadError> {
+    let engine = engine::engine(limits)?;
+    let component = Component::new(&engine, wasm).map_err(LoadError::invalid)?;
+    let linker = linker(&engine, &component).map_err(LoadError::invalid)?;
+    let mut store = Store::new(&engine, State::new(limits));
+    store.limiter(|state| &mut state.memory);
+    store.set_hostcall_fuel(limits.host_call_bytes);
+    store.set_epoch_deadline(1);
+    store.epoch_deadline_callback(|mut store| {
+        let state = store.data_mut();
+        state.ticks = state.ticks.checked_sub(1).ok_or(Limit::Time)?;
+        Ok(UpdateDeadline::Yield(1))
+    });
+    let answer = run(&mut store, &linker, &component);
+    tokio::time::timeout(limits.wall, answer)
+        .await
+        .map_err(|_| LoadError::Manifest("its manifest took too long".into()))?
+        .map_err(|error| LoadError::Manifest(format!("its manifest could not be read: {error:#}").replace('\n', " ")))
+}
+
+impl State {
+    fn new(limits: &Limits) -> Self {
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(limits.handles);
+        let ticks = limits.cpu.as_nanos() / TICK.as_nanos();
+        Self { table, wasi: WasiCtx::builder().build(), memory: MemoryBudget::new(limits, None), ticks }
+    }
+}
+
+/// WASI, since languages start with it; everything else ends the run.
+fn linker(engine: &Engine, component: &Component) -> wasmtime::Result<Linker<State>> {
+    let mut linker = Linker::new(engine);
+    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    linker.define_unknown_imports_as_traps(component)?;
+    Ok(linker)
+}
+
+async fn run(store: &mut Store<State>, linker: &Linker<State>, component: &Component) -> wasmtime::Result<Vec<u8>> {
+    let instance = linker.instantiate_async(&mut *store, component).await?;
+    let missing = |what: &str| wasmtime::format_err!("it does not export {what}");
+    let interface = format!("{PACKAGE}component@{WIT_VERSION}");
+    let (_, exported) = instance.get_export(&mut *store, None, &interface).ok_or_else(|| missing(&interface))?;
+    let (_, function) =
+        instance.get_export(&mut *store, Some(&exported), "manifest").ok_or_else(|| missing("manifest"))?;
+    let manifest = instance.get_typed_func::<(), (Vec<u8>,)>(&mut *store, &function)?;
+    let (json,) = manifest.call_async(store, ()).await?;
+    Ok(json)
+}

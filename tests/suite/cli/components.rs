@@ -1,0 +1,177 @@
+//! `openclaw components …` on the fixtures.
+
+use std::path::Path;
+
+use openclaw_tests::{Output, cli::Cli};
+
+use crate::{components, contract::*, reliability::fixture};
+
+/// Calls of the fixture `echo`.
+pub(crate) const CALLS: &str = "\
+- name: answers the text
+  method: echo00.text
+  params: { text: hello }
+  expect: { result: { text: hello } }
+- method: echo00.text
+  params: { txt: hello }
+  as: { scopes: [read] }
+  expect: { error: { code: INVALID_REQUEST, message: txt } }
+";
+
+fn check(name: &str) -> Output {
+    Cli::bare(&["components", "check", &path(name), "--json"]).run()
+}
+
+fn path(fixture_name: &str) -> String {
+    fixture(fixture_name).display().to_string()
+}
+
+/// Runs these calls of the fixture `echo`.
+fn test(calls: &str, arguments: &[&str]) -> Output {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("calls.yaml"), calls).expect("the calls");
+    let echo = path("echo");
+    Cli::bare(&[&["components", "test", &echo], arguments].concat()).within(folder.path()).run()
+}
+
+#[test]
+fn check_shows_what_a_component_is_and_asks_for() {
+    let report = check("echo").exited(0).json();
+    assert_eq!(report["ok"], true, "{report}");
+    assert_eq!(report["family"], "echo00");
+    assert_eq!(report["witVersion"], "0.1.0");
+    assert_eq!(report["methods"][0]["scope"], "read");
+    assert_eq!(report["problems"], json!([]));
+    assert_eq!(report["warnings"], json!([]), "the SDK's own tuning keeps it small");
+    let text = Cli::bare(&["components", "check", &path("echo")]).run().exited(0).stdout;
+    assert!(text.contains("echo00.text") && text.contains("sha256:"), "{text}");
+}
+
+#[test]
+fn check_lists_the_grants() {
+    let report = check("hostile").json();
+    let grants: Vec<&str> = report["grants"].as_array().expect("a list").iter().filter_map(Value::as_str).collect();
+    assert!(grants.contains(&"config"), "{grants:?}");
+    assert_eq!(report["ok"], true, "{report}");
+}
+
+#[test]
+fn check_says_why_a_component_would_be_refused() {
+    for (name, reason) in [("wants_sandbox", "sandbox"), ("bad_manifest", "manifest")] {
+        let report = check(name).exited(1).json();
+        assert_eq!(report["ok"], false);
+        assert!(report["problems"].to_string().contains(reason), "{report}");
+        let said = Cli::bare(&["components", "check", &path(name)]).run().exited(1).stderr;
+        assert!(said.contains("would be refused") && said.contains(reason), "{said}");
+    }
+    let own = openclaw_tests::workspace().join("target/components/health.wasm");
+    let said = Cli::bare(&["components", "check", &own.to_string_lossy()]).run().exited(1).stderr;
+    assert!(said.contains("the family health is the gateway's own"), "{said}");
+}
+
+#[test]
+fn what_is_no_component_is_named() {
+    let missing = Cli::bare(&["components", "check", "nowhere.wasm"]).run().exited(3);
+    assert!(missing.stderr.contains("nowhere.wasm"), "{missing:?}");
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
+    Cli::bare(&["components", "check", &manifest.to_string_lossy()]).run().exited(1);
+}
+
+#[test]
+fn calls_are_run_and_compared() {
+    let report = test(CALLS, &["--json"]).exited(0).json();
+    assert_eq!((&report["total"], &report["failed"]), (&json!(2), &json!(0)), "{report}");
+    let failing = CALLS.replace("{ result: { text: hello } }", "{ resultContains: { text: bye } }");
+    let failed = test(&failing, &[]).exited(1);
+    assert!(failed.stdout.contains("FAIL  answers the text"), "{failed:?}");
+    assert!(failed.stdout.contains("result.text\n        expected \"bye\"\n        was      \"hello\""), "{failed:?}");
+    assert!(failed.stdout.contains("2 calls, 1 failed"), "{failed:?}");
+}
+
+#[test]
+fn calls_that_cannot_be_read_are_named_by_their_place() {
+    let typo = test(&CALLS.replace("expect: { result:", "expect: { reslt:"), &[]).exited(2);
+    assert!(typo.stderr.contains("calls.yaml:4:") && typo.stderr.contains("reslt"), "{typo:?}");
+    let none = test(CALLS, &["--calls", "elsewhere.yaml"]).exited(3);
+    assert!(none.stderr.contains("elsewhere.yaml"), "{none:?}");
+}
+
+/// What an author and an operator have at hand: the component `lookup`, its calls, a key and a
+/// signature; and it bound as the canary of another version, for the tenant `demo` and for everyone.
+pub(crate) fn workshop(daemon: &Daemon, folder: &Path) {
+    let wasm = components::with_text(components::built("fixtures/echo.wasm"), "echo00", "lookup");
+    std::fs::write(folder.join("lookup.wasm"), &wasm).expect("a component");
+    std::fs::write(folder.join("calls.yaml"), CALLS.replace("echo00", "lookup")).expect("its calls");
+    std::fs::write(folder.join("password.txt"), "correct horse\n").expect("a password");
+    for arguments in [&["keygen", "--no-password"][..], &["sign", "lookup.wasm", "--key", "minisign.key"]] {
+        let arguments = [&["components"], arguments].concat();
+        Cli::bare(&arguments).within(folder).run().exited(0);
+    }
+    for client in [daemon.operator_for("demo"), daemon.operator()] {
+        client.done("components.install", components::params(&next(&wasm), json!({ "grants": [] })));
+        let canary = json!({ "grants": [], "canaryPercent": 50 });
+        client.done("components.install", components::params(&wasm, canary));
+    }
+}
+
+/// Another version of a component: the same code with a custom section at its end.
+fn next(wasm: &[u8]) -> Vec<u8> {
+    [wasm, &[0, 2, 1, b'2']].concat()
+}
+
+#[test]
+fn an_installed_component_is_swapped_and_rolled_back() {
+    let daemon = Daemon::start();
+    let tenant = daemon.tenant("demo");
+    let folder = tempfile::tempdir().expect("a folder");
+    let swap = |version: &str| {
+        let path = folder.path().join(format!("{version}.wasm"));
+        std::fs::write(&path, components::swap(version)).expect("a component");
+        path.display().to_string()
+    };
+    let (first, second) = (swap("ok00001"), swap("ok00002"));
+    let answers = || tenant.ok("swap.version", json!({}))["first"].clone();
+
+    let refused = daemon.home().cli(&["components", "install", &first, "--tenant", "demo"]).exited(2);
+    assert!(refused.stderr.contains("config") && refused.stderr.contains("--yes"), "{refused:?}");
+    daemon.home().cli(&["components", "install", &first, "--tenant", "demo", "--yes"]).exited(0);
+    assert_eq!(answers(), "swap-version-ok00001");
+    daemon.home().cli(&["components", "install", &second, "--tenant", "demo", "--yes"]).exited(0);
+    assert_eq!(answers(), "swap-version-ok00002");
+    daemon.home().cli(&["components", "rollback", "swap", "--tenant", "demo"]).exited(0);
+    assert_eq!(answers(), "swap-version-ok00001");
+    let listed = daemon.home().cli(&["components", "list", "--tenant", "demo"]).exited(0).stdout;
+    assert!(listed.contains("swap") && listed.contains("active") && listed.contains("builtin"), "{listed}");
+    let missing = daemon.home().cli(&["components", "install", &second, "--tenant", "demo", "--grant", "usage"]);
+    assert!(missing.exited(4).stderr.contains("config"));
+    daemon.home().cli(&["components", "remove", "swap", "--tenant", "demo"]).exited(0);
+    assert_eq!(tenant.err("swap.version", json!({})).code, -32601);
+}
+
+#[test]
+fn what_is_not_signed_by_a_trusted_key_is_not_installed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let run = |arguments: &[&str]| Cli::bare(&[&["components"], arguments].concat()).within(folder.path()).run();
+    std::fs::write(folder.path().join("password.txt"), "correct horse\n").expect("a password");
+    std::fs::write(folder.path().join("swap.wasm"), components::swap("ok00001")).expect("a component");
+    let made = run(&["keygen", "--password-file", "password.txt", "--json"]).exited(0).json();
+    let public = made["publicKey"].as_str().expect("a key").to_owned();
+    let again = run(&["keygen", "--password-file", "password.txt"]).exited(5);
+    assert!(again.stderr.contains("minisign.key is already there"), "{again:?}");
+
+    let daemon = Daemon::start_with(&format!("components:\n  trusted_keys: [{public:?}]\n"));
+    let tenant = daemon.tenant("demo");
+    let file = folder.path().join("swap.wasm").display().to_string();
+    let install = || daemon.home().cli(&["components", "install", &file, "--tenant", "demo", "--yes"]);
+    assert!(install().exited(4).stderr.contains("signature"));
+    run(&["sign", "swap.wasm", "--key", "minisign.key", "--password-file", "password.txt"]).exited(0);
+    run(&["verify", "swap.wasm", "--key", "minisign.pub"]).exited(0);
+    install().exited(0);
+    tenant.done("swap.version", json!({}));
+
+    // A signature covers the bytes that it was made for.
+    std::fs::write(folder.path().join("swap.wasm"), components::swap("ok00002")).expect("a component");
+    assert!(run(&["verify", "swap.wasm", "--key", "minisign.pub"]).exited(1).stderr.contains("not valid"));
+    assert!(install().exited(4).stderr.contains("trusted_keys"));
+    assert_eq!(tenant.ok("swap.version", json!({}))["first"], "swap-version-ok00001");
+}
