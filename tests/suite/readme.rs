@@ -1,4 +1,5 @@
-//! The README's commands, pasted in order by somebody with an empty home.
+//! The commands of the README and of docs/handlers.md, pasted in order by
+//! somebody with an empty home.
 //!
 //! A ```console block has `$ ` lines, which are run by bash, and their output,
 //! which is for the reader. A command that ends in `&` goes on in the
@@ -64,10 +65,19 @@ fn quoted(text: &str) -> String {
 
 #[test]
 fn every_command_of_the_readme_works_in_an_empty_home() {
-    let readme = fs::read_to_string(workspace().join("README.md")).expect("README.md");
+    paste("README.md");
+}
+
+#[test]
+fn every_command_for_authors_of_handlers_works_in_an_empty_home() {
+    paste("docs/handlers.md");
+}
+
+fn paste(page: &str) {
+    let readme = fs::read_to_string(workspace().join(page)).expect("the page");
     let port = free_port();
     let commands = commands(&readme.replace("18789", &port));
-    assert!(!commands.is_empty(), "the README shows no command");
+    assert!(!commands.is_empty(), "{page} shows no command");
     let home = Home::empty();
     let bin = home.path().join("bin");
     fs::create_dir(&bin).expect("a folder");
