@@ -70,6 +70,9 @@ fn snapshot(settings: &Settings) -> Result<Snapshot> {
 /// Reads the tenant's own lists, changes them and writes what is different;
 /// begins again when somebody else was faster.
 pub(crate) fn change<T>(call: &Call, mut change: impl FnMut(&mut Own) -> Result<T>) -> Result<T> {
+    if call.tenant().is_none() {
+        return Err(Error::invalid("an agent is a tenant's: name the tenant (header X-OpenClaw-Tenant, or --tenant)"));
+    }
     let settings = call.config()?;
     let editor = call.config_write()?;
     let mut attempt = 1;

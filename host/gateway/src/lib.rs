@@ -46,7 +46,7 @@ use openclaw_tenancy::{
     Audit, AuditError, Home, HomeError, HomeLock, OperatorToken, Registry, RegistryError, WhatChanged,
 };
 use serde_json::{json, value::RawValue};
-use tokio::sync::{broadcast::error::RecvError, watch};
+use tokio::sync::{Notify, broadcast::error::RecvError, watch};
 
 pub use auth::Identity;
 pub use rpc::Reply;
@@ -127,6 +127,8 @@ pub struct Gateway {
     /// `rpc.discover` of what is bound for everyone.
     discovered: ArcSwap<Discovered>,
     draining: watch::Sender<bool>,
+    /// The gateway's own configuration was written by a call.
+    config_written: Notify,
     _lock: HomeLock,
 }
 
@@ -152,6 +154,7 @@ impl Gateway {
             metrics: Metrics::new(),
             discovered: ArcSwap::default(),
             draining: watch::Sender::new(false),
+            config_written: Notify::new(),
             _lock: lock,
         });
         tokio::spawn(announce_changes(Arc::downgrade(&gateway)));
@@ -169,6 +172,11 @@ impl Gateway {
         self.config.store(Arc::new(loaded.config));
         self.generation.fetch_add(1, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Resolves when a call has written the gateway's own configuration, which is then to be reloaded.
+    pub async fn config_written(&self) {
+        self.config_written.notified().await;
     }
 
     /// Writes what is still in memory. The gateway is of no use afterwards.

@@ -264,10 +264,14 @@ impl Gateway {
             request_id: request_id.clone(),
         };
         let tenant = facts.subject.tenant().cloned();
+        let configures = tenant.is_none() && route.component().manifest.family.as_str() == "config";
         let call = async {
             self.runtime().call(route, facts, params).await.map_err(|error| Problem::of_call(error, request_id))
         };
         let result = self.metrics().component(route.component()).measure(call).await;
+        if configures && result.is_ok() && route.method().scope == Scope::Write {
+            self.config_written.notify_one();
+        }
         if let Some(tenant) = tenant
             && self.config().telemetry.tenant_label
         {

@@ -58,3 +58,12 @@ fn the_gateways_agents_are_not_copied_into_the_overlay() {
     let parsed = tenant.ok("config.get", json!({}))["parsed"].clone();
     assert_eq!(pluck(&parsed["agents"]["list"], "id"), ["own"]);
 }
+
+#[test]
+fn without_a_tenant_nothing_is_written() {
+    let daemon = Daemon::start();
+    let before = daemon.operator().ok("config.get", json!({}))["hash"].clone();
+    let error = daemon.operator().err("agents.create", json!({ "name": "Ada" }));
+    assert!(error.code == -32602 && error.to_string().contains("tenant"), "{error}");
+    assert_eq!(daemon.operator().ok("config.get", json!({}))["hash"], before);
+}

@@ -67,3 +67,15 @@ fn many_patches_at_once_lose_nothing() {
     let ui = tenant.ok("config.get", json!({}))["parsed"]["ui"].clone();
     assert_eq!(ui.as_object().map(serde_json::Map::len), Some(8), "{ui}");
 }
+
+#[test]
+fn the_gateways_own_configuration_is_patched_by_the_operator_and_in_force() {
+    let daemon = Daemon::start();
+    let operator = daemon.operator();
+    let patched = operator.ok("config.patch", json!({ "raw": "gateway: {limits: {batch: 2}}" }));
+    assert_eq!((&patched["ok"], &patched["isTenantOverlay"]), (&json!(true), &json!(false)), "{patched}");
+    daemon.wait_for_log("the configuration is reloaded");
+    let call = json!({ "jsonrpc": "2.0", "id": 1, "method": "health" });
+    let three = daemon.tenant("acme").post_json(&json!([call, call, call]));
+    assert_eq!(three["error"]["code"], -32600, "{three}");
+}

@@ -122,6 +122,7 @@ impl Daemon {
             let signal = tokio::select! {
                 () = &mut serving => return Ok(()),
                 signal = signals.next() => signal,
+                () = self.gateway.config_written() => Signal::Reload,
             };
             match signal {
                 Signal::Reload => self.reload().await,
