@@ -139,6 +139,16 @@ impl Daemon {
         );
     }
 
+    /// Waits until a call runs, as `/metrics` tells.
+    pub fn wait_for_a_call(&self) {
+        let begun = Instant::now();
+        let metrics = Request::get("/metrics").token(&self.operator);
+        while self.send(&metrics).text().contains("\nopenclaw_calls_in_flight 0\n") {
+            assert!(begun.elapsed() < PATIENCE, "no call began");
+            thread::yield_now();
+        }
+    }
+
     /// The operator's token.
     #[must_use]
     pub fn operator_token(&self) -> &str {
