@@ -67,7 +67,7 @@ impl<'a> Report<'a> {
             problems: file.inspection.imports.iter().filter_map(unserved).collect(),
             warnings: warnings(&file.inspection.shape),
         };
-        report.problems.extend(file.inspection.shape.excess(&limits));
+        report.problems.extend(file.inspection.shape.pool(&limits).err().into_iter().flatten());
         match file.manifest(&limits).await {
             Ok(manifest) => {
                 report.grants = file.grants(&manifest);
