@@ -34,6 +34,11 @@ fmt:
 test *flags: build
     scripts/run-tests "$@"
 
+# a handler in each language, built by its own toolchain and called; what is missing is installed, or fails
+test-languages *flags: build
+    scripts/build-languages
+    OPENCLAW_LANGUAGES=1 scripts/run-tests -p openclaw-tests languages "$@"
+
 # the reliability tests in their long form
 torture *flags: build
     OPENCLAW_TORTURE=1 scripts/run-tests -p openclaw-tests reliability "$@"

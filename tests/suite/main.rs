@@ -13,6 +13,7 @@ mod components;
 mod connections;
 mod contract;
 mod jsonrpc;
+mod languages;
 mod lessons;
 mod metrics;
 mod quotas;

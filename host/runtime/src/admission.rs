@@ -14,10 +14,12 @@ use openclaw_config::gateway::RequestLimits;
 use openclaw_tenancy::TenantId;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::{CallError, engine::SLOTS};
+use crate::{CallError, engine::Pool};
 
 /// A few slots stay back for manifests, which have no tenant to wait for.
-const PLACES: usize = SLOTS as usize - 8;
+const fn places(pool: Pool) -> usize {
+    pool.slots() as usize - 8
+}
 
 /// How many calls run and wait.
 #[derive(Clone, Copy, Debug)]
@@ -56,7 +58,8 @@ pub struct Standing {
 pub(crate) struct Admission {
     limits: AdmissionLimits,
     tenants: Mutex<HashMap<Option<TenantId>, Arc<Gate>>>,
-    instances: Arc<Semaphore>,
+    small: Arc<Semaphore>,
+    large: Arc<Semaphore>,
 }
 
 #[derive(Debug)]
@@ -75,22 +78,23 @@ pub(crate) struct Place {
 
 impl Admission {
     pub(crate) fn new(limits: AdmissionLimits) -> Self {
-        let instances = Arc::new(Semaphore::new(PLACES));
-        Self { limits, tenants: Mutex::default(), instances }
+        let line = |pool| Arc::new(Semaphore::new(places(pool)));
+        Self { limits, tenants: Mutex::default(), small: line(Pool::Small), large: line(Pool::Large) }
     }
 
-    /// Waits for a place in the tenant's turn; none means the operator's own calls.
-    pub(crate) async fn enter(&self, tenant: Option<&TenantId>) -> Result<Place, CallError> {
+    /// Waits for a place in the tenant's turn; no tenant means the operator's own calls.
+    pub(crate) async fn enter(&self, tenant: Option<&TenantId>, pool: Pool) -> Result<Place, CallError> {
         let gate = self.gate(tenant);
+        let instances = self.instances(pool);
         if let (Ok(own), Ok(instance)) =
-            (gate.running.clone().try_acquire_owned(), self.instances.clone().try_acquire_owned())
+            (gate.running.clone().try_acquire_owned(), instances.clone().try_acquire_owned())
         {
             return Ok(Place { _tenant: own, _instance: instance });
         }
         let _waiting = Waiting::enter(&gate, self.limits.queued_per_tenant)?;
         let place = async {
             let own = gate.running.clone().acquire_owned().await.ok()?;
-            let instance = self.instances.clone().acquire_owned().await.ok()?;
+            let instance = instances.clone().acquire_owned().await.ok()?;
             Some(Place { _tenant: own, _instance: instance })
         };
         match tokio::time::timeout(self.limits.wait, place).await {
@@ -108,13 +112,21 @@ impl Admission {
     pub(crate) fn standing(&self) -> Standing {
         let tenants = self.tenants.lock().unwrap_or_else(PoisonError::into_inner);
         let waiting = tenants.values().map(|gate| u64::from(gate.waiting.load(Ordering::Relaxed))).sum();
-        let running = PLACES - self.instances.available_permits().min(PLACES);
-        Standing { running: running as u64, waiting }
+        let running = [Pool::Small, Pool::Large]
+            .map(|pool| places(pool).saturating_sub(self.instances(pool).available_permits()) as u64);
+        Standing { running: running.iter().sum(), waiting }
     }
 
     /// Forgets a tenant that is gone.
     pub(crate) fn forget(&self, tenant: &TenantId) {
         self.tenants.lock().unwrap_or_else(PoisonError::into_inner).remove(&Some(tenant.clone()));
+    }
+
+    fn instances(&self, pool: Pool) -> &Arc<Semaphore> {
+        match pool {
+            Pool::Small => &self.small,
+            Pool::Large => &self.large,
+        }
     }
 
     fn gate(&self, tenant: Option<&TenantId>) -> Arc<Gate> {

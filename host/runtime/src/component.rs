@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     path::Path,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak},
 };
 
 use tokio::sync::Semaphore;
@@ -16,7 +16,9 @@ use crate::{
     call::CallState,
     capability,
     digest::Digest,
+    engine::{self, Pool},
     grants,
+    inspect::Inspection,
     limits::Limits,
     manifest::Manifest,
     meter::Metered,
@@ -34,7 +36,11 @@ pub struct Component {
     pub digest: Digest,
     /// Its import list: all that it can ever ask for.
     pub imports: Vec<String>,
+    /// Where its instances have room.
+    pub pool: Pool,
     pub(crate) pre: GatewayPre<CallState>,
+    /// Those of its pool.
+    pub(crate) limits: Arc<Limits>,
     /// It uses its language's file API: `/` is opened for each of its calls.
     pub(crate) uses_wasi_files: bool,
 }
@@ -47,8 +53,9 @@ impl std::fmt::Debug for Component {
 
 /// Turns files into components.
 pub(crate) struct Loader {
-    engine: Engine,
-    linker: Linker<CallState>,
+    small: Machine,
+    /// Made for the first component that needs it: most gateways never do.
+    large: OnceLock<Machine>,
     cache: Arc<CodeCache>,
     /// Compiling takes all of a core: one at a time leaves the others to the calls.
     compiling: Semaphore,
@@ -56,22 +63,47 @@ pub(crate) struct Loader {
     loaded: Mutex<HashMap<Digest, Weak<Component>>>,
 }
 
-impl Loader {
-    pub(crate) fn new(engine: Engine, cache: CodeCache) -> Result<Self, LoadError> {
+/// What runs the components of one pool.
+struct Machine {
+    engine: Engine,
+    linker: Linker<CallState>,
+    limits: Arc<Limits>,
+}
+
+impl Machine {
+    fn new(pool: Pool, limits: Limits) -> Result<Self, LoadError> {
+        let engine = engine::engine(pool, &limits)?;
         let mut linker = Linker::new(&engine);
         capability::add_to_linker(&mut linker).map_err(LoadError::engine)?;
-        let cache = Arc::new(cache);
-        Ok(Self { engine, linker, cache, compiling: Semaphore::new(1), loaded: Mutex::default() })
+        Ok(Self { engine, linker, limits: Arc::new(limits) })
+    }
+}
+
+impl Loader {
+    pub(crate) fn new(limits: Limits, cache: CodeCache) -> Result<Self, LoadError> {
+        Ok(Self {
+            small: Machine::new(Pool::Small, limits)?,
+            large: OnceLock::new(),
+            cache: Arc::new(cache),
+            compiling: Semaphore::new(1),
+            loaded: Mutex::default(),
+        })
     }
 
-    /// Reads, compiles, checks that the imports are served, links, and reads the manifest. Whether
+    fn machine(&self, pool: Pool) -> Result<&Machine, LoadError> {
+        match (pool, self.large.get()) {
+            (Pool::Small, _) => Ok(&self.small),
+            (Pool::Large, Some(machine)) => Ok(machine),
+            (Pool::Large, None) => {
+                let machine = Machine::new(pool, self.small.limits.in_pool(pool))?;
+                Ok(self.large.get_or_init(|| machine))
+            }
+        }
+    }
+
+    /// Reads, finds the pool for it, compiles, checks that the imports are served, links, and reads the manifest. Whether
     /// somebody may bind it is not decided here.
-    pub(crate) async fn load(
-        &self,
-        wasm: Arc<[u8]>,
-        services: &Arc<Services>,
-        limits: &Arc<Limits>,
-    ) -> Result<Arc<Component>, LoadError> {
+    pub(crate) async fn load(&self, wasm: Arc<[u8]>, services: &Arc<Services>) -> Result<Arc<Component>, LoadError> {
         if wasm.len() > FILE_BYTES_MAX {
             return Err(LoadError::Invalid(format!("{} bytes, more than {FILE_BYTES_MAX}", wasm.len())));
         }
@@ -80,18 +112,28 @@ impl Loader {
         if let Some(loaded) = self.loaded().get(&digest).and_then(Weak::upgrade) {
             return Ok(loaded);
         }
-        let code = self.compile(digest, wasm).await?;
+        let pool = Inspection::of(&wasm)?.pool(&self.small.limits)?;
+        let machine = self.machine(pool)?;
+        let code = self.compile(&machine.engine, digest, wasm).await?;
         // A manifest that takes its time must not keep others from being loaded.
         drop(turn);
         let imports: Vec<String> =
-            code.component_type().imports(&self.engine).map(|(name, _)| name.to_owned()).collect();
+            code.component_type().imports(&machine.engine).map(|(name, _)| name.to_owned()).collect();
         // Nothing runs before the imports are known to be served.
         grants::check_served(&imports)?;
-        let pre = self.linker.instantiate_pre(&code).and_then(GatewayPre::new).map_err(LoadError::invalid)?;
-        let manifest = self.manifest(&pre, services, limits).await?;
+        let pre = machine.linker.instantiate_pre(&code).and_then(GatewayPre::new).map_err(LoadError::invalid)?;
+        let manifest = self.manifest(&pre, services, &machine.limits).await?;
         let manifest = Manifest::parse(&manifest).map_err(LoadError::Manifest)?;
         let uses_wasi_files = imports.iter().any(|import| import.starts_with("wasi:filesystem/"));
-        let component = Arc::new(Component { manifest, digest, imports, pre, uses_wasi_files });
+        let component = Arc::new(Component {
+            manifest,
+            digest,
+            imports,
+            pool,
+            pre,
+            limits: machine.limits.clone(),
+            uses_wasi_files,
+        });
         let mut loaded = self.loaded();
         if let Some(earlier) = loaded.get(&digest).and_then(Weak::upgrade) {
             return Ok(earlier);
@@ -102,8 +144,13 @@ impl Loader {
     }
 
     /// Off the threads that answer calls.
-    async fn compile(&self, digest: Digest, wasm: Arc<[u8]>) -> Result<wasmtime::component::Component, LoadError> {
-        let (cache, engine) = (self.cache.clone(), self.engine.clone());
+    async fn compile(
+        &self,
+        engine: &Engine,
+        digest: Digest,
+        wasm: Arc<[u8]>,
+    ) -> Result<wasmtime::component::Component, LoadError> {
+        let (cache, engine) = (self.cache.clone(), engine.clone());
         tokio::task::spawn_blocking(move || cache.compile(&engine, &digest, &wasm))
             .await
             .map_err(|error| LoadError::Invalid(error.to_string()))?
@@ -122,7 +169,7 @@ impl Loader {
     ) -> Result<Vec<u8>, LoadError> {
         let state = CallState::without_call(services.clone(), limits.clone());
         let meter = state.meter.clone();
-        let mut store = Store::new(&self.engine, state);
+        let mut store = Store::new(pre.engine(), state);
         CallState::limit(&mut store);
         let answer = async {
             let instance: Gateway = pre.instantiate_async(&mut store).await?;

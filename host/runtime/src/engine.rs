@@ -1,7 +1,9 @@
-//! The one wasmtime engine and the clock that preempts its guests.
+//! wasmtime's engines, one a pool of instances, and the clock that preempts their guests.
 //!
 //! Compiling and running use the same `Config`, made here and nowhere else: two
-//! that drift apart silently lose the cache of compiled code.
+//! that drift apart silently lose the cache of compiled code. The pools differ in
+//! what an instance may take and in nothing that code is compiled for, which
+//! wasmtime's own hash, in the name of each cached file, would tell apart.
 
 use std::{thread, time::Duration};
 
@@ -12,8 +14,32 @@ use crate::{LoadError, limits::Limits};
 /// How often running guests are looked at.
 pub(crate) const TICK: Duration = Duration::from_millis(1);
 
-/// How many calls can hold an instance at once.
-pub(crate) const SLOTS: u32 = 512;
+/// The kinds of room that there are for instances.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pool {
+    /// For what compiles to plain WebAssembly: thousands of calls a second.
+    Small,
+    /// For what brings its language's engine along, as JavaScript and Python do.
+    Large,
+}
+
+impl Pool {
+    /// How many instances there can be at once.
+    pub(crate) const fn slots(self) -> u32 {
+        match self {
+            Self::Small => 512,
+            Self::Large => 64,
+        }
+    }
+
+    /// At least the number of families in use, or their images are mapped anew in rotation.
+    const fn warm_slots(self) -> u32 {
+        match self {
+            Self::Small => 256,
+            Self::Large => self.slots(),
+        }
+    }
+}
 
 /// A guest built with the SDK has its whole memory inside this, so that a slot
 /// is reset by memset and costs no system call.
@@ -22,12 +48,9 @@ pub(crate) const KEEP_RESIDENT: usize = 256 << 10;
 /// Linear memories of a component.
 pub(crate) const MEMORIES: u32 = 1;
 
-/// Tables of a component.
-pub(crate) const TABLES: u32 = 2;
-
-/// Makes the engine and starts its ticker, which ends with the engine.
-pub(crate) fn engine(limits: &Limits) -> Result<Engine, LoadError> {
-    let engine = Engine::new(&config(limits)).map_err(LoadError::engine)?;
+/// Makes a pool's engine and starts its ticker, which ends with the engine. `limits` are the pool's.
+pub(crate) fn engine(pool: Pool, limits: &Limits) -> Result<Engine, LoadError> {
+    let engine = Engine::new(&config(pool, limits)).map_err(LoadError::engine)?;
     let ticking = engine.weak();
     thread::Builder::new()
         .name("epoch".into())
@@ -42,7 +65,7 @@ pub(crate) fn engine(limits: &Limits) -> Result<Engine, LoadError> {
     Ok(engine)
 }
 
-fn config(limits: &Limits) -> Config {
+fn config(pool: Pool, limits: &Limits) -> Config {
     let mut config = Config::new();
     config
         // Four times cheaper calls; needs the async component model, which no guest here has, to be off.
@@ -55,27 +78,27 @@ fn config(limits: &Limits) -> Config {
         .max_wasm_stack(limits.stack_bytes)
         // The host's own frames run on the same stack below the guest's.
         .async_stack_size(limits.stack_bytes + (512 << 10))
-        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(limits)));
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(allocation(pool, limits)));
     config
 }
 
-/// A component linked by wasm-component-ld is 3 core modules in 4 instances with 2 tables.
-fn pool(limits: &Limits) -> PoolingAllocationConfig {
-    let mut pool = PoolingAllocationConfig::default();
-    pool.total_component_instances(SLOTS)
-        .total_core_instances(limits.core_instances * SLOTS)
-        .total_memories(SLOTS)
-        .total_tables(TABLES * SLOTS)
-        .total_stacks(SLOTS)
+fn allocation(pool: Pool, limits: &Limits) -> PoolingAllocationConfig {
+    let slots = pool.slots();
+    let mut allocation = PoolingAllocationConfig::default();
+    allocation
+        .total_component_instances(slots)
+        .total_core_instances(limits.core_instances * slots)
+        .total_memories(slots)
+        .total_tables(limits.tables * slots)
+        .total_stacks(slots)
         .max_core_instances_per_component(limits.core_instances)
         .max_memories_per_component(MEMORIES)
-        .max_tables_per_component(TABLES)
+        .max_tables_per_component(limits.tables)
         .max_memory_size(limits.memory_bytes)
         .table_elements(limits.table_elements)
         .linear_memory_keep_resident(KEEP_RESIDENT)
         .table_keep_resident(64 << 10)
         .async_stack_keep_resident(64 << 10)
-        // At least the number of families in use, or their images are mapped anew in rotation.
-        .max_unused_warm_slots(256);
-    pool
+        .max_unused_warm_slots(pool.warm_slots());
+    allocation
 }

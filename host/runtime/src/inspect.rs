@@ -10,7 +10,7 @@ mod shape;
 
 use wasmparser::{Encoding, Parser, Payload};
 
-use crate::{Digest, Limits, LoadError, Manifest};
+use crate::{Digest, Limits, LoadError, Manifest, engine::Pool};
 
 pub use imports::{Import, Need};
 pub use shape::Shape;
@@ -67,6 +67,11 @@ impl Inspection {
         Ok(inspection)
     }
 
+    /// The pool whose instances have room for it.
+    pub(crate) fn pool(&self, limits: &Limits) -> Result<Pool, LoadError> {
+        self.shape.pool(limits).map_err(|excess| LoadError::Invalid(excess.join("; ")))
+    }
+
     /// The version of `openclaw:gateway` that it was built against.
     #[must_use]
     pub fn wit_version(&self) -> Option<&str> {
@@ -76,7 +81,8 @@ impl Inspection {
 
     /// What the file says of itself. Compiles it, and runs its `manifest` without any capability.
     pub async fn manifest(wasm: &[u8], limits: &Limits) -> Result<Manifest, LoadError> {
-        let json = manifest::read(wasm, limits).await?;
+        let pool = Self::of(wasm)?.pool(limits)?;
+        let json = manifest::read(wasm, pool, &limits.in_pool(pool)).await?;
         Manifest::parse(&json).map_err(LoadError::Manifest)
     }
 }

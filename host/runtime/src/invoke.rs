@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use openclaw_config::{json, store::Snapshot};
 use serde_json::Value;
 use tokio::time::timeout;
-use wasmtime::{Engine, Store, Trap};
+use wasmtime::{Store, Trap};
 
 use crate::{
     CallError, Failure, backtrace,
@@ -40,16 +40,15 @@ pub(crate) struct Answer {
 
 /// Runs a call in a fresh store and a fresh instance, which are gone when this returns.
 pub(crate) async fn invoke(
-    engine: &Engine,
     route: &Route,
     facts: CallFacts,
     params: Params,
     grants: Arc<Grants>,
     services: &Arc<Services>,
-    limits: &Arc<Limits>,
 ) -> Result<Answer, CallError> {
     let config = sound_config(route, &facts, services)?;
     let method = route.method();
+    let limits = &route.component().limits;
     method.params.check(&params.value).map_err(CallError::InvalidParams)?;
     let wall = wall_time(method.timeout, limits);
     let mut state = CallState::new(facts, route.component().clone(), grants, services.clone(), limits.clone(), wall);
@@ -64,7 +63,7 @@ pub(crate) async fn invoke(
         })?);
     }
     let meter = state.meter.clone();
-    let mut store = Store::new(engine, state);
+    let mut store = Store::new(route.component().pre.engine(), state);
     CallState::limit(&mut store);
     let ran = timeout(wall, Metered::new(run(route, &mut store, params.raw), meter)).await;
     let answered = match ran {

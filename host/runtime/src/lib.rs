@@ -37,7 +37,6 @@ use std::{path::PathBuf, sync::Arc, time::Instant};
 use openclaw_config::gateway::ValidateResults;
 use openclaw_control::ControlDb;
 use openclaw_tenancy::TenantId;
-use wasmtime::Engine;
 
 pub use admission::{AdmissionLimits, Standing};
 pub use binding::{BindingScope, Origin, Route, Version};
@@ -45,6 +44,7 @@ pub use cache::CodeCache;
 pub use call::{CallFacts, Caller, Subject};
 pub use component::Component;
 pub use digest::{Digest, DigestError};
+pub use engine::Pool;
 pub use error::{CallError, Failure, LoadError, Refusal};
 pub use events::{Event, EventBus, Subscription};
 pub use grants::{Grant, GrantError, Grants, SandboxMode};
@@ -89,11 +89,9 @@ pub struct StartError {
     pub error: LoadError,
 }
 
-/// The engine with everything that is loaded into it.
+/// Everything that is loaded, and what its calls reach.
 pub struct Runtime {
-    engine: Engine,
     plugins: Arc<Plugins>,
-    limits: Arc<Limits>,
     services: Arc<Services>,
 }
 
@@ -102,14 +100,11 @@ impl Runtime {
     /// product silently. What was installed later fails alone, and by name.
     pub async fn start(settings: RuntimeSettings, services: Arc<Services>) -> Result<Self, StartError> {
         let failed = |error| StartError { name: "runtime".into(), error };
-        let engine = engine::engine(&settings.limits).map_err(failed)?;
-        let limits = Arc::new(settings.limits);
         let plugins = Plugins::new(PluginParts {
-            loader: Loader::new(engine.clone(), settings.cache).map_err(failed)?,
+            loader: Loader::new(settings.limits, settings.cache).map_err(failed)?,
             policy: settings.policy,
             control: settings.control,
             services: services.clone(),
-            limits: limits.clone(),
             validate_results: settings.validate_results,
         });
         let plugins = Arc::new(plugins.map_err(failed)?);
@@ -126,7 +121,7 @@ impl Runtime {
             base.push(bound.map_err(|error| StartError { name: path.display().to_string(), error })?);
         }
         plugins.open(base).await.map_err(|error| StartError { name: "installed components".into(), error })?;
-        Ok(Self { engine, plugins, limits, services })
+        Ok(Self { plugins, services })
     }
 
     /// What is bound, and how that is changed.
@@ -152,11 +147,12 @@ impl Runtime {
     /// `components.validate_results` says.
     pub async fn call(&self, route: &Route, facts: CallFacts, params: Params) -> Result<String, CallError> {
         let tenant = facts.subject.tenant().cloned();
-        let place = self.services.admission.enter(tenant.as_ref().map(|tenant| &tenant.id)).await?;
+        let (admission, pool) = (&self.services.admission, route.component().pool);
+        let place = admission.enter(tenant.as_ref().map(|tenant| &tenant.id), pool).await?;
         let actor = facts.caller.actor.clone();
         let grants = self.plugins.grants(route.version());
         let started = Instant::now();
-        let answer = invoke::invoke(&self.engine, route, facts, params, grants, &self.services, &self.limits).await;
+        let answer = invoke::invoke(route, facts, params, grants, &self.services).await;
         self.plugins.count(route.version(), started.elapsed(), answer.as_ref().err());
         let answer = answer?;
         drop(place);

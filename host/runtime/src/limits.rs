@@ -5,6 +5,8 @@ use std::{fmt, time::Duration};
 use openclaw_config::gateway::CallLimits;
 use wasmtime::ResourceLimiter;
 
+use crate::engine::Pool;
+
 /// The limits of one call, from `components.limits`, where their defaults are.
 #[derive(Clone, Debug)]
 pub struct Limits {
@@ -20,6 +22,8 @@ pub struct Limits {
     pub stack_bytes: usize,
     /// Elements of each table.
     pub table_elements: usize,
+    /// Tables of a component.
+    pub tables: u32,
     /// Core instances of a component.
     pub core_instances: u32,
     /// Calls from the guest into the host.
@@ -37,6 +41,27 @@ pub struct Limits {
 /// Open handles (documents, directories, …) of one call at once.
 const HANDLES: usize = 256;
 
+/// A component linked by wasm-component-ld is 3 core modules in 4 instances with 2 tables.
+const TABLES: u32 = 2;
+
+impl Limits {
+    /// What an instance of this pool may take. The configuration sets the small one's; the large
+    /// one has what the engines of JavaScript and Python need, or the configuration's where that is more.
+    #[must_use]
+    pub fn in_pool(&self, pool: Pool) -> Self {
+        match pool {
+            Pool::Small => self.clone(),
+            Pool::Large => Self {
+                memory_bytes: self.memory_bytes.max(256 << 20),
+                table_elements: self.table_elements.max(65_536),
+                tables: self.tables.max(16),
+                core_instances: self.core_instances.max(64),
+                ..self.clone()
+            },
+        }
+    }
+}
+
 impl From<&CallLimits> for Limits {
     fn from(limits: &CallLimits) -> Self {
         let bytes = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
@@ -47,6 +72,7 @@ impl From<&CallLimits> for Limits {
             max_wall: Duration::from_millis(limits.max_wall_ms),
             stack_bytes: (limits.stack_kb as usize) << 10,
             table_elements: limits.table_elements as usize,
+            tables: TABLES,
             core_instances: limits.instances,
             host_calls: limits.host_calls,
             host_call_bytes: bytes(limits.host_call_bytes),

@@ -34,7 +34,6 @@ use crate::{
     component::{Component, Loader},
     grants::{GrantSource, Grants},
     layers::{Layers, Slot},
-    limits::Limits,
     services::Services,
     stats::Stats,
 };
@@ -75,7 +74,6 @@ pub struct Plugins {
     policy: ArcSwap<Policy>,
     control: ControlDb,
     services: Arc<Services>,
-    limits: Arc<Limits>,
     validate_results: ValidateResults,
     /// Changes are made one after another; compiling is not part of it.
     changing: Mutex<()>,
@@ -87,7 +85,6 @@ pub(crate) struct PluginParts {
     pub(crate) policy: Policy,
     pub(crate) control: ControlDb,
     pub(crate) services: Arc<Services>,
-    pub(crate) limits: Arc<Limits>,
     pub(crate) validate_results: ValidateResults,
 }
 
@@ -102,7 +99,6 @@ impl Plugins {
             policy: ArcSwap::from_pointee(parts.policy),
             control: parts.control,
             services: parts.services,
-            limits: parts.limits,
             validate_results: parts.validate_results,
             changing: Mutex::default(),
         })
@@ -234,7 +230,7 @@ impl Plugins {
     async fn version(&self, entry: &Entry) -> Result<Version, LoadError> {
         let Row { scope, digest, .. } = &entry.row;
         let wasm = bytes::read(&self.services.home, scope, *digest).await?;
-        let component = self.loader.load(wasm.into(), &self.services, &self.limits).await?;
+        let component = self.loader.load(wasm.into(), &self.services).await?;
         self.version_of(component, entry)
     }
 
@@ -255,7 +251,7 @@ impl Plugins {
 
     /// Loads what comes with the gateway, or a file that the operator names, beside those that are there.
     pub(crate) async fn base(&self, others: &[Version], wasm: Arc<[u8]>, origin: Origin) -> Result<Version, LoadError> {
-        let version = self.base_version(self.loader.load(wasm, &self.services, &self.limits).await?, origin);
+        let version = self.base_version(self.loader.load(wasm, &self.services).await?, origin);
         let component = &version.component;
         let manifest = &component.manifest;
         if version.origin != Origin::Builtin {

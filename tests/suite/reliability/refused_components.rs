@@ -54,6 +54,20 @@ fn one_that_is_not_there_or_no_component() {
 }
 
 #[test]
+fn one_that_no_pool_has_room_for() {
+    // An empty module, instantiated 65 times.
+    let module = b"\0asm\x01\0\0\0";
+    let instances = [&[2, 0xc4, 1, 65], &[0; 3 * 65][..]].concat();
+    let wasm = [b"\0asm\x0d\0\x01\0", &[1, 8][..], module, &instances].concat();
+    let home = Home::warm();
+    let path = home.path().join("crowd.wasm");
+    std::fs::write(&path, wasm).expect("a file");
+    home.configure(&format!("components: {{load: [{path:?}]}}\n"));
+    let failed = Daemon::start_on(home).expect_err("it started");
+    assert!(failed.log.contains("crowd.wasm") && failed.log.contains("65 core instances, at most 64"), "{failed}");
+}
+
+#[test]
 fn one_that_is_cut_short() {
     let home = Home::warm();
     let path = home.path().join("half.wasm");

@@ -1,4 +1,7 @@
-use super::{Import, Inspection, Need};
+use openclaw_config::gateway::CallLimits;
+
+use super::{Import, Inspection, Need, Shape};
+use crate::{Limits, Pool};
 
 #[test]
 fn what_an_interface_takes() {
@@ -24,4 +27,64 @@ fn an_empty_component_has_nothing() {
     let inspection = Inspection::of(b"\0asm\x0d\0\x01\0").expect("a component");
     assert!(inspection.imports.is_empty() && inspection.exports.is_empty());
     assert_eq!(inspection.wit_version(), None);
+}
+
+/// A component of one module, made of these sections, that is instantiated so many times.
+fn component(sections: &[u8], instances: u8) -> Vec<u8> {
+    let module = [b"\0asm\x01\0\0\0", sections].concat();
+    let instantiated = [0, 0, 0].repeat(instances.into());
+    let seven_bits = |number: usize| u8::try_from(number & 0x7f).expect("seven bits");
+    let mut wasm = b"\0asm\x0d\0\x01\0".to_vec();
+    for (id, body) in [(1, module), (2, [vec![instances], instantiated].concat())] {
+        let bytes = body.len();
+        wasm.extend([id, seven_bits(bytes) | 0x80, seven_bits(bytes >> 7)]);
+        wasm.extend(body);
+    }
+    wasm
+}
+
+/// A table of 5,000 elements.
+const TABLE: &[u8] = &[4, 5, 1, 0x70, 0, 0x88, 0x27];
+/// A memory of 17 pages.
+const MEMORY: &[u8] = &[5, 3, 1, 0, 17];
+
+#[test]
+fn a_file_is_counted_as_it_will_be_instantiated() {
+    let shape = Inspection::of(&component(&[TABLE, MEMORY].concat(), 3)).expect("a component").shape;
+    let expected =
+        Shape { initial_memory_bytes: 17 << 16, memories: 1, tables: 1, table_elements: 5000, core_instances: 3 };
+    assert_eq!(shape, expected);
+}
+
+#[test]
+fn the_smallest_pool_with_room_is_taken() {
+    let limits = Limits::from(&CallLimits::default());
+    let pool = |shape: Shape| shape.pool(&limits);
+    let plain =
+        Shape { initial_memory_bytes: 64 << 20, memories: 1, tables: 2, table_elements: 4096, core_instances: 8 };
+    assert_eq!(pool(plain), Ok(Pool::Small));
+    assert_eq!(pool(Shape { core_instances: 9, ..plain }), Ok(Pool::Large));
+    assert_eq!(pool(Shape { tables: 3, ..plain }), Ok(Pool::Large));
+    assert_eq!(pool(Shape { table_elements: 4097, ..plain }), Ok(Pool::Large));
+    assert_eq!(pool(Shape { initial_memory_bytes: (64 << 20) + 1, ..plain }), Ok(Pool::Large));
+}
+
+#[test]
+fn what_fits_no_pool_is_refused_with_the_number_and_the_limit() {
+    let limits = Limits::from(&CallLimits::default());
+    let refused = |shape: Shape| shape.pool(&limits).expect_err("it fits");
+    let of = |core_instances, tables| Shape { core_instances, tables, ..Shape::default() };
+    assert_eq!(refused(of(65, 17)), ["65 core instances, at most 64", "17 tables, at most 16"]);
+    let of = |table_elements, initial_memory_bytes| Shape { table_elements, initial_memory_bytes, ..Shape::default() };
+    assert_eq!(refused(of(65_537, 0)), ["65537 elements of a table, at most 65536"]);
+    assert_eq!(refused(of(0, (256 << 20) + 1)), ["268435457 bytes of memory at the start, at most 268435456"]);
+    let two = Shape { memories: 2, ..Shape::default() };
+    assert_eq!(refused(two), ["2 linear memories, at most 1"]);
+}
+
+#[test]
+fn the_configuration_raises_the_large_pool_too() {
+    let limits = Limits::from(&CallLimits { memory_mb: 512, ..CallLimits::default() });
+    assert_eq!(limits.in_pool(Pool::Large).memory_bytes, 512 << 20);
+    assert_eq!(limits.in_pool(Pool::Small).memory_bytes, 512 << 20);
 }

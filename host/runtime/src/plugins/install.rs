@@ -96,7 +96,7 @@ impl Plugins {
             checks.push("signature");
         }
         // Compiles where need be, and runs `manifest` in an instance without authority: the trial.
-        let component = self.loader.load(install.wasm.clone(), &self.services, &self.limits).await?;
+        let component = self.loader.load(install.wasm.clone(), &self.services).await?;
         checks.extend(["world", "manifest"]);
         self.bind_new(install, component, checks).await
     }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use openclaw_config::gateway::CallLimits;
-use openclaw_runtime::{Import, Limits, Manifest, Need, Shape};
+use openclaw_runtime::{Import, Limits, Manifest, Need, Pool, Shape};
 use serde_json::{Value, json};
 
 use super::file::ComponentFile;
@@ -65,9 +65,9 @@ impl<'a> Report<'a> {
             manifest: None,
             grants: Vec::new(),
             problems: file.inspection.imports.iter().filter_map(unserved).collect(),
-            warnings: warnings(&file.inspection.shape),
+            warnings: warnings(&file.inspection.shape, &limits),
         };
-        report.problems.extend(file.inspection.shape.excess(&limits));
+        report.problems.extend(file.inspection.shape.pool(&limits).err().into_iter().flatten());
         match file.manifest(&limits).await {
             Ok(manifest) => {
                 report.grants = file.grants(&manifest);
@@ -169,7 +169,10 @@ fn needs(need: &Need) -> String {
     }
 }
 
-fn warnings(shape: &Shape) -> Vec<String> {
+fn warnings(shape: &Shape, limits: &Limits) -> Vec<String> {
+    if shape.pool(limits) == Ok(Pool::Large) {
+        return vec!["each of its calls takes one of the few large instances that all tenants share".into()];
+    }
     let (starts, resident) = (shape.initial_memory_bytes, Shape::RESIDENT_BYTES);
     let large = starts > resident;
     let warning = format!(
