@@ -153,7 +153,7 @@ impl Runtime {
         let grants = self.plugins.grants(route.version());
         let started = Instant::now();
         let answer = invoke::invoke(route, facts, params, grants, &self.services).await;
-        self.plugins.count(route.version(), started.elapsed(), answer.as_ref().err());
+        self.plugins.count(route.version(), tenant.as_deref(), started.elapsed(), answer.as_ref().err());
         let answer = answer?;
         drop(place);
         if answer.delete_tenant

@@ -25,7 +25,7 @@ use std::{
 use arc_swap::ArcSwap;
 use openclaw_config::gateway::ValidateResults;
 use openclaw_control::ControlDb;
-use openclaw_tenancy::{Family, Home, Registry, TenantId};
+use openclaw_tenancy::{Family, Home, Registry, TenantId, TenantRecord};
 use tokio::sync::Mutex;
 
 use crate::{
@@ -290,16 +290,24 @@ impl Plugins {
     }
 
     /// Counts a call of a version, and takes it out of service where too many failed in a row.
-    pub(crate) fn count(self: &Arc<Self>, version: &Arc<Version>, took: Duration, error: Option<&CallError>) {
+    pub(crate) fn count(
+        self: &Arc<Self>,
+        version: &Arc<Version>,
+        tenant: Option<&TenantRecord>,
+        took: Duration,
+        error: Option<&CallError>,
+    ) {
         if matches!(error, Some(CallError::InvalidParams(_) | CallError::Unavailable { .. })) {
             // It never ran.
             return;
         }
         let failed = matches!(error, Some(CallError::Failed(_)));
-        let in_a_row = version.stats.count(took, failed);
-        let Origin::Installed(_) = &version.origin else { return };
+        let failures = version.stats.count(tenant.map_or(0, |tenant| tenant.row), took, failed);
+        let Origin::Installed(scope) = &version.origin else { return };
+        // One tenant's failures are no reason to take a version from the others.
+        let reason = scope.tenant().is_some() || failures.of_several;
         let after = self.policy.load().rollback_after;
-        if failed && after > 0 && in_a_row.is_multiple_of(after) {
+        if failed && reason && after > 0 && failures.in_a_row.is_multiple_of(after) {
             let (plugins, version) = (self.clone(), version.clone());
             tokio::spawn(async move { plugins.roll_back_failing(&version).await });
         }

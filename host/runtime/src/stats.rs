@@ -1,7 +1,7 @@
 //! What became of the calls of one version: counted without locks.
 
 use std::{
-    sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
+    sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed},
     time::Duration,
 };
 
@@ -17,7 +17,20 @@ pub struct Stats {
     errors: AtomicU64,
     /// Failures since the last call that did not fail.
     failed_in_a_row: AtomicU32,
+    /// Whose call the first of those was.
+    first_failed: AtomicU64,
+    /// Whether calls of others are among those.
+    others_failed: AtomicBool,
     micros: [AtomicU64; BUCKETS],
+}
+
+/// Failures without a call between them that did not fail.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Failures {
+    /// How many.
+    pub(crate) in_a_row: u32,
+    /// Whether more than one tenant had them.
+    pub(crate) of_several: bool,
 }
 
 /// The counters at one moment.
@@ -39,26 +52,35 @@ impl Default for Stats {
             calls: AtomicU64::new(0),
             errors: AtomicU64::new(0),
             failed_in_a_row: AtomicU32::new(0),
+            first_failed: AtomicU64::new(0),
+            others_failed: AtomicBool::new(false),
             micros: std::array::from_fn(|_| AtomicU64::new(0)),
         }
     }
 }
 
 impl Stats {
-    /// Counts a call; answers how many have failed in a row by now.
-    pub(crate) fn count(&self, took: Duration, failed: bool) -> u32 {
+    /// Counts a call of the tenant with this row; answers what has failed in a row by now.
+    pub(crate) fn count(&self, tenant: u64, took: Duration, failed: bool) -> Failures {
         self.calls.fetch_add(1, Relaxed);
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         self.micros[bucket(micros)].fetch_add(1, Relaxed);
         if failed {
             self.errors.fetch_add(1, Relaxed);
-            return self.failed_in_a_row.fetch_add(1, Relaxed) + 1;
+            let before = self.failed_in_a_row.fetch_add(1, Relaxed);
+            if before == 0 {
+                self.first_failed.store(tenant, Relaxed);
+                self.others_failed.store(false, Relaxed);
+            } else if self.first_failed.load(Relaxed) != tenant {
+                self.others_failed.store(true, Relaxed);
+            }
+            return Failures { in_a_row: before + 1, of_several: self.others_failed.load(Relaxed) };
         }
         // Read first: a line that nobody writes is shared by all cores.
         if self.failed_in_a_row.load(Relaxed) != 0 {
             self.failed_in_a_row.store(0, Relaxed);
         }
-        0
+        Failures::default()
     }
 
     /// A version that is bound anew is judged anew.
@@ -132,7 +154,7 @@ mod tests {
     fn percentiles_are_right_to_a_quarter() {
         let stats = Stats::default();
         for micros in 1..=1000 {
-            stats.count(Duration::from_micros(micros), false);
+            stats.count(1, Duration::from_micros(micros), false);
         }
         let counted = stats.counted();
         assert_eq!((counted.calls, counted.errors), (1000, 0));
@@ -144,7 +166,7 @@ mod tests {
     #[test]
     fn failures_in_a_row_end_with_a_call_that_does_not_fail() {
         let stats = Stats::default();
-        let count = |failed| stats.count(Duration::ZERO, failed);
+        let count = |failed| stats.count(1, Duration::ZERO, failed).in_a_row;
         assert_eq!([count(true), count(true), count(false), count(true)], [1, 2, 0, 1]);
     }
 }

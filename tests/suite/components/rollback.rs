@@ -56,3 +56,20 @@ fn a_version_that_fails_call_after_call_is_rolled_back_by_itself() {
     let told = (0..3).map(|_| socket.event_named("components.changed").payload).last().expect("three events");
     assert_eq!((&told["what"], &told["digest"]), (&json!("components.rollback"), &failing));
 }
+
+#[test]
+fn one_tenant_alone_cannot_take_a_version_from_the_others() {
+    let daemon = Daemon::start_with("components: {rollback_after: 3}\n");
+    let (a, b) = (daemon.tenant("a"), daemon.tenant("b"));
+    install(&daemon.operator(), "ok00001");
+    install(&daemon.operator(), "trap001");
+    let fails = |tenant: &Tenant| assert_eq!(tenant.err("swap.version", json!({})).name(), "COMPONENT_FAILED");
+    for _ in 0..4 {
+        fails(&a);
+    }
+    fails(&b);
+    assert!(!daemon.log().contains("it was rolled back"), "three of one tenant were no reason");
+    fails(&b);
+    daemon.wait_for_log("it was rolled back");
+    assert_eq!([answers(&a), answers(&b)], ["ok00001", "ok00001"]);
+}
