@@ -6,7 +6,7 @@
 use std::{io::Write, path::PathBuf};
 
 use crate::contract::*;
-use openclaw_tests::{home::files_below, workspace};
+use openclaw_tests::{cli::Cli, home::files_below, workspace};
 
 /// A language's component, and the family of its handler.
 struct Language {
@@ -52,6 +52,14 @@ fn answers(name: &'static str) {
     assert_eq!(refused.name(), "INVALID_REQUEST", "{refused}");
 }
 
+/// WASI's interfaces come in as many releases as there are toolchains.
+fn passes_the_check(name: &'static str) {
+    let Some(language) = Language::built(name) else { return };
+    let file = language.file.display().to_string();
+    let report = Cli::bare(&["components", "check", &file, "--json"]).run().exited(0).json();
+    assert_eq!((&report["family"], &report["grants"]), (&json!(language.family), &json!([])), "{report}");
+}
+
 fn sees_only_its_directory(name: &'static str) {
     let Some(language) = Language::built(name) else { return };
     let daemon = language.serve();
@@ -84,6 +92,11 @@ macro_rules! languages {
             #[test]
             fn answers() {
                 super::answers($name);
+            }
+
+            #[test]
+            fn passes_the_check() {
+                super::passes_the_check($name);
             }
 
             #[test]
