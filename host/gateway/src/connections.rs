@@ -5,11 +5,15 @@ use std::{
     collections::HashMap,
     net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
 };
 
 use rustix::process::{Resource, getrlimit};
 
 use crate::auth::network;
+
+/// How often the log tells of too many connections.
+const TOLD_EVERY: Duration = Duration::from_secs(60);
 
 /// The open connections over TCP; the control socket, which is the operator's alone, has no bound.
 #[derive(Debug)]
@@ -23,8 +27,8 @@ pub(crate) struct Connections {
 struct Open {
     all: usize,
     by_address: HashMap<IpAddr, usize>,
-    /// The log has a line of the last time that there were too many.
-    told: bool,
+    /// When the log last got a line of there being too many.
+    told: Option<Instant>,
 }
 
 /// The place of one connection, given back when dropped.
@@ -50,7 +54,9 @@ impl Connections {
         let from_here = open.by_address.get(&address).copied().unwrap_or_default();
         let crowded = !address.is_loopback() && from_here >= self.most_per_address;
         if open.all >= self.most || crowded {
-            if !std::mem::replace(&mut open.told, true) {
+            // Whoever is refused can come again at once, and must not fill the log.
+            if open.told.is_none_or(|told| told.elapsed() >= TOLD_EVERY) {
+                open.told = Some(Instant::now());
                 tracing::warn!(%peer, open = open.all, from_here, "too many connections: new ones are closed");
             }
             return None;
@@ -69,7 +75,6 @@ impl Drop for Place {
     fn drop(&mut self) {
         let mut open = self.connections.open();
         open.all -= 1;
-        open.told = false;
         if let Some(from_here) = open.by_address.get_mut(&self.address) {
             *from_here -= 1;
             if *from_here == 0 {
