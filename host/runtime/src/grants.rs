@@ -81,6 +81,12 @@ impl Grants {
         interfaces.map(str::to_owned).chain(shared).chain(named).collect()
     }
 
+    /// Those of these grants that one of the others gives too.
+    pub(crate) fn within(texts: &[String], others: &[Arc<Self>]) -> Vec<String> {
+        let given = |text: &&String| text.parse().is_ok_and(|grant| others.iter().any(|other| other.covers(&grant)));
+        texts.iter().filter(given).cloned().collect()
+    }
+
     fn any(&self, test: impl FnMut(&Grant) -> bool) -> bool {
         match self {
             Self::Builtin => true,

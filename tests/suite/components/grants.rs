@@ -71,3 +71,38 @@ fn memory_is_granted_by_the_mebibyte() {
     let error = b.err("swap.memory", json!({ "mib": 16 }));
     assert_eq!((error.name(), &error.data["limit"]), ("COMPONENT_FAILED", &json!("memory")));
 }
+
+/// A tenant whose first version had all grants, and whose second one, which says so, has `config` left.
+fn narrowed(second: &str) -> (Daemon, Tenant, Value) {
+    let daemon = Daemon::start_with("components: {self_service: true, rollback_after: 3}\n");
+    let a = daemon.tenant("a");
+    let operator = daemon.operator_for("a");
+    let first = install(&operator, "ok00001")["digest"].clone();
+    let second = install(&operator, second)["digest"].clone();
+    operator.done("components.activate", json!({ "family": "swap", "digest": second, "grants": ["config"] }));
+    (daemon, a, first)
+}
+
+#[test]
+fn a_tenant_does_not_bring_back_what_the_operator_took_away() {
+    let (daemon, a, first) = narrowed("ok00002");
+    assert_eq!(a.err("swap.secret", json!({ "text": "key" })).name(), "FORBIDDEN");
+    a.done("components.rollback", json!({ "family": "swap" }));
+    assert_eq!(answers(&a), "ok00001");
+    assert_eq!(a.err("swap.secret", json!({ "text": "key" })).name(), "FORBIDDEN", "by going back");
+    a.done("swap.setting", json!({ "text": "/session/scope" }));
+    let change = json!({ "family": "swap", "digest": first, "grants": GRANTS });
+    daemon.operator_for("a").done("components.activate", change);
+    a.done("swap.secret", json!({ "text": "key" }));
+}
+
+#[test]
+fn failing_on_purpose_does_not_bring_it_back_either() {
+    let (daemon, a, _) = narrowed("trap001");
+    for _ in 0..3 {
+        assert_eq!(a.err("swap.version", json!({})).name(), "COMPONENT_FAILED");
+    }
+    daemon.wait_for_log("it was rolled back");
+    assert_eq!(answers(&a), "ok00001");
+    assert_eq!(a.err("swap.secret", json!({ "text": "key" })).name(), "FORBIDDEN");
+}

@@ -12,7 +12,7 @@ use crate::{
     binding::{BindingScope, Bound, Canary, Origin, Version},
     component::Component,
     digest::Digest,
-    grants::Grants,
+    grants::{GrantError, GrantSource, Grants},
     layers::Slot,
 };
 
@@ -55,6 +55,29 @@ pub(super) struct Made {
     pub(super) actor: Actor,
 }
 
+/// What took calls before a change.
+struct InForce {
+    digests: Vec<Digest>,
+    grants: Vec<Arc<Grants>>,
+}
+
+impl InForce {
+    /// Only the operator widens what a family may: brought back by anyone else, by its own failures too, a version
+    /// has no more than those had that it follows.
+    fn narrow(&self, versions: &mut Versions) {
+        let returned = |entry: &&mut Entry| serves(&entry.row) && !self.digests.contains(&entry.row.digest);
+        for entry in versions.entries.iter_mut().filter(returned) {
+            if let Some(grants) = &mut entry.row.grants {
+                *grants = Grants::within(grants, &self.grants);
+            }
+        }
+    }
+}
+
+fn serves(row: &Row) -> bool {
+    matches!(row.state, State::Active | State::Canary)
+}
+
 impl Plugins {
     /// Changes what is bound. Runs to its end even when its caller goes away.
     pub async fn change(
@@ -78,6 +101,7 @@ impl Plugins {
     ) -> Result<Changed, ChangeError> {
         let _changing = self.changing.lock().await;
         let mut versions = self.stored(scope, family)?;
+        let before = self.in_force(family, &versions)?;
         let previous = versions.active().map(|active| active.digest);
         let mut removed = Vec::new();
         let what = match deed {
@@ -95,6 +119,9 @@ impl Plugins {
                 "components.remove"
             }
         };
+        if actor != Actor::Operator {
+            before.narrow(&mut versions);
+        }
         let active = versions.active().map(|active| active.digest);
         let made = Made { what, digest: active.or(previous), actor };
         self.commit(scope, family, versions, None, made).await?;
@@ -108,7 +135,9 @@ impl Plugins {
         let _changing = self.changing.lock().await;
         let rolled_back = async {
             let mut versions = self.stored(scope, family)?;
+            let before = self.in_force(family, &versions)?;
             versions.roll_back(Some(digest), self.has_below(scope, family))?;
+            before.narrow(&mut versions);
             let made = Made { what: "components.rollback", digest: Some(digest), actor: Actor::Gateway };
             self.commit(scope, family, versions, None, made).await
         };
@@ -129,6 +158,17 @@ impl Plugins {
         let slot =
             slot.ok_or_else(|| ChangeError::NotFound(format!("nothing of the family {family} is installed here")))?;
         Ok(Versions::new(&slot.entries))
+    }
+
+    /// What takes calls now, and with which grants.
+    fn in_force(&self, family: &Family, versions: &Versions) -> Result<InForce, ChangeError> {
+        let serving = || versions.entries.iter().map(|entry| &entry.row).filter(|row| serves(row));
+        let grants = serving().map(|row| match &row.grants {
+            Some(texts) => Ok(Arc::new(Grants::parse(texts)?)),
+            None => Ok(self.policy.load().grants(&GrantSource::Configured, family)),
+        });
+        let grants = grants.collect::<Result<_, GrantError>>()?;
+        Ok(InForce { digests: serving().map(|row| row.digest).collect(), grants })
     }
 
     fn has_below(&self, scope: &BindingScope, family: &Family) -> bool {
@@ -174,7 +214,7 @@ impl Plugins {
         let running = old.and_then(|bound| bound.active.as_ref()).into_iter().chain(canary);
         let known: Vec<&Arc<Component>> = running.map(|version| &version.component).chain(fresh).collect();
         let (mut active, mut canary) = (None, None);
-        for entry in entries.iter().filter(|entry| matches!(entry.row.state, State::Active | State::Canary)) {
+        for entry in entries.iter().filter(|entry| serves(&entry.row)) {
             let loaded = known.iter().find(|component| component.digest == entry.row.digest);
             let version = match loaded {
                 Some(component) => self.version_of((*component).clone(), entry)?,
