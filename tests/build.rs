@@ -36,7 +36,7 @@ fn served(workspace: &Path) -> Vec<String> {
     for entry in fs::read_dir(&components).expect("components/").flatten() {
         let source = entry.path().join("src/lib.rs");
         if source.is_file() {
-            methods.extend(table(&read(&source)));
+            methods.extend(methods_of(&read(&source)));
         }
     }
     let gateway = workspace.join("host/gateway/src");
@@ -45,7 +45,7 @@ fn served(workspace: &Path) -> Vec<String> {
     methods.extend(quoted_after(&read(&gateway.join("discover.rs")), "= \"rpc."));
     methods.sort();
     methods.dedup();
-    assert!(methods.len() > 1, "no component! table was found in {}", components.display());
+    assert!(methods.len() > 1, "no handler was found in {}", components.display());
     methods
 }
 
@@ -54,10 +54,29 @@ fn read(source: &Path) -> String {
     fs::read_to_string(source).unwrap_or_else(|error| panic!("{}: {error}", source.display()))
 }
 
-/// The names of a `component!` table: `"config.get" => get, scope: …`.
-fn table(source: &str) -> Vec<String> {
-    let rows = source.lines().filter(|line| line.contains(", scope:"));
-    rows.filter_map(|line| Some(line.trim().strip_prefix('"')?.split_once("\" =>")?.0.to_owned())).collect()
+/// The names of the methods of a `#[openclaw_sdk::handler(family = "…")]` module: what its `#[method(…)]` says, or
+/// the family's name and that of the function below.
+fn methods_of(source: &str) -> Vec<String> {
+    let Some(family) = source.lines().find_map(|line| value_of(line, "family")) else { return Vec::new() };
+    let lines: Vec<&str> = source.lines().map(str::trim).collect();
+    let methods = lines.windows(2).filter(|pair| pair[0].starts_with("#[method("));
+    methods
+        .filter_map(|pair| {
+            let named = value_of(pair[0], "name").map(str::to_owned);
+            named.or_else(|| Some(format!("{family}.{}", function(pair[1])?)))
+        })
+        .collect()
+}
+
+/// The value of `key = "value"`.
+fn value_of<'a>(line: &'a str, key: &str) -> Option<&'a str> {
+    Some(line.split_once(&format!("{key} = \""))?.1.split_once('"')?.0)
+}
+
+/// The last name of `fn name(…`, `use path::name;` or `use path::other as name;`.
+fn function(line: &str) -> Option<&str> {
+    let head = line.split(['(', ';']).next()?;
+    head.rsplit([' ', ':']).next()
 }
 
 /// The string literals that begin with what stands behind the quote of `mark`.

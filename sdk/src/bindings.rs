@@ -1,19 +1,14 @@
-//! What wit-bindgen makes of `wit/`: the raw imports, and the macro that
-//! exports a handler. Handlers use the wrappers of this crate instead.
-#![allow(
-    unsafe_code,
-    unused_qualifications,
-    unreachable_pub,
-    clippy::all,
-    clippy::allow_attributes_without_reason,
-    reason = "generated: the canonical ABI passes raw pointers"
-)]
+//! The raw capabilities, below the wrappers that handlers use.
+//!
+//! In a component they are what wit-bindgen makes of `wit/`: imports of the
+//! host. On the native target, where a handler's tests run, the same names are
+//! [`native`]: the records are generated too, the rest is in memory.
 
-wit_bindgen::generate!({
-    path: "../wit",
-    world: "handler",
-    generate_all,
-    pub_export_macro: true,
-    export_macro_name: "export_component",
-    default_bindings_module: "openclaw_sdk::bindings",
-});
+mod generated;
+#[cfg(not(target_arch = "wasm32"))]
+mod native;
+
+#[cfg(target_arch = "wasm32")]
+pub use generated::*;
+#[cfg(not(target_arch = "wasm32"))]
+pub use native::*;

@@ -1,105 +1,42 @@
-//! The `component!` macro and what its expansion uses.
+//! What the `handler` macro expands to, and what that uses.
 
 use crate::{Answer, Call, Error, Result, schema};
 use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-/// Makes the crate a component: its manifest and its dispatch.
-///
-/// ```
-/// use openclaw_sdk::{Call, JsonSchema, Result, serde};
-///
-/// openclaw_sdk::component! {
-///     /// Greets people.
-///     family: "greeter",
-///     events: ["greeter.greeted"],
-///     shared_documents: [("sessions", "sessions")],
-///     methods: {
-///         /// Says hello.
-///         "greeter.hello" => hello, scope: read, timeout_ms: 5000;
-///     }
-/// }
-///
-/// #[derive(serde::Deserialize, JsonSchema)]
-/// #[serde(crate = "serde", deny_unknown_fields)]
-/// struct Hello {
-///     name: String,
-/// }
-///
-/// #[derive(serde::Serialize, JsonSchema)]
-/// #[serde(crate = "serde")]
-/// struct Greeting {
-///     text: String,
-/// }
-///
-/// fn hello(call: &Call, params: Hello) -> Result<Greeting> {
-///     call.events()?.publish("greeter.greeted", &params.name)?;
-///     Ok(Greeting { text: format!("Hello, {}!", params.name) })
-/// }
-/// # fn main() {}
-/// ```
-///
-/// The doc comments become the descriptions. `events`, `shared_documents`,
-/// `tier` (`core`, `companion` or `tenant`, the default) and `timeout_ms` may be
-/// left out. `write` as a third word in `shared_documents` asks for writing too.
-/// `scope` is `read`, `write`, `pairing` or `approvals`. Parameters and results
-/// are serde and schemars types; those of parameters deny unknown fields.
+/// A handler: what the host, and the test harness, run.
+#[derive(Clone, Copy)]
+pub struct Handler {
+    /// The manifest, as `component.wit` describes it.
+    pub manifest: fn() -> Vec<u8>,
+    /// Answers one call, from JSON to JSON.
+    pub handle: fn(&Call, Vec<u8>) -> Result<Vec<u8>>,
+}
+
+/// Makes the crate a component of a [`Handler`], where it is built for one. The
+/// `handler` macro does this; a handler that is written out does it itself.
 #[macro_export]
-macro_rules! component {
-    (
-        $(#[doc = $description:literal])+
-        family: $family:literal,
-        $(events: [$($event:literal),* $(,)?],)?
-        $(shared_documents: [$(($shared_family:literal, $collection:literal $(, $access:ident)?)),* $(,)?],)?
-        methods: {
-            $(
-                $(#[doc = $summary:literal])+
-                $name:literal => $handler:path, scope: $scope:ident
-                $(, tier: $tier:ident)?
-                $(, timeout_ms: $timeout_ms:literal)?;
-            )+
-        } $(,)?
-    ) => {
-        struct Component;
+macro_rules! export {
+    ($handler:path) => {
+        #[cfg(target_arch = "wasm32")]
+        const _: () = {
+            struct Component;
 
-        impl $crate::bindings::exports::openclaw::gateway::component::Guest for Component {
-            fn manifest() -> ::std::vec::Vec<u8> {
-                $crate::Manifest {
-                    family: $family,
-                    version: ::core::env!("CARGO_PKG_VERSION"),
-                    description: ::core::concat!($($description),+).trim(),
-                    methods: ::std::vec![$(
-                        $crate::Method {
-                            name: $name,
-                            summary: ::core::concat!($($summary),+).trim(),
-                            scope: ::core::stringify!($scope),
-                            $(tier: ::core::stringify!($tier),)?
-                            $(timeout_ms: ::core::option::Option::Some($timeout_ms),)?
-                            ..$crate::signature($handler)
-                        }
-                    ),+],
-                    shared_documents: ::std::vec![$($(
-                        $crate::SharedCollection::read($shared_family, $collection)
-                            $(.with_access(::core::stringify!($access)))?
-                    ),*)?],
-                    events: ::std::vec![$($($event),*)?],
+            impl $crate::bindings::exports::openclaw::gateway::component::Guest for Component {
+                fn manifest() -> ::std::vec::Vec<u8> {
+                    ($handler.manifest)()
                 }
-                .to_json()
-            }
 
-            fn handle(
-                call: &$crate::Call,
-                params: ::std::vec::Vec<u8>,
-            ) -> $crate::Result<::std::vec::Vec<u8>> {
-                match call.method().as_str() {
-                    $($name => $crate::dispatch(call, &params, $handler),)+
-                    other => ::core::result::Result::Err($crate::method_not_found(other)),
+                fn handle(call: &$crate::Call, params: ::std::vec::Vec<u8>) -> $crate::Result<::std::vec::Vec<u8>> {
+                    ($handler.handle)(call, params)
                 }
             }
-        }
 
-        $crate::bindings::export_component!(Component with_types_in $crate::bindings);
+            $crate::bindings::export_component!(Component with_types_in $crate::bindings);
+        };
+        #[cfg(not(target_arch = "wasm32"))]
+const _: $crate::Handler = $handler;
     };
 }
 
@@ -113,6 +50,8 @@ pub struct Manifest {
     pub methods: Vec<Method>,
     pub shared_documents: Vec<SharedCollection>,
     pub events: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub capabilities: Vec<Capability>,
 }
 
 impl Manifest {
@@ -136,7 +75,7 @@ pub struct Method {
     pub timeout_ms: Option<u32>,
 }
 
-/// A collection of another family that the component reads or writes.
+/// A collection of another family that the component reads, or reads and writes.
 #[derive(Serialize)]
 pub struct SharedCollection {
     pub family: &'static str,
@@ -144,16 +83,11 @@ pub struct SharedCollection {
     pub access: &'static str,
 }
 
-impl SharedCollection {
-    #[must_use]
-    pub fn read(family: &'static str, collection: &'static str) -> Self {
-        Self { family, collection, access: "read" }
-    }
-
-    #[must_use]
-    pub fn with_access(self, access: &'static str) -> Self {
-        Self { access, ..self }
-    }
+/// A grant that the component asks for by name, and why.
+#[derive(Serialize)]
+pub struct Capability {
+    pub grant: &'static str,
+    pub reason: &'static str,
 }
 
 /// The schemas of a handler function; the rest is filled in by the macro.

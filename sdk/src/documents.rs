@@ -14,7 +14,7 @@ pub use transaction::Transaction;
 pub const PAGE_LIMIT: u32 = 1000;
 
 /// The database of this tenant and this family.
-pub struct Database(raw::Database);
+pub struct Database(pub(crate) raw::Database);
 
 /// One collection of the family's own database.
 pub struct Collection<'a> {

@@ -76,7 +76,8 @@ impl Error {
 }
 
 /// JSON that does not have the shape it was read for: a fault of what was
-/// stored. Parameters are reported as INVALID_REQUEST by [`crate::component!`].
+/// stored. Parameters that do not fit are INVALID_REQUEST: see
+/// [`macro@crate::handler`].
 impl From<serde_json::Error> for Error {
     fn from(error: serde_json::Error) -> Self {
         Self::internal(format!("unexpected JSON: {error}"))

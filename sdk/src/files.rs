@@ -12,7 +12,7 @@ const READ_SIZE: u32 = 1 << 20;
 const LIST_SIZE: u32 = 1000;
 
 /// A directory of the tenant. Paths are relative to it, with `/` between names.
-pub struct Directory(raw::Directory);
+pub struct Directory(pub(crate) raw::Directory);
 
 impl Call {
     /// Opens the directory of the handler's family.

@@ -1,6 +1,7 @@
 //! The clocks, and how times are written.
 
 use crate::bindings::wasi::clocks::{monotonic_clock, wall_clock};
+use std::time::Duration;
 
 /// Now, in Unix milliseconds.
 #[must_use]
@@ -15,6 +16,12 @@ pub fn monotonic_ms() -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "a duration in ms fits 53 bits")]
     let nanoseconds = monotonic_clock::now() as f64;
     nanoseconds / 1e6
+}
+
+/// Waits, which costs no processor time and counts against the call's wall time.
+pub fn sleep(duration: Duration) {
+    let nanoseconds = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+    monotonic_clock::subscribe_duration(nanoseconds).block();
 }
 
 /// A time in Unix milliseconds as RFC 3339 in UTC, as in `2026-11-22T19:21:00.000Z`.

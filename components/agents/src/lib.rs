@@ -11,30 +11,43 @@ mod names;
 mod roster;
 mod sessions;
 
-openclaw_sdk::component! {
-    /// The tenant's agents and their files.
-    family: "agents",
-    shared_documents: [
-        ("sessions", "sessions", write),
-        ("sessions", "session-details", write),
-        ("sessions", "archives", write),
-        ("sessions", "transcript", write),
-        ("sessions", "archive", write),
-    ],
-    methods: {
-        /// The agents; `main` is always one of them.
-        "agents.list" => manage::list, scope: read, tier: core;
-        /// Makes an agent; its id follows from its name.
-        "agents.create" => manage::create, scope: write, tier: core;
-        /// Changes an agent's name, model or avatar.
-        "agents.update" => manage::update, scope: write, tier: core;
-        /// Deletes an agent, its bindings, its sessions and, unless told otherwise, its files.
-        "agents.delete" => manage::delete, scope: write, tier: core;
-        /// The files that shape an agent, those that are missing too.
-        "agents.files.list" => files::list, scope: read, tier: core;
-        /// One file of an agent with its content.
-        "agents.files.get" => files::get, scope: read, tier: core;
-        /// Replaces one file of an agent.
-        "agents.files.set" => files::set, scope: write, tier: core;
-    }
+/// The tenant's agents and their files.
+#[openclaw_sdk::handler(
+    family = "agents",
+    shared_documents(
+        "sessions/sessions:write",
+        "sessions/session-details:write",
+        "sessions/archives:write",
+        "sessions/transcript:write",
+        "sessions/archive:write",
+    )
+)]
+mod handler {
+    /// The agents; `main` is always one of them.
+    #[method(scope = read, tier = core)]
+    use crate::manage::list;
+
+    /// Makes an agent; its id follows from its name.
+    #[method(scope = write, tier = core)]
+    use crate::manage::create;
+
+    /// Changes an agent's name, model or avatar.
+    #[method(scope = write, tier = core)]
+    use crate::manage::update;
+
+    /// Deletes an agent, its bindings, its sessions and, unless told otherwise, its files.
+    #[method(scope = write, tier = core)]
+    use crate::manage::delete;
+
+    /// The files that shape an agent, those that are missing too.
+    #[method(scope = read, name = "agents.files.list", tier = core)]
+    use crate::files::list as list_files;
+
+    /// One file of an agent with its content.
+    #[method(scope = read, name = "agents.files.get", tier = core)]
+    use crate::files::get as get_file;
+
+    /// Replaces one file of an agent.
+    #[method(scope = write, name = "agents.files.set", tier = core)]
+    use crate::files::set as set_file;
 }

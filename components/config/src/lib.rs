@@ -8,19 +8,73 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, value::RawValue};
 
-openclaw_sdk::component! {
-    /// Reads and changes the tenant's configuration.
-    family: "config",
-    events: ["config.changed"],
-    methods: {
-        /// The tenant's overlay and the configuration in force.
-        "config.get" => get, scope: read, tier: core;
-        /// Replaces the tenant's overlay.
-        "config.set" => set, scope: write, tier: core;
-        /// Merges a patch into the tenant's overlay; null removes a key.
-        "config.patch" => patch, scope: write, tier: core;
-        /// The JSON Schema of what an overlay may hold.
-        "config.schema" => schema, scope: read, tier: core;
+/// Reads and changes the tenant's configuration.
+#[openclaw_sdk::handler(family = "config", events("config.changed"))]
+mod handler {
+    use super::*;
+
+    /// The tenant's overlay and the configuration in force.
+    #[method(scope = read, tier = core)]
+    fn get(call: &Call, _: NoParams) -> Result<Encoded<Snapshot>> {
+        Encoded::new(call.config()?.snapshot_json()?).with_member("isTenantOverlay", &is_tenant_overlay(call))
+    }
+
+    /// Replaces the tenant's overlay.
+    #[method(scope = write, tier = core)]
+    fn set(call: &Call, params: Set) -> Result<Written> {
+        let editor = call.config_write()?;
+        let changed: Changed = editor.replace(&params.raw, params.base_hash.as_deref())?;
+        publish(call, &changed)?;
+        Ok(Written {
+            ok: true,
+            path: changed.path,
+            config: changed.config,
+            hash: changed.hash,
+            is_tenant_overlay: is_tenant_overlay(call),
+        })
+    }
+
+    /// Merges a patch into the tenant's overlay; null removes a key.
+    #[method(scope = write, tier = core)]
+    fn patch(call: &Call, params: Patch) -> Result<Patched> {
+        let editor = call.config_write()?;
+        let changed: Changed = editor.patch(&params.raw, params.base_hash.as_deref())?;
+        publish(call, &changed)?;
+        Ok(Patched {
+            ok: true,
+            path: changed.path,
+            config: changed.config,
+            hash: changed.hash,
+            is_tenant_overlay: is_tenant_overlay(call),
+            restart: (),
+            sentinel: (),
+        })
+    }
+
+    /// The JSON Schema of what an overlay may hold.
+    #[method(scope = read, tier = core)]
+    fn schema(call: &Call, _: NoParams) -> Result<Schema> {
+        let HostSchema { schema, ui_hints, version } = call.config()?.schema()?;
+        Ok(Schema { schema, ui_hints, version, generated_at: rfc3339(now_ms()) })
+    }
+
+    fn publish(call: &Call, changed: &Changed) -> Result<()> {
+        #[derive(Serialize)]
+        struct Payload<'a> {
+            hash: Option<&'a str>,
+        }
+        if call.tenant().is_none() {
+            // The gateway's own configuration has nobody's connections to tell.
+            return Ok(());
+        }
+        let hash = changed.hash.as_deref();
+        call.events()?.publish("config.changed", &Payload { hash })?;
+        Ok(())
+    }
+
+    /// The operator's call on the gateway itself has no tenant and no overlay.
+    fn is_tenant_overlay(call: &Call) -> bool {
+        call.tenant().is_some()
     }
 }
 
@@ -121,60 +175,4 @@ struct Schema {
     ui_hints: Map<String, Value>,
     version: String,
     generated_at: String,
-}
-
-fn get(call: &Call, _: NoParams) -> Result<Encoded<Snapshot>> {
-    Encoded::new(call.config()?.snapshot_json()?).with_member("isTenantOverlay", &is_tenant_overlay(call))
-}
-
-fn set(call: &Call, params: Set) -> Result<Written> {
-    let editor = call.config_write()?;
-    let changed: Changed = editor.replace(&params.raw, params.base_hash.as_deref())?;
-    publish(call, &changed)?;
-    Ok(Written {
-        ok: true,
-        path: changed.path,
-        config: changed.config,
-        hash: changed.hash,
-        is_tenant_overlay: is_tenant_overlay(call),
-    })
-}
-
-fn patch(call: &Call, params: Patch) -> Result<Patched> {
-    let editor = call.config_write()?;
-    let changed: Changed = editor.patch(&params.raw, params.base_hash.as_deref())?;
-    publish(call, &changed)?;
-    Ok(Patched {
-        ok: true,
-        path: changed.path,
-        config: changed.config,
-        hash: changed.hash,
-        is_tenant_overlay: is_tenant_overlay(call),
-        restart: (),
-        sentinel: (),
-    })
-}
-
-fn schema(call: &Call, _: NoParams) -> Result<Schema> {
-    let HostSchema { schema, ui_hints, version } = call.config()?.schema()?;
-    Ok(Schema { schema, ui_hints, version, generated_at: rfc3339(now_ms()) })
-}
-
-fn publish(call: &Call, changed: &Changed) -> Result<()> {
-    #[derive(Serialize)]
-    struct Payload<'a> {
-        hash: Option<&'a str>,
-    }
-    if call.tenant().is_none() {
-        // The gateway's own configuration has nobody's connections to tell.
-        return Ok(());
-    }
-    let hash = changed.hash.as_deref();
-    call.events()?.publish("config.changed", &Payload { hash })?;
-    Ok(())
-}
-
-/// The operator's call on the gateway itself has no tenant and no overlay.
-fn is_tenant_overlay(call: &Call) -> bool {
-    call.tenant().is_some()
 }

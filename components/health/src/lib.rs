@@ -6,13 +6,38 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-openclaw_sdk::component! {
-    /// The health of the tenant's side of the gateway.
-    family: "health",
-    shared_documents: [("sessions", "sessions")],
-    methods: {
-        /// Channels, agents and sessions of the tenant at a glance.
-        "health" => health, scope: read, tier: core;
+/// The health of the tenant's side of the gateway.
+#[openclaw_sdk::handler(family = "health", shared_documents("sessions/sessions"))]
+mod handler {
+    use super::*;
+
+    /// Channels, agents and sessions of the tenant at a glance.
+    #[method(scope = read, name = "health", tier = core)]
+    fn health(call: &Call, _: Params) -> Result<Health> {
+        let started = monotonic_ms();
+        let now = now_ms();
+        let config: AgentsConfig = call.config()?.effective("/agents")?.unwrap_or_default();
+        let stored = Store { collection: call.shared_documents("sessions", "sessions")?, now };
+        let sessions = stored.sessions("")?;
+        let agents = agents(&stored, config, &sessions)?;
+        let default_agent_id =
+            agents.iter().find(|agent| agent.is_default).map_or(DEFAULT_AGENT.into(), |agent| agent.agent_id.clone());
+        Ok(Health {
+            ok: true,
+            ts: now,
+            channels: Map::new(),
+            channel_order: Vec::new(),
+            channel_labels: Map::new(),
+            heartbeat_seconds: agents
+                .iter()
+                .filter_map(|agent| agent.heartbeat.every_ms)
+                .min()
+                .map_or(0, |milliseconds| milliseconds / 1000),
+            sessions,
+            default_agent_id,
+            agents,
+            duration_ms: monotonic_ms() - started,
+        })
     }
 }
 
@@ -108,33 +133,6 @@ struct AgentConfig {
 #[derive(Clone, Deserialize)]
 struct HeartbeatConfig {
     every: Option<String>,
-}
-
-fn health(call: &Call, _: Params) -> Result<Health> {
-    let started = monotonic_ms();
-    let now = now_ms();
-    let config: AgentsConfig = call.config()?.effective("/agents")?.unwrap_or_default();
-    let stored = Store { collection: call.shared_documents("sessions", "sessions")?, now };
-    let sessions = stored.sessions("")?;
-    let agents = agents(&stored, config, &sessions)?;
-    let default_agent_id =
-        agents.iter().find(|agent| agent.is_default).map_or(DEFAULT_AGENT.into(), |agent| agent.agent_id.clone());
-    Ok(Health {
-        ok: true,
-        ts: now,
-        channels: Map::new(),
-        channel_order: Vec::new(),
-        channel_labels: Map::new(),
-        heartbeat_seconds: agents
-            .iter()
-            .filter_map(|agent| agent.heartbeat.every_ms)
-            .min()
-            .map_or(0, |milliseconds| milliseconds / 1000),
-        sessions,
-        default_agent_id,
-        agents,
-        duration_ms: monotonic_ms() - started,
-    })
 }
 
 /// The agents of the configuration; `main` is always one of them.

@@ -17,32 +17,50 @@ mod store;
 mod transcript;
 mod usage;
 
-openclaw_sdk::component! {
-    /// The tenant's conversations and their transcripts.
-    family: "sessions",
-    events: ["sessions.changed", "chat"],
-    methods: {
-        /// Sessions, the most recently used first.
-        "sessions.list" => list::list, scope: read, tier: core;
-        /// The last messages of some sessions, shortened.
-        "sessions.preview" => preview::preview, scope: read, tier: core;
-        /// Makes a session, or answers the one there is.
-        "sessions.create" => create::create, scope: write, tier: companion;
-        /// The key of a session, found by its id or label.
-        "sessions.resolve" => find::resolve, scope: read, tier: companion;
-        /// Changes the settings of a session; null clears one.
-        "sessions.patch" => patch::patch, scope: write, tier: companion;
-        /// Begins a session anew, with its settings and an empty transcript.
-        "sessions.reset" => end::reset, scope: write, tier: companion;
-        /// Deletes a session.
-        "sessions.delete" => end::delete, scope: write, tier: companion;
-        /// Shortens a transcript to its newest lines.
-        "sessions.compact" => end::compact, scope: write, tier: companion;
-        /// Tokens used by sessions, in all and by day and model.
-        "sessions.usage" => usage::usage, scope: read, tier: companion;
-        /// The newest messages of a session.
-        "chat.history" => chat::history, scope: read, tier: companion;
-        /// Adds a message of the assistant to a transcript, without a run.
-        "chat.inject" => chat::inject, scope: write, tier: companion;
-    }
+/// The tenant's conversations and their transcripts.
+#[openclaw_sdk::handler(family = "sessions", events("sessions.changed", "chat"))]
+mod handler {
+    /// Sessions, the most recently used first.
+    #[method(scope = read, tier = core)]
+    use crate::list::list;
+
+    /// The last messages of some sessions, shortened.
+    #[method(scope = read, tier = core)]
+    use crate::preview::preview;
+
+    /// Makes a session, or answers the one there is.
+    #[method(scope = write, tier = companion)]
+    use crate::create::create;
+
+    /// The key of a session, found by its id or label.
+    #[method(scope = read, tier = companion)]
+    use crate::find::resolve;
+
+    /// Changes the settings of a session; null clears one.
+    #[method(scope = write, tier = companion)]
+    use crate::patch::patch;
+
+    /// Begins a session anew, with its settings and an empty transcript.
+    #[method(scope = write, tier = companion)]
+    use crate::end::reset;
+
+    /// Deletes a session.
+    #[method(scope = write, tier = companion)]
+    use crate::end::delete;
+
+    /// Shortens a transcript to its newest lines.
+    #[method(scope = write, tier = companion)]
+    use crate::end::compact;
+
+    /// Tokens used by sessions, in all and by day and model.
+    #[method(scope = read, tier = companion)]
+    use crate::usage::usage;
+
+    /// The newest messages of a session.
+    #[method(scope = read, name = "chat.history", tier = companion)]
+    use crate::chat::history;
+
+    /// Adds a message of the assistant to a transcript, without a run.
+    #[method(scope = write, name = "chat.inject", tier = companion)]
+    use crate::chat::inject;
 }

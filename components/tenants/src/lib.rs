@@ -10,22 +10,57 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use types::{QuotaStatus, Tenant, UsageSnapshot};
 
-openclaw_sdk::component! {
-    /// The tenant's own registration, token, usage and quotas.
-    family: "tenants",
-    methods: {
-        /// The tenant's registration.
-        "tenants.get" => get, scope: read, tier: core;
-        /// Replaces the tenant's token; the old one stops working at once.
-        "tenants.rotate" => rotate, scope: write, tier: core;
-        /// Deletes the tenant with everything it has.
-        "tenants.delete" => delete, scope: write, tier: core;
-        /// What the tenant has used in the running period.
-        "tenants.usage" => usage, scope: read, tier: core;
-        /// The tenant's quotas and how much of them is used.
-        "tenants.quota.status" => quota_status, scope: read, tier: core;
-        /// What the tenant used in past periods, newest first.
-        "tenants.usage.history" => usage_history, scope: read, tier: core;
+/// The tenant's own registration, token, usage and quotas.
+#[openclaw_sdk::handler(family = "tenants")]
+mod handler {
+    use super::*;
+
+    /// The tenant's registration.
+    #[method(scope = read, tier = core)]
+    fn get(call: &Call, _: OfTenant) -> Result<Tenant> {
+        call.tenancy()?.record()
+    }
+
+    /// Replaces the tenant's token; the old one stops working at once.
+    #[method(scope = write, tier = core)]
+    fn rotate(call: &Call, _: OfTenant) -> Result<Rotated> {
+        Ok(Rotated { tenant_id: tenant_of(call)?, token: call.tenancy_control()?.rotate()? })
+    }
+
+    /// Deletes the tenant with everything it has.
+    #[method(scope = write, tier = core)]
+    fn delete(call: &Call, params: Delete) -> Result<Deleted> {
+        if !params.confirm && !call.is_operator() {
+            return Err(Error::invalid("confirm must be true: this deletes the tenant and all its data"));
+        }
+        if !params.delete_data {
+            return Err(Error::invalid("deleteData must be true: a tenant's data is always deleted with it"));
+        }
+        let tenant_id = tenant_of(call)?;
+        call.tenancy_control()?.delete()?;
+        Ok(Deleted { deleted: true, tenant_id })
+    }
+
+    /// What the tenant has used in the running period.
+    #[method(scope = read, tier = core)]
+    fn usage(call: &Call, params: Usage) -> Result<UsageSnapshot> {
+        call.usage()?.current(params.refresh_disk)
+    }
+
+    /// The tenant's quotas and how much of them is used.
+    #[method(scope = read, name = "tenants.quota.status", tier = core)]
+    fn quota_status(call: &Call, _: OfTenant) -> Result<QuotaStatus> {
+        call.usage()?.quota_status()
+    }
+
+    /// What the tenant used in past periods, newest first.
+    #[method(scope = read, name = "tenants.usage.history", tier = core)]
+    fn usage_history(call: &Call, params: History) -> Result<Snapshots> {
+        Ok(Snapshots { history: call.usage()?.history(params.months)? })
+    }
+
+    fn tenant_of(call: &Call) -> Result<String> {
+        call.tenant().ok_or_else(|| Error::invalid("tenantId is missing: this call is not a tenant's"))
     }
 }
 
@@ -98,40 +133,4 @@ fn yes() -> bool {
 
 fn six() -> u32 {
     6
-}
-
-fn get(call: &Call, _: OfTenant) -> Result<Tenant> {
-    call.tenancy()?.record()
-}
-
-fn rotate(call: &Call, _: OfTenant) -> Result<Rotated> {
-    Ok(Rotated { tenant_id: tenant_of(call)?, token: call.tenancy_control()?.rotate()? })
-}
-
-fn delete(call: &Call, params: Delete) -> Result<Deleted> {
-    if !params.confirm && !call.is_operator() {
-        return Err(Error::invalid("confirm must be true: this deletes the tenant and all its data"));
-    }
-    if !params.delete_data {
-        return Err(Error::invalid("deleteData must be true: a tenant's data is always deleted with it"));
-    }
-    let tenant_id = tenant_of(call)?;
-    call.tenancy_control()?.delete()?;
-    Ok(Deleted { deleted: true, tenant_id })
-}
-
-fn usage(call: &Call, params: Usage) -> Result<UsageSnapshot> {
-    call.usage()?.current(params.refresh_disk)
-}
-
-fn quota_status(call: &Call, _: OfTenant) -> Result<QuotaStatus> {
-    call.usage()?.quota_status()
-}
-
-fn usage_history(call: &Call, params: History) -> Result<Snapshots> {
-    Ok(Snapshots { history: call.usage()?.history(params.months)? })
-}
-
-fn tenant_of(call: &Call) -> Result<String> {
-    call.tenant().ok_or_else(|| Error::invalid("tenantId is missing: this call is not a tenant's"))
 }

@@ -6,15 +6,27 @@ use openclaw_sdk::{Call, NoParams, Result, now_ms};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-openclaw_sdk::component! {
-    /// The words that wake the assistant by voice.
-    family: "voicewake",
-    events: ["voicewake.changed"],
-    methods: {
-        /// The wake words.
-        "voicewake.get" => get, scope: read, tier: core;
-        /// Replaces the wake words; an empty list restores the defaults.
-        "voicewake.set" => set, scope: write, tier: core;
+/// The words that wake the assistant by voice.
+#[openclaw_sdk::handler(family = "voicewake", events("voicewake.changed"))]
+mod handler {
+    use super::*;
+
+    /// The wake words.
+    #[method(scope = read, tier = core)]
+    fn get(call: &Call, _: NoParams) -> Result<Triggers> {
+        let stored: Option<Stored> =
+            call.files()?.read(FILE, FILE_LIMIT)?.map(|content| serde_json::from_slice(&content)).transpose()?;
+        Ok(normalise(stored.map(|stored| stored.triggers).unwrap_or_default()))
+    }
+
+    /// Replaces the wake words; an empty list restores the defaults.
+    #[method(scope = write, tier = core)]
+    fn set(call: &Call, params: SetTriggers) -> Result<Triggers> {
+        let answer = normalise(params.triggers);
+        let stored = serde_json::to_vec(&Stored { triggers: answer.triggers.clone(), updated_at_ms: now_ms() })?;
+        call.files()?.write(FILE, &stored)?;
+        call.events()?.publish("voicewake.changed", &answer)?;
+        Ok(answer)
     }
 }
 
@@ -42,20 +54,6 @@ struct Stored {
     triggers: Vec<String>,
     #[serde(default)]
     updated_at_ms: u64,
-}
-
-fn get(call: &Call, _: NoParams) -> Result<Triggers> {
-    let stored: Option<Stored> =
-        call.files()?.read(FILE, FILE_LIMIT)?.map(|content| serde_json::from_slice(&content)).transpose()?;
-    Ok(normalise(stored.map(|stored| stored.triggers).unwrap_or_default()))
-}
-
-fn set(call: &Call, params: SetTriggers) -> Result<Triggers> {
-    let answer = normalise(params.triggers);
-    let stored = serde_json::to_vec(&Stored { triggers: answer.triggers.clone(), updated_at_ms: now_ms() })?;
-    call.files()?.write(FILE, &stored)?;
-    call.events()?.publish("voicewake.changed", &answer)?;
-    Ok(answer)
 }
 
 /// Trims, drops what is empty, and falls back to the defaults.

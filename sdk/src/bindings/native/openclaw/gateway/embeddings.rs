@@ -1,0 +1,34 @@
+//! `embeddings`: the embedder that the test plays.
+
+use super::calls::Call;
+use super::types::Error;
+use crate::testing::call::Facts;
+use std::rc::Rc;
+
+const TEXTS: usize = 256;
+
+pub struct Embedder(Rc<Facts>);
+
+pub fn open(call: &Call) -> Result<Embedder, Error> {
+    call.0.granted("embeddings")?;
+    call.0.tenant()?;
+    call.0.state.scripts.embedder.check(&call.0, "embeddings")?;
+    Ok(Embedder(Rc::clone(&call.0)))
+}
+
+impl Embedder {
+    pub fn name(&self) -> String {
+        "test".to_owned()
+    }
+
+    pub fn dimensions(&self) -> u32 {
+        self.0.state.scripts.dimensions.get()
+    }
+
+    pub fn embed(&self, texts: &[String]) -> Result<Vec<Vec<f32>>, Error> {
+        if texts.len() > TEXTS {
+            return Err(Error::invalid(format!("at most {TEXTS} texts are embedded at once")));
+        }
+        texts.iter().map(|text| self.0.state.scripts.embedder.play(text)).collect()
+    }
+}

@@ -1,0 +1,72 @@
+//! Language models, metered by the host.
+
+use crate::bindings::openclaw::gateway::model as raw;
+use crate::{Call, Result};
+use serde::{Serialize, de::DeserializeOwned};
+
+pub use raw::Chunk;
+
+/// The models that the tenant may use.
+pub struct Model(raw::Provider);
+
+/// An answer on its way: an iterator of its pieces. Dropping it cancels it; what
+/// was used is billed.
+pub struct Completion {
+    answer: raw::Completion,
+    has_ended: bool,
+}
+
+impl Call {
+    /// Opens the tenant's models.
+    ///
+    /// # Errors
+    /// FORBIDDEN when the capability was not granted.
+    pub fn model(&self) -> Result<Model> {
+        raw::open(self).map(Model)
+    }
+}
+
+impl Model {
+    /// Begins an answer. `request` has `model`, `messages`, `tools?`,
+    /// `maxTokens?` and `temperature?`; unknown members pass through.
+    ///
+    /// # Errors
+    /// QUOTA_EXCEEDED, INVALID_REQUEST (a model without a price), UNAVAILABLE
+    /// (the provider).
+    pub fn complete(&self, request: &impl Serialize) -> Result<Completion> {
+        let answer = self.0.complete(&serde_json::to_vec(request)?)?;
+        Ok(Completion { answer, has_ended: false })
+    }
+
+    /// `[{id, name, provider, contextWindow?, reasoning?}]`.
+    ///
+    /// # Errors
+    /// UNAVAILABLE, INTERNAL (the type does not fit).
+    pub fn models<T: DeserializeOwned>(&self) -> Result<T> {
+        Ok(serde_json::from_slice(&self.0.models()?)?)
+    }
+}
+
+/// Waits for each piece. An error is the last.
+impl Iterator for Completion {
+    type Item = Result<Chunk>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.has_ended {
+            return None;
+        }
+        let next = self.answer.next().transpose();
+        self.has_ended = !matches!(next, Some(Ok(_)));
+        next
+    }
+}
+
+impl Chunk {
+    /// The data as the type that follows from `kind`.
+    ///
+    /// # Errors
+    /// INTERNAL when the type does not fit.
+    pub fn parse<T: DeserializeOwned>(&self) -> Result<T> {
+        Ok(serde_json::from_slice(&self.data)?)
+    }
+}
