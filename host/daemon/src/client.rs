@@ -177,7 +177,7 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
 pub(crate) async fn open(home: Home, lock: HomeLock, settings: Settings) -> Result<Arc<Gateway>, CliError> {
     let Settings { loaded, overrides } = settings;
     let builtin = builtin::COMPONENTS.to_vec();
-    Ok(Gateway::open(GatewaySettings { home, lock, loaded, overrides, builtin }).await?)
+    Ok(Gateway::open(GatewaySettings { home, lock, loaded, overrides, builtin, costs: None }).await?)
 }
 
 async fn in_process(home: Home, lock: HomeLock, request: Request<'_>) -> Result<Answer, CliError> {

@@ -39,8 +39,8 @@ use openclaw_config::{
 use openclaw_control::{ControlDb, ControlError, Durability};
 use openclaw_documents::{Store, StoreSettings};
 use openclaw_runtime::{
-    AdmissionLimits, CodeCache, Limits, Policy, PolicyError, Runtime, RuntimeSettings, Services, ServicesParts,
-    StartError,
+    AdmissionLimits, CodeCache, CostLog, Limits, Policy, PolicyError, Runtime, RuntimeSettings, Services,
+    ServicesParts, StartError,
 };
 use openclaw_tenancy::{
     Audit, AuditError, Home, HomeError, HomeLock, OperatorToken, Registry, RegistryError, WhatChanged,
@@ -81,6 +81,8 @@ pub struct GatewaySettings {
     pub overrides: Overrides,
     /// The embedded components.
     pub builtin: Vec<(&'static str, &'static [u8])>,
+    /// Where calls write what they took; for measuring a component, not for serving.
+    pub costs: Option<Arc<CostLog>>,
 }
 
 /// Why a gateway does not open.
@@ -135,9 +137,9 @@ pub struct Gateway {
 impl Gateway {
     /// Opens the home and loads the components. Everything, or an error that names what is wrong.
     pub async fn open(settings: GatewaySettings) -> Result<Arc<Self>, OpenError> {
-        let GatewaySettings { home, lock, loaded, overrides, builtin } = settings;
+        let GatewaySettings { home, lock, loaded, overrides, builtin, costs } = settings;
         let config = loaded.config;
-        let (services, control) = services(Arc::new(home), &config, overrides)?;
+        let (services, control) = services(Arc::new(home), &config, overrides, costs)?;
         let configured = config.gateway.control_plane_token.as_ref().map(Secret::expose);
         let operator = services.home.operator_token(configured)?;
         let runtime = Runtime::start(runtime_settings(&services, control, &config, builtin)?, services.clone()).await?;
@@ -236,6 +238,7 @@ fn services(
     home: Arc<Home>,
     config: &GatewayConfig,
     overrides: Overrides,
+    costs: Option<Arc<CostLog>>,
 ) -> Result<(Arc<Services>, ControlDb), OpenError> {
     let durability = match config.durability {
         ConfigDurability::Process => Durability::Process,
@@ -255,6 +258,7 @@ fn services(
         audit,
         home,
         admission: AdmissionLimits::from(&config.gateway.limits),
+        costs,
     });
     Ok((services, control))
 }

@@ -24,7 +24,9 @@ use crate::{
     admission::Admission,
     call::{CallFacts, Subject},
     capability::CapabilityError,
+    cost::CostLog,
     disk::{Disks, Room},
+    engine::Counting,
     events::EventBus,
     meter::LongLane,
 };
@@ -49,6 +51,8 @@ pub struct ServicesParts {
     pub secret_key: SecretKey,
     /// How many calls run and wait.
     pub admission: AdmissionLimits,
+    /// Where calls write what they took, where somebody measures them.
+    pub costs: Option<Arc<CostLog>>,
 }
 
 /// Everything behind the capabilities. Made once, shared by all calls.
@@ -73,6 +77,7 @@ pub struct Services {
     pub secret_key: SecretKey,
     pub(crate) admission: Admission,
     pub(crate) long_lane: LongLane,
+    pub(crate) costs: Option<Arc<CostLog>>,
     started: Instant,
     /// The last measure of each tenant's directory, in bytes.
     disk: Mutex<HashMap<TenantId, u64>>,
@@ -117,6 +122,7 @@ impl Services {
             secret_key: parts.secret_key,
             admission: Admission::new(parts.admission),
             long_lane: LongLane::new(),
+            costs: parts.costs,
             started: Instant::now(),
             disk: Mutex::default(),
             disks: Disks::default(),
@@ -128,6 +134,11 @@ impl Services {
     #[must_use]
     pub fn now(&self) -> Instants {
         Instants { monotonic: self.started.elapsed(), wall: Timestamp::now() }
+    }
+
+    /// Whether the engine counts what calls take.
+    pub(crate) fn counting(&self) -> Counting {
+        if self.costs.is_some() { Counting::Instructions } else { Counting::Off }
     }
 
     /// The documents of one tenant and family.
