@@ -45,7 +45,7 @@ enum Verb {
 
 impl Components {
     pub(crate) async fn run(self, global: &Global, output: &Output) -> Result<(), CliError> {
-        let client = &Client::operator(global);
+        let client = &Client::of_environment(global);
         match self.verb {
             Verb::Check(check) => check.run(output).await,
             Verb::Test(test) => test.run(output).await,
