@@ -9,7 +9,7 @@ mod check;
 use std::{cell::Cell, fmt};
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Number, Value, error::Category};
 
 pub use check::check;
 
@@ -24,8 +24,20 @@ pub const VALUES_MAX: usize = 250_000;
 
 /// Why a text was not read.
 #[derive(Debug, thiserror::Error)]
-#[error(transparent)]
 pub struct JsonError(#[from] serde_json::Error);
+
+impl fmt::Display for JsonError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(error) = self;
+        let (line, column) = (error.line(), error.column());
+        match error.classify() {
+            // Our own words, with the place.
+            Category::Data => error.fmt(f),
+            Category::Eof => write!(f, "it ends too early, at line {line} column {column}"),
+            Category::Syntax | Category::Io => write!(f, "a mistake at line {line} column {column}"),
+        }
+    }
+}
 
 /// Reads one JSON value. Refused: a duplicate key, more than `depth` levels, more than [`VALUES_MAX`] values.
 pub fn read(text: &[u8], depth: usize) -> Result<Value, JsonError> {

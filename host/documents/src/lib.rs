@@ -40,7 +40,7 @@ mod write;
 mod tests;
 
 pub use database::Database;
-pub use document::{Document, Expectation, LogEntry, Operation, Order, Page, Range};
+pub use document::{Document, Expectation, LogEntry, LogTotals, Operation, Order, Page, Range};
 pub use error::{Error, Result};
 pub use limits::{MAX_ANSWER_BYTES, MAX_ITEMS, MAX_NAME_BYTES, MAX_TRANSACTION_BYTES};
 pub use store::{Closed, DatabaseId, Store, StoreSettings};

@@ -121,6 +121,8 @@ pub struct Gateway {
     runtime: Runtime,
     services: Arc<Services>,
     operator: ArcSwap<OperatorToken>,
+    /// Another operator's token is in force.
+    operator_changed: watch::Sender<()>,
     failed_auth: FailedAuthLimiter,
     pub(crate) bodies: InFlight,
     pub(crate) replies: InFlight,
@@ -149,6 +151,7 @@ impl Gateway {
             runtime,
             services,
             operator: ArcSwap::from_pointee(operator),
+            operator_changed: watch::Sender::new(()),
             failed_auth: FailedAuthLimiter::default(),
             bodies: InFlight::new("bytes of requests", BODY_BYTES_PER_TENANT),
             replies: InFlight::new("bytes of replies that nobody reads", REPLY_BYTES_PER_TENANT),
@@ -169,7 +172,10 @@ impl Gateway {
         let configured = loaded.config.gateway.control_plane_token.as_ref().map(Secret::expose);
         let operator = self.services.home.operator_token(configured)?;
         self.runtime.plugins().set_policy(Policy::read(&loaded.config.components)?).await;
-        self.operator.store(Arc::new(operator));
+        let before = self.operator.swap(Arc::new(operator.clone()));
+        if !operator.matches(before.reveal()) {
+            self.operator_changed.send_replace(());
+        }
         self.services.config.set_base(loaded.config.clone());
         self.config.store(Arc::new(loaded.config));
         self.generation.fetch_add(1, Ordering::Relaxed);
@@ -215,6 +221,11 @@ impl Gateway {
 
     pub(crate) fn operator_token(&self) -> Guard<Arc<OperatorToken>> {
         self.operator.load()
+    }
+
+    /// Tells when the operator's token has been replaced.
+    pub(crate) fn operator_changes(&self) -> watch::Receiver<()> {
+        self.operator_changed.subscribe()
     }
 
     /// Says that the gateway is going down: `/readyz` fails, WebSockets close.

@@ -6,7 +6,7 @@
 #[cfg(test)]
 mod tests;
 
-use openclaw_config::json;
+use openclaw_config::json::{self, JsonError};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -53,10 +53,10 @@ pub(crate) fn parse(body: &[u8], depth: usize, batch: usize) -> Result<Body<'_>,
     json::check(body, depth).map_err(|error| flaw(&error))?;
     let text = std::str::from_utf8(body).map_err(|_| flaw(&"the body is not UTF-8"))?;
     if !text.trim_start().starts_with('[') {
-        let raw: &RawValue = serde_json::from_str(text).map_err(|error| flaw(&error))?;
+        let raw: &RawValue = serde_json::from_str(text).map_err(|error| flaw(&JsonError::from(error)))?;
         return Ok(Body::Single(frame(raw)));
     }
-    let raws: Vec<&RawValue> = serde_json::from_str(text).map_err(|error| flaw(&error))?;
+    let raws: Vec<&RawValue> = serde_json::from_str(text).map_err(|error| flaw(&JsonError::from(error)))?;
     match raws.len() {
         0 => Err(BadBody::Invalid("a batch holds at least one request".into())),
         n if n > batch => Err(BadBody::Invalid(format!("a batch holds at most {batch} requests, this one {n}"))),

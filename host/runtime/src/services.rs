@@ -7,7 +7,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use openclaw_billing::{Instants, Measured, RateLimiter, Refusal, UsageLedger};
+use openclaw_billing::{Instants, Measured, Period, RateLimiter, Refusal, UsageLedger};
 use openclaw_config::{
     ConfigStore,
     store::{Place, Snapshot, Subject as ConfigSubject},
@@ -254,7 +254,7 @@ impl Services {
         self.tenants.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What the ledger does not count: bytes on disk, sessions, the rates of the moment.
+    /// What the ledger does not count: bytes on disk, sessions and their messages, the rates of the moment.
     pub(crate) async fn measure(
         &self,
         tenant: &Arc<TenantRecord>,
@@ -271,7 +271,7 @@ impl Services {
             }
         };
         let rates = self.rates.rates(&tenant.id, &tenant.quotas, self.now());
-        Ok(Measured { disk_usage_bytes, total_sessions: sessions, rates, ..Measured::default() })
+        Ok(Measured { disk_usage_bytes, rates, ..sessions })
     }
 
     /// The bytes of a tenant's files.
@@ -295,9 +295,20 @@ impl Services {
         self.disks.take(tenant, bytes, measure).await
     }
 
-    async fn sessions(&self, tenant: &TenantRecord) -> Result<u64, CapabilityError> {
+    /// Sessions, those of them that were used in the running period, and the messages in all transcripts
+    /// that are kept: a transcript is a header and a line a message.
+    async fn sessions(&self, tenant: &TenantRecord) -> Result<Measured, CapabilityError> {
         let family: Family = "sessions".parse().map_err(CapabilityError::internal)?;
-        Ok(self.database(tenant, &family).count("sessions", "").await?)
+        let database = self.database(tenant, &family);
+        let zone = self.usage.zone();
+        let begun = Period::of(Timestamp::now(), zone).window(zone).start.as_millisecond();
+        let transcripts = database.log_totals("transcript:").await?;
+        Ok(Measured {
+            total_sessions: database.count("sessions", "").await?,
+            active_sessions: database.count_ranked("sessions", begun).await?,
+            total_messages: transcripts.entries.saturating_sub(transcripts.logs),
+            ..Measured::default()
+        })
     }
 
     /// Wipes a tenant: its databases are closed first, its row and directory go together.

@@ -54,7 +54,7 @@ enum Verb {
 
 impl Components {
     pub(crate) async fn run(self, global: &Global, output: &Output) -> Result<(), CliError> {
-        let client = &Client::operator(global);
+        let client = &Client::of_environment(global);
         match self.verb {
             Verb::New(new) => new.run(output),
             Verb::Check(check) => check.run(output).await,
