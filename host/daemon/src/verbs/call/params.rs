@@ -1,5 +1,6 @@
 //! Parameters of a call from the command line's words.
 
+use openclaw_config::json;
 use serde_json::{Map, Value};
 
 use crate::error::CliError;
@@ -9,7 +10,7 @@ pub(super) fn parse(words: &[String]) -> Result<Value, CliError> {
     if let [word] = words
         && word.trim_start().starts_with(['{', '['])
     {
-        return serde_json::from_str(word)
+        return json::read(word.as_bytes(), json::DEPTH_MAX)
             .map_err(|error| CliError::usage(format!("the parameters are not JSON: {error}")));
     }
     let mut params = Map::new();
@@ -18,7 +19,7 @@ pub(super) fn parse(words: &[String]) -> Result<Value, CliError> {
             CliError::usage(format!("{word:?} is neither key=value nor a JSON object"))
                 .hint("write label=x, or '{\"label\":\"x\"}'")
         })?;
-        let value = serde_json::from_str(text).unwrap_or_else(|_| Value::from(text));
+        let value = json::read(text.as_bytes(), json::DEPTH_MAX).unwrap_or_else(|_| Value::from(text));
         let path: Vec<&str> = key.split('.').collect();
         put(&mut params, &path, value).map_err(|problem| CliError::usage(format!("{word:?}: {problem}")))?;
     }
