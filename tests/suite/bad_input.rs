@@ -50,7 +50,9 @@ fn a_setting_without_effect_is_told_by_name_when_checked_and_when_started() {
 
 #[test]
 fn a_variable_of_the_environment_that_sets_nothing_is_told_with_what_was_meant() {
-    let told = Cli::on(Home::warm().path(), &["config", "validate"]).env("OPENCLAW_GATEWAY_LISTN", "127.0.0.1:1").run();
+    let told = openclaw_tests::cli::Cli::on(Home::warm().path(), &["config", "validate"])
+        .env("OPENCLAW_GATEWAY_LISTN", "127.0.0.1:1")
+        .run();
     assert_eq!(told.code, 0, "{told:?}");
     assert!(told.stderr.contains("Warning: env OPENCLAW_GATEWAY_LISTN: "), "{told:?}");
     assert!(told.stderr.contains("did you mean OPENCLAW_GATEWAY_LISTEN?"), "{told:?}");

@@ -31,7 +31,7 @@ fn logged(daemon: &Daemon, words: &[&str]) -> usize {
     log.lines().filter(|line| words.iter().all(|word| line.contains(word))).count()
 }
 
-fn moved_away(file: &Path) -> impl FnOnce() {
+fn moved_away(file: &Path) -> impl FnOnce() + use<> {
     let aside = file.with_extension("aside");
     fs::rename(file, &aside).expect("it is moved away");
     let file = file.to_owned();
