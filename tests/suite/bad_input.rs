@@ -49,6 +49,20 @@ fn a_setting_without_effect_is_told_by_name_when_checked_and_when_started() {
 }
 
 #[test]
+fn a_variable_of_the_environment_that_sets_nothing_is_told_with_what_was_meant() {
+    let told = openclaw_tests::cli::Cli::on(Home::warm().path(), &["config", "validate"])
+        .env("OPENCLAW_GATEWAY_LISTN", "127.0.0.1:1")
+        .run();
+    assert_eq!(told.code, 0, "{told:?}");
+    assert!(told.stderr.contains("Warning: env OPENCLAW_GATEWAY_LISTN: "), "{told:?}");
+    assert!(told.stderr.contains("did you mean OPENCLAW_GATEWAY_LISTEN?"), "{told:?}");
+    let started = Daemon::start_as(Home::warm(), |command| {
+        command.args(["--listen", "127.0.0.1:0"]).env("OPENCLAW_DURABILTY", "power-safe")
+    });
+    started.expect("it starts").wait_for_log("did you mean OPENCLAW_DURABILITY?");
+}
+
+#[test]
 fn what_is_no_yaml_is_told_with_its_place() {
     for config in ["gateway: [\n", "a: 1\na: 2\n", "gateway:\n\tlisten: x\n", "- a\n"] {
         let failed = failed(Home::with_config(config));

@@ -227,6 +227,10 @@ impl From<HomeError> for CliError {
                  `head -c 32 /dev/urandom > {}` begins anew without them",
                 path.display()
             )),
+            HomeError::RegistryMissing { .. } => Self::failed(message).hint(
+                "put control.db back from a backup; where there is none, move the directory `tenants` away, make the \
+                 tenants anew and copy their files back",
+            ),
             HomeError::Shared(path) => Self::failed(message).hint(format!("chmod 700 {}", path.display())),
             _ => Self::failed(message).hint("`openclaw doctor` looks at the state directory"),
         }

@@ -161,7 +161,7 @@ async fn create(gateway: &Gateway, actor: &Actor, params: &Value) -> Result<Valu
         "tenantId": tenant.id.as_str(),
         "token": token.reveal(),
         "createdAt": tenant.created_at.to_string(),
-        "stateDir": format!("tenants/{}", tenant.id),
+        "stateDir": tenant.state_dir(),
     }))
 }
 

@@ -257,6 +257,7 @@ fn services(
     };
     let zone =
         TimeZone::get(&config.billing.timezone).map_err(|_| OpenError::TimeZone(config.billing.timezone.clone()))?;
+    home.refuse_lost_registry()?;
     let control = ControlDb::open(&home.control_db_path(), durability)?;
     let audit = Arc::new(Audit::open(&home)?);
     let services = Services::new(ServicesParts {

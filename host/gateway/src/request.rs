@@ -4,6 +4,7 @@
 //! anywhere in a body, since two readers of one body must not see two things.
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "tests read what they wrote")]
 mod tests;
 
 use openclaw_config::json::{self, JsonError};
@@ -48,6 +49,7 @@ pub(crate) enum BadBody {
 }
 
 /// Reads a body of one request or a batch of at most `batch` requests.
+#[allow(clippy::disallowed_methods, reason = "checked above, and kept as text")]
 pub(crate) fn parse(body: &[u8], depth: usize, batch: usize) -> Result<Body<'_>, BadBody> {
     let flaw = |error: &dyn std::fmt::Display| BadBody::Parse(error.to_string());
     json::check(body, depth).map_err(|error| flaw(&error))?;
@@ -81,6 +83,7 @@ fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<&
     <&RawValue>::deserialize(deserializer).map(Some)
 }
 
+#[allow(clippy::disallowed_methods, reason = "checked with its body; into texts")]
 fn frame(raw: &RawValue) -> Frame<'_> {
     let Ok(frame) = serde_json::from_str::<RawFrame<'_>>(raw.get()) else {
         return Err(BadFrame { id: None, message: "a request is a JSON object" });

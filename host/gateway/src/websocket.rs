@@ -184,6 +184,7 @@ impl Connection {
         }))
     }
 
+    #[allow(clippy::disallowed_methods, reason = "checked with its frame; into a type of ours")]
     async fn listen(&mut self, params: Option<&str>) -> Result<(), Problem> {
         #[derive(Default, Deserialize)]
         #[serde(deny_unknown_fields)]

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 mod decimal;
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "tests read what they wrote")]
 mod tests;
 
 pub use decimal::{CpuMillis, DecimalError, PicoUsd};

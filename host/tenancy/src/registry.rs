@@ -113,6 +113,21 @@ impl Registry {
         Ok(Self { inner: Arc::new(inner) })
     }
 
+    /// Looks at a registry that may be in use: every row can be read, and it belongs to this home.
+    /// The answer: the tenants whose directory is missing. Changes nothing; blocks.
+    ///
+    /// # Errors
+    /// As [`Registry::open`].
+    pub fn check(home: &Home, db: &ControlDb) -> Result<Vec<TenantId>, RegistryError> {
+        let records = if db.read_blocking(store::is_there)? { store::load(db)? } else { BTreeMap::new() };
+        let directories = home.directories().map_err(RegistryError::Directory)?;
+        if records.is_empty() && !directories.is_empty() {
+            let tenants = home.tenants().map_err(RegistryError::Directory)?;
+            store::refuse_new_beside_tenants(db, &tenants)?;
+        }
+        Ok(records.into_keys().filter(|id| directories.binary_search(id).is_err()).collect())
+    }
+
     /// The tenant of that id.
     #[must_use]
     pub fn get(&self, id: &TenantId) -> Option<Arc<TenantRecord>> {

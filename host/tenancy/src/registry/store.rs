@@ -37,6 +37,12 @@ pub(super) fn migrate(db: &ControlDb) -> Result<(), ControlError> {
     db.migrate("tenancy", STEPS)
 }
 
+/// Whether the tables are there: a database that no gateway was opened on has none.
+pub(super) fn is_there(db: &Connection) -> Result<bool, ControlError> {
+    let sql = "SELECT count(*) FROM sqlite_schema WHERE name = 'tenants'";
+    Ok(db.query_row(sql, [], |row| row.get::<_, i64>(0))? > 0)
+}
+
 /// Every record, or the first error.
 pub(super) fn load(db: &ControlDb) -> Result<Records, RegistryError> {
     db.read_blocking(records).map_err(|error| error.rejection().unwrap_or_else(RegistryError::Control))
@@ -59,6 +65,7 @@ fn records(db: &Connection) -> Result<Records, ControlError> {
     Ok(records.into_iter().collect())
 }
 
+#[allow(clippy::disallowed_methods, reason = "a row of control.db, into a type of ours")]
 fn record(row: &Row<'_>, number: i64, no_quotas: &Arc<Quotas>) -> Result<TenantRecord, Box<dyn Error>> {
     let quotas = match row.get_ref(6)?.as_str()? {
         "{}" => Arc::clone(no_quotas),
@@ -155,6 +162,9 @@ pub(super) fn deletions(db: &Connection) -> Result<Vec<(String, String)>, Contro
 /// A registry that never had a tenant does not belong to a home that has some.
 pub(super) fn refuse_new_beside_tenants(db: &ControlDb, tenants: &Directory) -> Result<(), RegistryError> {
     let had_tenants = db.read_blocking(|db| {
+        if !is_there(db)? {
+            return Ok(false);
+        }
         let sql = "SELECT count(*) FROM sqlite_sequence WHERE name = 'tenants'";
         Ok(db.query_row(sql, [], |row| row.get::<_, i64>(0))? > 0)
     })?;

@@ -1,5 +1,6 @@
 //! Parameters of a call from the command line's words.
 
+use openclaw_config::json;
 use serde_json::{Map, Value};
 
 use super::schema;
@@ -29,7 +30,7 @@ impl<'a> Words<'a> {
         if let [word] = words
             && word.trim_start().starts_with(['{', '['])
         {
-            let document = serde_json::from_str(word)
+            let document = json::read(word.as_bytes(), json::DEPTH_MAX)
                 .map_err(|error| CliError::usage(format!("the parameters are not JSON: {error}")))?;
             return Ok(Self::Document(document));
         }
@@ -64,7 +65,7 @@ impl<'a> Pair<'a> {
             CliError::usage(format!("{word:?} is neither key=value nor a JSON object"))
                 .hint("write label=x, or '{\"label\":\"x\"}'")
         })?;
-        Ok(Self { word, path: key.split('.').collect(), text, json: serde_json::from_str(text).ok() })
+        Ok(Self { word, path: key.split('.').collect(), text, json: json::read(text.as_bytes(), json::DEPTH_MAX).ok() })
     }
 
     /// JSON where it is any, but not where the method wants a string and not that.

@@ -59,6 +59,7 @@ impl Trial {
         self.reply(&identity, method, params).await
     }
 
+    #[allow(clippy::disallowed_methods, reason = "written by the gateway in this process")]
     async fn reply(&self, identity: &Identity, method: &str, params: &Value) -> Result<Value, CliError> {
         let request = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
         let reply = self.gateway.rpc(identity, request.to_string().as_bytes(), &"trial".into()).await;
