@@ -33,10 +33,10 @@ macro_rules! export {
                 }
             }
 
-            $crate::bindings::export_component!(Component with_types_in $crate::bindings);
+    $crate::bindings::export_component!(Component with_types_in $crate::bindings);
         };
         #[cfg(not(target_arch = "wasm32"))]
-const _: $crate::Handler = $handler;
+        const _: $crate::Handler = $handler;
     };
 }
 

@@ -65,3 +65,6 @@ fn normalise(triggers: Vec<String>) -> Triggers {
     }
     Triggers { triggers }
 }
+
+#[cfg(test)]
+mod tests;
