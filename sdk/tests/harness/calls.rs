@@ -1,8 +1,43 @@
 //! A call is checked as the host checks it.
 
-use crate::{call, refused, tenant};
+use crate::{call, handler, refused, tenant};
 use openclaw_sdk::testing::Tenant;
-use serde_json::json;
+use serde_json::{Value, json};
+
+#[test]
+fn the_manifest_says_what_the_attributes_say() {
+    let manifest: Value = serde_json::from_slice(&handler::probe::manifest()).unwrap();
+    assert_eq!(manifest["family"], "probe");
+    assert_eq!(manifest["version"], "1.0.0");
+    assert_eq!(manifest["description"], "Does one thing with each capability.");
+    assert_eq!(manifest["events"], json!(["probe.done"]));
+    assert_eq!(
+        manifest["sharedDocuments"],
+        json!([
+            {"family": "sessions", "collection": "sessions", "access": "read"},
+            {"family": "sessions", "collection": "archives", "access": "write"},
+        ])
+    );
+    assert_eq!(manifest["capabilities"], json!([{"grant": "memory-mb:8", "reason": "holds nothing"}]));
+    let echo = &manifest["methods"][0];
+    let text = json!({
+        "type": "object",
+        "properties": {"text": {"type": "string"}},
+        "required": ["text"],
+        "additionalProperties": false,
+    });
+    assert_eq!(
+        echo,
+        &json!({
+            "name": "probe.echo",
+            "summary": "Answers what it was sent.",
+            "tier": "tenant",
+            "scope": "read",
+            "params": text,
+            "result": text,
+        })
+    );
+}
 
 #[test]
 fn parameters_that_the_schema_forbids_are_named() {
