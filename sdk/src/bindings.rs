@@ -2,7 +2,7 @@
 //!
 //! In a component they are what wit-bindgen makes of `wit/`: imports of the
 //! host. On the native target, where a handler's tests run, the same names are
-//! [`native`]: the records are generated too, the rest is in memory.
+//! `native`: the records are generated too, the rest is in memory.
 
 mod generated;
 #[cfg(not(target_arch = "wasm32"))]

@@ -64,6 +64,3 @@ pub(crate) mod vectors;
 pub use scripts::Invocation;
 pub use state::{Event, LogLine, Usage};
 pub use tenant::Tenant;
-
-#[cfg(test)]
-mod tests;

@@ -73,3 +73,6 @@ fn normalise(triggers: Vec<String>) -> Triggers {
     }
     Triggers { triggers }
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,6 +12,8 @@ use std::rc::Rc;
 const DEPTH: u32 = 4;
 const EVENTS: usize = 1024;
 const PAYLOAD_BYTES: usize = 64 << 10;
+/// What the host gives a call by default; the clock stands still meanwhile.
+const WALL_MS: u64 = 30_000;
 const LOG_LINES: usize = 200;
 const QUOTA_EXCEEDED: &str = "QUOTA_EXCEEDED";
 
@@ -131,7 +133,7 @@ impl Facts {
     }
 
     pub(crate) fn remaining_ms(&self) -> u64 {
-        30_000
+        WALL_MS
     }
 
     pub(crate) fn tenant(&self) -> Result<String> {

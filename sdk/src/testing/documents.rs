@@ -188,3 +188,6 @@ fn fitting(mut entries: Vec<Entry>) -> Vec<Entry> {
     entries.truncate(end);
     entries
 }
+
+#[cfg(test)]
+mod tests;

@@ -120,17 +120,19 @@ impl Tree {
     }
 
     pub(crate) fn rename(&mut self, from: &Path, to: &Path) -> Result<()> {
-        let from_directory = self.kind(from)?.ok_or(Refusal::NotFound)? == Kind::Directory;
-        if self.kind(&to.parent())?.is_none() && !to.parent().is_root() {
-            return Err(Refusal::NotFound);
-        }
+        self.check_parent(from)?;
+        self.check_parent(to)?;
+        let is_directory = self.kind(from)?.ok_or(Refusal::NotFound)? == Kind::Directory;
         if from == to {
             return Ok(());
         }
         if to.is_below(from) {
             return Err(Refusal::IntoItself);
         }
-        match (from_directory, self.kind(to)?) {
+        if from.is_below(to) {
+            return Err(Refusal::NotEmpty);
+        }
+        match (is_directory, self.kind(to)?) {
             (false, Some(Kind::Directory)) => return Err(Refusal::IsDirectory),
             (true, Some(Kind::File)) => return Err(Refusal::NotDirectory),
             (true, Some(Kind::Directory)) if self.has_entries(to) => return Err(Refusal::NotEmpty),
@@ -147,6 +149,16 @@ impl Tree {
 
     fn kind(&self, path: &Path) -> Result<Option<Kind>> {
         Ok(self.find(path)?.map(|node| node.metadata().kind))
+    }
+
+    /// Refuses a path whose directory is not there.
+    fn check_parent(&self, path: &Path) -> Result<()> {
+        let parent = path.parent();
+        match self.kind(&parent)? {
+            Some(Kind::File) => Err(Refusal::NotDirectory),
+            None if !parent.is_root() => Err(Refusal::NotFound),
+            _ => Ok(()),
+        }
     }
 
     fn has_entries(&self, directory: &Path) -> bool {
@@ -171,3 +183,6 @@ impl Node {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

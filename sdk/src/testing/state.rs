@@ -84,12 +84,8 @@ impl State {
         self.handlers.borrow().iter().find(|served| served.method(method).is_some()).cloned()
     }
 
-    pub(crate) fn with_store<T>(&self, family: &str, read: impl FnOnce(&Store) -> Result<T>) -> Result<T> {
-        read(self.databases.borrow_mut().entry(family.to_owned()).or_default())
-    }
-
-    pub(crate) fn change_store<T>(&self, family: &str, change: impl FnOnce(&mut Store) -> Result<T>) -> Result<T> {
-        change(self.databases.borrow_mut().entry(family.to_owned()).or_default())
+    pub(crate) fn with_store<T>(&self, family: &str, act: impl FnOnce(&mut Store) -> Result<T>) -> Result<T> {
+        act(self.databases.borrow_mut().entry(family.to_owned()).or_default())
     }
 
     pub(crate) fn with_tree<T>(&self, family: &str, act: impl FnOnce(&mut Tree) -> Result<T>) -> Result<T> {

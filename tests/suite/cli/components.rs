@@ -56,6 +56,19 @@ fn check_lists_the_grants() {
 }
 
 #[test]
+fn a_component_imports_what_it_uses_and_no_more() {
+    let imports = |name: &str| {
+        let mut imports = pluck(&check(name).json()["imports"], "name");
+        imports.sort();
+        imports
+    };
+    let own = ["calls", "documents", "events", "types"].map(|name| format!("openclaw:gateway/{name}@0.1.0"));
+    assert_eq!(imports("greeter"), own);
+    let own = ["calls", "sandbox", "types"].map(|name| format!("openclaw:gateway/{name}@0.1.0"));
+    assert_eq!(imports("wants_sandbox"), own);
+}
+
+#[test]
 fn check_says_why_a_component_would_be_refused() {
     for (name, reason) in [("wants_sandbox", "sandbox"), ("bad_manifest", "manifest")] {
         let report = check(name).exited(1).json();

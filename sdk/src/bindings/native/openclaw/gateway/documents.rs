@@ -28,7 +28,7 @@ impl Database {
 
     fn read<T>(&self, collection: &str, read: impl FnOnce(&Store) -> Result<T, Error>) -> Result<T, Error> {
         visible(collection)?;
-        self.facts.state.with_store(&self.family, read)
+        self.facts.state.with_store(&self.family, |store| read(store))
     }
 
     pub fn get(&self, collection: &str, key: &str) -> Result<Option<Document>, Error> {
@@ -49,7 +49,7 @@ impl Database {
 
     pub fn transact(&self, operations: &[Operation]) -> Result<Vec<u64>, Error> {
         self.facts.room_for(operations.iter().map(store::bytes).sum())?;
-        self.facts.state.change_store(&self.family, |store| store.transact(operations))
+        self.facts.state.with_store(&self.family, |store| store.transact(operations))
     }
 
     pub fn read_log(&self, log: &str, after: u64, limit: u32) -> Result<Vec<Entry>, Error> {

@@ -1,4 +1,4 @@
-//! `timers`: the family's timers, which fire when the test says so.
+//! `timers`: the family's timers, which the test looks at.
 
 use super::calls::Call;
 use super::types::Error;

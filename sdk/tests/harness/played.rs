@@ -1,0 +1,81 @@
+//! Capabilities that have no form in memory are played by the test.
+
+use crate::{call, handler, refused, tenant};
+use openclaw_sdk::Error;
+use openclaw_sdk::sandbox::{Outcome, ResourceUsage};
+use serde_json::{Value, json};
+
+#[test]
+fn a_command_is_run_by_the_test() {
+    let tenant = tenant().with_sandbox(|workload| {
+        assert_eq!(workload.command, ["uname", "-a"]);
+        Ok(Outcome {
+            exit_code: Some(0),
+            signal: None,
+            reason: "exit".into(),
+            stdout: b"Linux".to_vec(),
+            stderr: Vec::new(),
+            truncated: false,
+            usage: ResourceUsage { cpu_ms: 1, peak_memory_bytes: 1, wall_ms: 1 },
+            mode: "bwrap".into(),
+        })
+    });
+    assert_eq!(call(&tenant, "probe.run", json!({"text": "uname -a"})), Ok(json!("Linux")));
+}
+
+#[test]
+fn a_terminal_answers_what_is_typed() {
+    let tenant = tenant().with_terminal(|input| Ok([b"$ ", input].concat()));
+    assert_eq!(call(&tenant, "probe.shell", json!({"text": "ls\n"})), Ok(json!("$ ls\n")));
+}
+
+#[test]
+fn a_model_answers_in_pieces() {
+    let tenant = tenant().with_model(|request| {
+        let asked = request["messages"][0].as_str().unwrap_or_default().to_owned();
+        Ok(vec![("reasoning".into(), json!("hm")), ("text".into(), json!("you asked ")), ("text".into(), asked.into())])
+    });
+    assert_eq!(call(&tenant, "probe.ask", json!({"text": "why"})), Ok(json!("you asked why")));
+
+    let broke = tenant.with_model(|_| Err(Error::unavailable("the provider is down", Some(1000))));
+    let error = refused(&broke, "probe.ask", json!({"text": "why"}));
+    assert_eq!((error.code.as_str(), error.retry_after_ms), ("UNAVAILABLE", Some(1000)));
+}
+
+#[test]
+fn an_embedder_embeds_by_the_tests_rule() {
+    let tenant = tenant().with_embedder(1, |text| Ok(vec![text.len() as f32]));
+    assert_eq!(call(&tenant, "probe.embed", json!({"text": "four"})), Ok(json!([4.0])));
+}
+
+#[test]
+fn a_node_obeys_the_test() {
+    let tenant = tenant().with_nodes(&["phone"], |sent| Ok(json!([sent.node_id, sent.command])));
+    assert_eq!(call(&tenant, "probe.command", json!({"text": "ping"})), Ok(json!(["phone", "ping"])));
+}
+
+#[test]
+fn a_message_is_kept() {
+    let tenant = tenant().with_channel("telegram", "");
+    assert_eq!(call(&tenant, "probe.send", json!({"text": "telegram"})), Ok(json!("message-1")));
+    assert_eq!(refused(&tenant, "probe.send", json!({"text": "fax"})).code, "NOT_FOUND");
+    let [message] = tenant.messages().try_into().unwrap();
+    assert_eq!((message.to.as_str(), message.text.as_str()), ("ann", "hello"));
+}
+
+#[test]
+fn another_familys_method_is_played_or_its_own() {
+    let tenant = tenant().with_method("other.hello", |params| Ok(json!({"heard": params["text"]})));
+    let heard: Value = call(&tenant, "probe.forward", json!({"text": "other.hello"})).unwrap();
+    assert_eq!(heard, json!({"heard": "other.hello"}));
+
+    let both = tenant.with_handler(handler::other::HANDLER);
+    assert_eq!(call(&both, "probe.forward", json!({"text": "other.echo"})), Ok(json!({"text": "other.echo"})));
+}
+
+#[test]
+fn methods_that_call_each_other_without_end_are_stopped() {
+    let error = refused(&tenant(), "probe.forward", json!({"text": "probe.forward"}));
+    assert_eq!(error.code, "INVALID_REQUEST");
+    assert!(error.message.contains("4 deep"), "{error:?}");
+}
