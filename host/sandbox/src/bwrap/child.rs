@@ -1,0 +1,179 @@
+//! A bubblewrap that runs: its end, its counters, its terminal.
+
+use std::future::Future;
+use std::io::{self, Read};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+
+use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, pidfd_open, pidfd_send_signal, waitpid};
+use serde::Deserialize;
+use tokio::io::AsyncReadExt;
+use tokio::io::unix::AsyncFd;
+use tokio::net::unix::pipe;
+
+use crate::cgroup::{Counters, Group};
+use crate::descriptor::watched;
+use crate::processes;
+use crate::reaper::Owed;
+use crate::supervise::{Exit, Process};
+use crate::terminal::Terminal;
+use crate::{Error, Size};
+
+pub(super) struct Child {
+    /// bubblewrap itself, outside of the namespaces.
+    outer: AsyncFd<OwnedFd>,
+    outer_pid: Pid,
+    /// The first process of the namespace: when it has ended, all in it have.
+    inner: Option<(u32, AsyncFd<OwnedFd>)>,
+    status: Status,
+    /// The shim writes there what kept it from starting the command.
+    control: UnixStream,
+    terminal: Option<Terminal>,
+    accounting: Accounting,
+    exit: Option<Exit>,
+}
+
+/// How its use of memory and time is known.
+pub(super) enum Accounting {
+    /// By the kernel. What is owed comes last: the reaper forgets the group when it is gone.
+    Group { group: Group, _owed: Vec<Owed> },
+    /// By looking: the largest sum seen is held against the limit.
+    Polled { memory_limit: u64, seen: Counters },
+}
+
+/// What bubblewrap says of itself, one JSON document after another.
+pub(super) struct Status {
+    pipe: pipe::Receiver,
+    text: Vec<u8>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Report {
+    child_pid: Option<u32>,
+    exit_code: Option<i32>,
+}
+
+impl Child {
+    /// `pid` is bubblewrap's. Waits until it has made the namespaces, or has failed to.
+    pub(super) async fn watch(
+        pid: u32,
+        mut status: Status,
+        control: UnixStream,
+        terminal: Option<Terminal>,
+        accounting: Accounting,
+    ) -> Result<Self, Error> {
+        let failed = Error::io::<io::Error>;
+        let outer_pid =
+            pid_of(pid).ok_or(io::ErrorKind::InvalidInput.into()).map_err(failed("bubblewrap's process"))?;
+        let outer = pidfd(outer_pid).map_err(failed("bubblewrap's process"))?;
+        let inner = status.child_pid().await.and_then(|pid| Some((pid, pidfd(pid_of(pid)?).ok()?)));
+        Ok(Self { outer, outer_pid, inner, status, control, terminal, accounting, exit: None })
+    }
+
+    async fn exit(&mut self) -> Exit {
+        let mut failure = String::new();
+        let _ = self.control.set_nonblocking(true);
+        let _ = Read::by_ref(&mut self.control).take(4096).read_to_string(&mut failure);
+        match (failure.is_empty(), self.status.exit_code().await) {
+            (true, Some(code)) => Exit::Status(code),
+            (true, None) => Exit::NotStarted("bubblewrap could not make the sandbox; it says why on stderr".to_owned()),
+            (false, _) => Exit::NotStarted(failure),
+        }
+    }
+}
+
+impl Process for Child {
+    async fn ended(&mut self) -> Exit {
+        if let Some(exit) = &self.exit {
+            return exit.clone();
+        }
+        // Readable when the process has ended; so is the inner one's.
+        let _ = self.outer.readable().await;
+        if let Some((_, inner)) = &self.inner {
+            let _ = inner.readable().await;
+        }
+        let _ = waitpid(Some(self.outer_pid), WaitOptions::empty());
+        let exit = self.exit().await;
+        self.exit = Some(exit.clone());
+        exit
+    }
+
+    /// The inner one first: then bubblewrap collects it, and with it what it used.
+    async fn kill(&mut self) {
+        if let Accounting::Group { group, .. } = &self.accounting {
+            group.kill();
+        }
+        let victim = self.inner.as_ref().map_or(&self.outer, |(_, inner)| inner);
+        let _ = pidfd_send_signal(victim.get_ref(), Signal::KILL);
+    }
+
+    async fn resize(&mut self, size: Size) {
+        if let Some(terminal) = &self.terminal
+            && let Err(error) = terminal.resize(size)
+        {
+            tracing::debug!(%error, "a terminal keeps its size");
+        }
+    }
+
+    fn counters(&mut self) -> Counters {
+        match (&mut self.accounting, &self.inner) {
+            (Accounting::Group { group, .. }, _) => group.counters(),
+            (Accounting::Polled { memory_limit, seen }, Some((pid, _))) if self.exit.is_none() => {
+                let used = processes::used_by(*pid);
+                seen.cpu = seen.cpu.max(used.cpu);
+                seen.peak_memory_bytes = seen.peak_memory_bytes.max(used.resident_bytes);
+                seen.oom_kills = u64::from(seen.peak_memory_bytes >= *memory_limit);
+                *seen
+            }
+            (Accounting::Polled { seen, .. }, _) => *seen,
+        }
+    }
+}
+
+impl Drop for Child {
+    /// Its runtime ended before it did.
+    fn drop(&mut self) {
+        if self.exit.is_none() {
+            let _ = pidfd_send_signal(self.outer.get_ref(), Signal::KILL);
+        }
+    }
+}
+
+impl Status {
+    pub(super) fn new(pipe: pipe::Receiver) -> Self {
+        Self { pipe, text: Vec::new() }
+    }
+
+    async fn child_pid(&mut self) -> Option<u32> {
+        self.find(|report| report.child_pid).await
+    }
+
+    async fn exit_code(&mut self) -> Option<i32> {
+        self.find(|report| report.exit_code).await
+    }
+
+    /// Reads on until a document has it, or the pipe ends.
+    async fn find<T>(&mut self, of: impl Fn(&Report) -> Option<T> + Send) -> Option<T> {
+        const MOST: usize = 16 << 10;
+        loop {
+            let documents = serde_json::Deserializer::from_slice(&self.text).into_iter::<Report>();
+            if let Some(found) = documents.map_while(Result::ok).find_map(|report| of(&report)) {
+                return Some(found);
+            }
+            let read: &mut (dyn Future<Output = io::Result<usize>> + Send + Unpin) =
+                &mut Box::pin(self.pipe.read_buf(&mut self.text));
+            if !matches!(read.await, Ok(1..)) || self.text.len() > MOST {
+                return None;
+            }
+        }
+    }
+}
+
+fn pid_of(number: u32) -> Option<Pid> {
+    Pid::from_raw(i32::try_from(number).ok()?)
+}
+
+fn pidfd(pid: Pid) -> io::Result<AsyncFd<OwnedFd>> {
+    watched(pidfd_open(pid, PidfdFlags::empty())?)
+}

@@ -1,0 +1,146 @@
+//! The kernel's own limits and counters for a workload as a whole: cgroups, of either version.
+
+mod locate;
+mod read;
+
+use std::fs;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+pub(crate) use locate::Hierarchy;
+pub(crate) use read::{Counters, of_process};
+
+use crate::limits::Limits;
+
+/// A cgroup of one workload: for version 1 a directory in each of three hierarchies, for version 2 one.
+#[derive(Debug)]
+pub(crate) struct Group {
+    hierarchy: Hierarchy,
+    name: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Version {
+    One,
+    Two,
+}
+
+/// The directories that hold a group's files; for version 2 they are one and the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Directories {
+    pub(crate) version: Version,
+    pub(crate) memory: PathBuf,
+    pub(crate) cpu: PathBuf,
+    pub(crate) accounting: PathBuf,
+    pub(crate) pids: PathBuf,
+}
+
+impl Directories {
+    pub(crate) fn join(&self, name: &str) -> Self {
+        Self {
+            version: self.version,
+            memory: self.memory.join(name),
+            cpu: self.cpu.join(name),
+            accounting: self.accounting.join(name),
+            pids: self.pids.join(name),
+        }
+    }
+
+    fn each(&self) -> Vec<&Path> {
+        let mut all: Vec<&Path> = vec![&self.memory, &self.cpu, &self.accounting, &self.pids];
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+}
+
+impl Group {
+    /// Makes the group and sets its limits. What was made is removed again where that fails.
+    #[allow(clippy::disallowed_methods, reason = "the kernel's own files")]
+    pub(crate) fn create(hierarchy: &Hierarchy, limits: &Limits) -> io::Result<Self> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let name = format!("openclaw-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let group = Self { hierarchy: hierarchy.clone(), name };
+        let directories = group.directories();
+        for directory in directories.each() {
+            fs::create_dir(directory)?;
+        }
+        for (file, value) in settings(&directories, limits) {
+            // Absent where the kernel does not account for swap, or where there is none.
+            let optional = file.ends_with("memory.swap.max") || file.ends_with("memory.memsw.limit_in_bytes");
+            match fs::write(&file, value) {
+                Err(_) if optional => {}
+                other => other?,
+            }
+        }
+        Ok(group)
+    }
+
+    fn directories(&self) -> Directories {
+        self.hierarchy.directories().join(&self.name)
+    }
+
+    /// For the reaper.
+    pub(crate) fn paths(&self) -> Vec<PathBuf> {
+        self.directories().each().into_iter().map(Path::to_owned).collect()
+    }
+
+    /// A process that writes `0` to each is in the group, with all that it starts.
+    #[allow(clippy::disallowed_methods, reason = "the kernel's own files")]
+    pub(crate) fn entrances(&self) -> io::Result<Vec<OwnedFd>> {
+        let open = |directory: &Path| fs::OpenOptions::new().write(true).open(directory.join("cgroup.procs"));
+        self.directories().each().into_iter().map(|directory| Ok(open(directory)?.into())).collect()
+    }
+
+    pub(crate) fn counters(&self) -> Counters {
+        read::counters(&self.directories())
+    }
+
+    /// Ends every process in it. Version 1 has no such file: there the end of the process namespace does it.
+    #[allow(clippy::disallowed_methods, reason = "the kernel's own files")]
+    pub(crate) fn kill(&self) {
+        let _ = fs::write(self.directories().memory.join("cgroup.kill"), "1");
+    }
+}
+
+impl Drop for Group {
+    /// Its processes have ended by now; what could not be removed is left to the reaper.
+    #[allow(clippy::disallowed_methods, reason = "the kernel's own files")]
+    fn drop(&mut self) {
+        for directory in self.directories().each() {
+            if let Err(error) = fs::remove_dir(directory)
+                && error.kind() != io::ErrorKind::NotFound
+            {
+                tracing::warn!(group = self.name, %error, "a cgroup is left");
+            }
+        }
+    }
+}
+
+fn settings(directories: &Directories, limits: &Limits) -> Vec<(PathBuf, String)> {
+    const PERIOD: u64 = 100_000;
+    let quota = (PERIOD * u64::from(limits.cpu_millis) / 1000).max(1000);
+    let (memory, pids) = (limits.memory_bytes.to_string(), limits.pids.to_string());
+    let in_memory = |file| directories.memory.join(file);
+    let mut settings = match directories.version {
+        Version::One => vec![
+            (in_memory("memory.limit_in_bytes"), memory.clone()),
+            (in_memory("memory.memsw.limit_in_bytes"), memory),
+            (directories.cpu.join("cpu.cfs_period_us"), PERIOD.to_string()),
+            (directories.cpu.join("cpu.cfs_quota_us"), quota.to_string()),
+        ],
+        Version::Two => vec![
+            (in_memory("memory.max"), memory),
+            (in_memory("memory.swap.max"), "0".to_owned()),
+            (in_memory("memory.oom.group"), "1".to_owned()),
+            (directories.cpu.join("cpu.max"), format!("{quota} {PERIOD}")),
+        ],
+    };
+    settings.push((directories.pids.join("pids.max"), pids));
+    settings
+}
+
+#[cfg(test)]
+mod tests;

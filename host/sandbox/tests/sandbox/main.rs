@@ -1,0 +1,9 @@
+//! The sandbox as the gateway uses it: workloads that run, and workloads that try to get out.
+//!
+//! `bwrap` runs as whoever runs it, and `as_an_ordinary_user` runs all of it again as a user without rights; `docker` needs
+//! root, to start an engine of its own. What is skipped says so, loudly.
+
+mod as_an_ordinary_user;
+mod bwrap;
+mod probe;
+mod world;
