@@ -10,6 +10,8 @@ unsafe extern "C" {
     fn ioctl(descriptor: c_int, request: c_ulong, ...) -> c_int;
     fn setrlimit(resource: c_int, limit: *const Limit) -> c_int;
     fn kill(process: c_int, signal: c_int) -> c_int;
+    #[link_name = "wait"]
+    fn wait_for_any(status: *mut c_int) -> c_int;
     fn umount2(target: *const c_char, flags: c_int) -> c_int;
 }
 
@@ -46,6 +48,14 @@ pub fn kill_process(process: i32) {
     const SIGKILL: c_int = 9;
     // SAFETY: two integers; a process that has ended is an error without effect.
     unsafe { kill(process, SIGKILL) };
+}
+
+/// The next child that ends, with its status; none where there is no child.
+pub fn wait() -> Option<(u32, c_int)> {
+    let mut status = 0;
+    // SAFETY: the pointer is to an int, alive for the call.
+    let process = unsafe { wait_for_any(&mut status) };
+    u32::try_from(process).ok().map(|process| (process, status))
 }
 
 pub fn unmount(target: &Path) -> io::Result<()> {

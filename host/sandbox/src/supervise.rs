@@ -20,8 +20,12 @@ const TICK: Duration = Duration::from_millis(50);
 
 /// A workload's processes, as one of the back ends knows them.
 pub(crate) trait Process: Send {
-    /// Waits until none of its processes is left. Can be dropped and called again.
+    /// Waits until none of its processes is left. It is given up and begun again: nothing may be lost in between.
     fn ended(&mut self) -> impl Future<Output = Exit> + Send;
+    /// What the end means, once all of the output has been read.
+    fn judge(&mut self, exit: Exit) -> Exit {
+        exit
+    }
     fn kill(&mut self) -> impl Future<Output = ()> + Send;
     fn resize(&mut self, size: Size) -> impl Future<Output = ()> + Send;
     /// What has been counted up to now.
@@ -186,6 +190,7 @@ pub(crate) async fn supervise(
     let wall = started.elapsed();
     counters = counters.max(process.counters());
     while outputs.join_next().await.is_some() {}
+    let exit = process.judge(exit);
     let truncated = exceeded.flag.load(Ordering::Acquire);
     let reason = reason(broken, &exit, &counters, truncated);
     let usage = Usage { cpu: counters.cpu, peak_memory_bytes: counters.peak_memory_bytes, wall };

@@ -71,11 +71,13 @@ impl Child {
         Ok(Self { outer, outer_pid, inner, status, control, terminal, accounting, exit: None })
     }
 
+    /// What the shim said is read once only: after the last wait, which may be given up and begun again.
     async fn exit(&mut self) -> Exit {
+        let code = self.status.exit_code().await;
         let mut failure = String::new();
         let _ = self.control.set_nonblocking(true);
         let _ = Read::by_ref(&mut self.control).take(4096).read_to_string(&mut failure);
-        match (failure.is_empty(), self.status.exit_code().await) {
+        match (failure.is_empty(), code) {
             (true, Some(code)) => Exit::Status(code),
             (true, None) => Exit::NotStarted("bubblewrap could not make the sandbox; it says why on stderr".to_owned()),
             (false, _) => Exit::NotStarted(failure),

@@ -2,7 +2,6 @@
 
 mod arguments;
 mod child;
-mod job;
 mod program;
 mod root;
 mod spawner;
@@ -25,6 +24,7 @@ use crate::backend::check_strict;
 use crate::cgroup::{Group, Hierarchy};
 use crate::egress::Egress;
 use crate::image::Tree;
+use crate::job;
 use crate::reaper::Kind;
 use crate::session::Supervised;
 use crate::shim::{self, Shim};
@@ -138,7 +138,8 @@ impl Bwrap {
             let memory_limit = workload.limits.memory_bytes;
             return Ok((Accounting::Polled { memory_limit, seen: Default::default() }, Vec::new()));
         };
-        let group = Group::create(hierarchy, &workload.limits).map_err(Error::io("the workload's cgroup"))?;
+        // bubblewrap itself and the namespace's init are in the group too.
+        let group = Group::create(hierarchy, &workload.limits, 2).map_err(Error::io("the workload's cgroup"))?;
         let owed = group.paths().iter().map(|path| self.reaper.owe(Kind::Cgroup, path)).collect();
         let entrances = group.entrances().map_err(Error::io("the workload's cgroup"))?;
         Ok((Accounting::Group { group, _owed: owed }, entrances))

@@ -57,9 +57,10 @@ impl Directories {
 }
 
 impl Group {
-    /// Makes the group and sets its limits. What was made is removed again where that fails.
+    /// Makes the group and sets its limits; `overhead` are processes of ours in it. What was made is removed again where
+    /// that fails.
     #[allow(clippy::disallowed_methods, reason = "the kernel's own files")]
-    pub(crate) fn create(hierarchy: &Hierarchy, limits: &Limits) -> io::Result<Self> {
+    pub(crate) fn create(hierarchy: &Hierarchy, limits: &Limits, overhead: u32) -> io::Result<Self> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let name = format!("openclaw-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let group = Self { hierarchy: hierarchy.clone(), name };
@@ -67,7 +68,7 @@ impl Group {
         for directory in directories.each() {
             fs::create_dir(directory)?;
         }
-        for (file, value) in settings(&directories, limits) {
+        for (file, value) in settings(&directories, limits, overhead) {
             // Absent where the kernel does not account for swap, or where there is none.
             let optional = file.ends_with("memory.swap.max") || file.ends_with("memory.memsw.limit_in_bytes");
             match fs::write(&file, value) {
@@ -119,10 +120,10 @@ impl Drop for Group {
     }
 }
 
-fn settings(directories: &Directories, limits: &Limits) -> Vec<(PathBuf, String)> {
+fn settings(directories: &Directories, limits: &Limits, overhead: u32) -> Vec<(PathBuf, String)> {
     const PERIOD: u64 = 100_000;
     let quota = (PERIOD * u64::from(limits.cpu_millis) / 1000).max(1000);
-    let (memory, pids) = (limits.memory_bytes.to_string(), limits.pids.to_string());
+    let (memory, pids) = (limits.memory_bytes.to_string(), limits.pids.saturating_add(overhead).to_string());
     let in_memory = |file| directories.memory.join(file);
     let mut settings = match directories.version {
         Version::One => vec![

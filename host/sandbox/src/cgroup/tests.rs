@@ -69,13 +69,13 @@ fn the_limits_of_version_two_are_written_as_it_reads_them() {
     };
     let limits = Limits { memory_bytes: 1 << 20, cpu_millis: 500, pids: 9, ..Limits::default() };
     let lines: Vec<_> =
-        settings(&directories, &limits).iter().map(|(file, value)| format!("{} {value}", file.display())).collect();
+        settings(&directories, &limits, 2).iter().map(|(file, value)| format!("{} {value}", file.display())).collect();
     let expected = [
         "/g/memory.max 1048576",
         "/g/memory.swap.max 0",
         "/g/memory.oom.group 1",
         "/g/cpu.max 50000 100000",
-        "/g/pids.max 9",
+        "/g/pids.max 11",
     ];
     assert_eq!(lines, expected);
 }

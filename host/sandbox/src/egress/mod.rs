@@ -106,6 +106,10 @@ impl Egress {
 }
 
 impl Passage {
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// To bind it.
     pub(crate) fn socket(&self) -> Result<OwnedFd, Error> {
         rustix::fs::open(&self.path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())

@@ -34,6 +34,9 @@ pub(super) const ARCHITECTURE: u32 = 0xc000_003e;
 #[cfg(target_arch = "aarch64")]
 pub(super) const ARCHITECTURE: u32 = 0xc000_00b7;
 
+/// Numbers from here on are calls with 32-bit pointers, where the processor has them.
+pub(super) const X32: u32 = 0x4000_0000;
+
 /// Offsets in `struct seccomp_data`.
 const NUMBER: u32 = 0;
 const ARCH: u32 = 4;
@@ -60,8 +63,9 @@ pub(super) fn compile(rules: &[Rule]) -> Vec<Instruction> {
     }
     let newest = by_number.keys().next_back().copied().unwrap_or(0);
 
-    // Another processor's calls have other numbers: nothing in the table speaks of them.
+    // Another processor's calls, and those of 32 bits on this one, have other numbers: nothing in the table speaks of them.
     let mut program = vec![load(ARCH), jump_if_equal(ARCHITECTURE, 1, 0), ret(KILL_PROCESS), load(NUMBER)];
+    program.extend([jump_if_greater(X32 - 1, 0, 1), ret(KILL_PROCESS)]);
     for (number, rules) in by_number {
         let body: Vec<Instruction> = rules.iter().flat_map(|(when, verdict)| check(when, *verdict)).collect();
         let length = u8::try_from(body.len()).expect("a call has few rules");

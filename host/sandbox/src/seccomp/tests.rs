@@ -66,9 +66,9 @@ fn by_bpf(program: &[bpf::Instruction], call: &Call) -> Answer {
 }
 
 /// The answer of the profile, as libseccomp and runc read it: of one call's rules any may match; another architecture
-/// is killed; a call newer than all that are named is unknown.
+/// or its 32-bit form is killed; a call newer than all that are named is unknown.
 fn by_profile(profile: &Value, call: &Call) -> Answer {
-    if call.architecture != bpf::ARCHITECTURE {
+    if call.architecture != bpf::ARCHITECTURE || call.number >= bpf::X32 {
         return Answer::Kill;
     }
     let numbers: Vec<Syscall> = table::rules().into_iter().flat_map(|rule| rule.syscalls).collect();
@@ -213,6 +213,7 @@ fn a_personality_changes_the_layout_at_most() {
 fn another_architecture_is_killed_and_a_call_from_the_future_unknown() {
     let i386 = Call { architecture: 0x4000_0003, ..Call::new(1, &[]) };
     assert_eq!(answer(i386), Answer::Kill);
+    assert_eq!(answer(Call::new(bpf::X32 | 39, &[])), Answer::Kill);
     assert_eq!(answer(Call::new(9999, &[])), Answer::Errno(38));
 }
 

@@ -5,5 +5,9 @@
 
 mod as_an_ordinary_user;
 mod bwrap;
+mod docker;
+mod engine;
+mod orphans;
 mod probe;
+mod terminal;
 mod world;

@@ -201,13 +201,14 @@ static void fill(const char *name, const char *path) {
 }
 
 static void files(void) {
-    const char *directories[] = {"", "/usr", "/usr/bin", "/etc", "/dev", "/run", "/mnt", "/opt", "/sys", "/proc", "/work", "/tmp", "/dev/shm"};
+    const char *directories[] = {"", "/usr", "/usr/bin", "/etc", "/run", "/mnt", "/opt", "/sys", "/proc", "/work", "/tmp", "/dev/shm"};
     for (unsigned i = 0; i < sizeof directories / sizeof *directories; i++) {
         char name[64], path[64];
         snprintf(name, sizeof name, "create_in:%s/", directories[i]);
         snprintf(path, sizeof path, "%s/probe-new", directories[i]);
         write_to(name, path, O_CREAT | O_EXCL);
     }
+    refused("create_in:/dev/", open("/dev/probe-new", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
     fill("tmp_size", "/tmp/full");
     fill("shm_size", "/dev/shm/full");
     row("make_device", mknod("/tmp/device", S_IFBLK | 0600, 0xfe00) == -1);
@@ -237,7 +238,7 @@ static int holds(const char *path, const char *needle) {
 }
 
 static void status(void) {
-    const char *shown[] = {"CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb", "NoNewPrivs", "Seccomp", "Groups"};
+    const char *shown[] = {"CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb", "NoNewPrivs", "Seccomp"};
     FILE *file = fopen("/proc/self/status", "r");
     for (char line[512]; fgets(line, sizeof line, file);)
         for (unsigned i = 0; i < sizeof shown / sizeof *shown; i++)
@@ -248,6 +249,10 @@ static void status(void) {
 static void processes(void) {
     row("is_root", getuid() == 0 ? 0 : (errno = EPERM, 1));
     status();
+    gid_t groups[64];
+    long others = 0;
+    for (int i = getgroups(64, groups); i-- > 0;) others += groups[i] != getgid() && groups[i] != 65534;
+    number("groups_of_others", others); // what has no number inside shows as 65534
     struct rlimit core;
     getrlimit(RLIMIT_CORE, &core);
     number("core_limit", core.rlim_max);
@@ -262,7 +267,7 @@ static void processes(void) {
     for (int pid = 1; pid < 65536; pid++) {
         char path[32];
         snprintf(path, sizeof path, "/proc/%d/comm", pid);
-        foreign += access(path, F_OK) == 0 && !holds(path, "probe") && !holds(path, "bwrap");
+        foreign += access(path, F_OK) == 0 && !holds(path, "probe") && !holds(path, "bwrap") && !holds(path, "shim");
     }
     number("foreign_processes", foreign);
     gethostname(buffer, sizeof buffer);

@@ -1,15 +1,15 @@
-//! What the shim is told to become, in the form that `shim/exec.rs` reads.
+//! What the shim is told to run, in the form that `shim/job.rs` reads.
 
 use crate::{Limits, Network, Workload};
 
-/// `whole` are the limits that nothing else keeps for the workload as a whole, and that each process therefore gets.
-pub(super) fn encode(workload: &Workload, whole_unkept: bool) -> Vec<u8> {
+/// A job as fields. `alone`: nothing but the limits of each process keeps those of the workload as a whole.
+pub(crate) fn fields(workload: &Workload, alone: bool) -> Vec<String> {
     let mut fields = vec![
         if workload.pty.is_some() { "tty" } else { "no-tty" }.to_owned(),
         if matches!(workload.network, Network::Allowlist(_)) { "egress" } else { "no-egress" }.to_owned(),
         workload.cwd.inside(),
     ];
-    let limits = resources(&workload.limits, whole_unkept);
+    let limits = resources(&workload.limits, alone);
     fields.push(limits.len().to_string());
     fields.extend(limits.iter().map(|(resource, value)| format!("{resource}={value}")));
     let environment = workload.environment();
@@ -17,24 +17,29 @@ pub(super) fn encode(workload: &Workload, whole_unkept: bool) -> Vec<u8> {
     fields.extend(environment.iter().map(|(name, value)| format!("{name}={value}")));
     fields.push(workload.command.clone());
     fields.extend(workload.args.iter().cloned());
+    fields
+}
 
+/// A job to be sent: its fields after their length.
+pub(crate) fn encode(workload: &Workload, alone: bool) -> Vec<u8> {
+    let fields = fields(workload, alone);
     let body: Vec<u8> = fields.iter().flat_map(|field| [field.as_bytes(), b"\0"].concat()).collect();
     let length = u32::try_from(body.len()).expect("Workload::check bounds it");
     [&length.to_le_bytes(), &body[..]].concat()
 }
 
-fn resources(limits: &Limits, whole_unkept: bool) -> Vec<(u32, u64)> {
+fn resources(limits: &Limits, alone: bool) -> Vec<(u32, u64)> {
     let mut all = vec![
         (libc::RLIMIT_CORE, 0),
         (libc::RLIMIT_NOFILE, limits.files.into()),
         (libc::RLIMIT_FSIZE, limits.file_bytes),
     ];
-    if whole_unkept {
+    if alone {
         let cpu_seconds = (limits.wall.as_millis() as u64).saturating_mul(limits.cpu_millis.into()).div_ceil(1_000_000);
         all.push((libc::RLIMIT_AS, limits.memory_bytes));
         all.push((libc::RLIMIT_CPU, cpu_seconds.max(1)));
-        // The kernel counts the processes of a user namespace, and this workload has one of its own.
-        all.push((libc::RLIMIT_NPROC, limits.pids.into()));
+        // The kernel counts the processes of a user namespace, and this workload has one of its own, with its init.
+        all.push((libc::RLIMIT_NPROC, u64::from(limits.pids) + 1));
     }
     all
 }
@@ -63,7 +68,7 @@ mod tests {
         let limits = Limits { wall: Duration::from_secs(10), cpu_millis: 250, pids: 9, ..Limits::default() };
         let kept = resources(&limits, true);
         assert!(kept.contains(&(libc::RLIMIT_CPU, 3)), "{kept:?}");
-        assert!(kept.contains(&(libc::RLIMIT_NPROC, 9)), "{kept:?}");
-        assert!(!resources(&limits, false).contains(&(libc::RLIMIT_NPROC, 9)));
+        assert!(kept.contains(&(libc::RLIMIT_NPROC, 10)), "{kept:?}");
+        assert!(!resources(&limits, false).contains(&(libc::RLIMIT_NPROC, 10)));
     }
 }
