@@ -1,5 +1,6 @@
 //! The first process of a container: starts the command, collects what nobody else does, ends with the command.
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use crate::job::Job;
@@ -13,7 +14,8 @@ pub fn run(fields: impl Iterator<Item = String>) -> ExitCode {
     match start(fields) {
         Ok(command) => wait_for(command),
         Err(failure) => {
-            eprintln!("{FAILED}{failure}");
+            // In one piece, to be known by its beginning.
+            let _ = io::stderr().write_all(format!("{FAILED}{failure}\n").as_bytes());
             ExitCode::from(127)
         }
     }

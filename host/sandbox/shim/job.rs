@@ -38,8 +38,9 @@ impl Job {
         Ok(Self { tty, program, egress, directory, limits, environment, arguments: fields.collect() })
     }
 
-    /// Directory, way to the proxy, limits: of this process, for the command to inherit. Or what went wrong.
+    /// Signals, directory, way to the proxy, limits: of this process, for the command to inherit. Or what went wrong.
     pub fn prepare(&self) -> Result<(), String> {
+        system::default_signals();
         std::env::set_current_dir(&self.directory).map_err(|error| format!("{}: {error}", self.directory))?;
         if self.egress {
             start_forwarding().map_err(|error| format!("the way to the proxy: {error}"))?;

@@ -9,6 +9,7 @@ unsafe extern "C" {
     fn setsid() -> c_int;
     fn ioctl(descriptor: c_int, request: c_ulong, ...) -> c_int;
     fn setrlimit(resource: c_int, limit: *const Limit) -> c_int;
+    fn signal(number: c_int, handler: usize) -> usize;
     fn kill(process: c_int, signal: c_int) -> c_int;
     #[link_name = "wait"]
     fn wait_for_any(status: *mut c_int) -> c_int;
@@ -42,6 +43,15 @@ pub fn limit(resource: c_int, value: u64) -> io::Result<()> {
     let limit = Limit { soft: value, hard: value };
     // SAFETY: the pointer is to a struct of the layout that the C library reads, alive for the call.
     result(unsafe { setrlimit(resource, &limit) })
+}
+
+/// What our parents chose to ignore, an interrupt for example, ends a workload all the same.
+pub fn default_signals() {
+    const DEFAULT: usize = 0;
+    for number in 1..=64 {
+        // SAFETY: two integers; no handler is installed, and what has no default is an error without effect.
+        unsafe { signal(number, DEFAULT) };
+    }
 }
 
 pub fn kill_process(process: i32) {

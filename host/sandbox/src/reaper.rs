@@ -84,6 +84,14 @@ impl Owed {
     }
 }
 
+impl Owed {
+    /// It stays with the reaper.
+    pub(crate) fn leave(self) {
+        // Our end of the pipe is kept by others, and by this for good: it is one for the whole process.
+        std::mem::forget(self);
+    }
+}
+
 impl Drop for Owed {
     fn drop(&mut self) {
         self.say(b'-');

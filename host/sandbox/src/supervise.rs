@@ -149,15 +149,18 @@ pub(crate) async fn pump_in(mut writer: impl AsyncWrite + Unpin, mut input: mpsc
     let _ = writer.shutdown().await;
 }
 
+/// What a workload is watched for.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    pub(crate) started: Instant,
+    pub(crate) wall: Duration,
+    pub(crate) exceeded: Arc<Exceeded>,
+    pub(crate) requests: Requests,
+}
+
 /// Watches until the end. `outputs` are the pumps of what it writes: they end when its last process has.
-pub(crate) async fn supervise(
-    mut process: impl Process,
-    wall: Duration,
-    exceeded: Arc<Exceeded>,
-    mut outputs: JoinSet<()>,
-    mut requests: Requests,
-) -> End {
-    let started = Instant::now();
+pub(crate) async fn supervise(process: &mut impl Process, watch: Watch, mut outputs: JoinSet<()>) -> End {
+    let Watch { started, wall, exceeded, mut requests } = watch;
     let deadline = tokio::time::sleep_until(started + wall);
     tokio::pin!(deadline);
     let mut ticks = interval(TICK);

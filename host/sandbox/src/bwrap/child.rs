@@ -14,7 +14,6 @@ use tokio::net::unix::pipe;
 use crate::cgroup::{Counters, Group};
 use crate::descriptor::watched;
 use crate::processes;
-use crate::reaper::Owed;
 use crate::supervise::{Exit, Process};
 use crate::terminal::Terminal;
 use crate::{Error, Size};
@@ -35,8 +34,8 @@ pub(super) struct Child {
 
 /// How its use of memory and time is known.
 pub(super) enum Accounting {
-    /// By the kernel. What is owed comes last: the reaper forgets the group when it is gone.
-    Group { group: Group, _owed: Vec<Owed> },
+    /// By the kernel.
+    Group(Group),
     /// By looking: the largest sum seen is held against the limit.
     Polled { memory_limit: u64, seen: Counters },
 }
@@ -71,6 +70,14 @@ impl Child {
         Ok(Self { outer, outer_pid, inner, status, control, terminal, accounting, exit: None })
     }
 
+    /// After its end.
+    pub(super) async fn clean_up(mut self) {
+        let nothing = Accounting::Polled { memory_limit: u64::MAX, seen: Counters::default() };
+        if let Accounting::Group(group) = std::mem::replace(&mut self.accounting, nothing) {
+            group.remove().await;
+        }
+    }
+
     /// What the shim said is read once only: after the last wait, which may be given up and begun again.
     async fn exit(&mut self) -> Exit {
         let code = self.status.exit_code().await;
@@ -103,7 +110,7 @@ impl Process for Child {
 
     /// The inner one first: then bubblewrap collects it, and with it what it used.
     async fn kill(&mut self) {
-        if let Accounting::Group { group, .. } = &self.accounting {
+        if let Accounting::Group(group) = &self.accounting {
             group.kill();
         }
         let victim = self.inner.as_ref().map_or(&self.outer, |(_, inner)| inner);
@@ -120,7 +127,7 @@ impl Process for Child {
 
     fn counters(&mut self) -> Counters {
         match (&mut self.accounting, &self.inner) {
-            (Accounting::Group { group, .. }, _) => group.counters(),
+            (Accounting::Group(group), _) => group.counters(),
             (Accounting::Polled { memory_limit, seen }, Some((pid, _))) if self.exit.is_none() => {
                 let used = processes::used_by(*pid);
                 seen.cpu = seen.cpu.max(used.cpu);

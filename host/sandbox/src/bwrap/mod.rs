@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use futures_util::future::BoxFuture;
 use tokio::net::unix::pipe;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use arguments::{Arguments, Extras};
 use child::{Accounting, Child, Status};
@@ -25,10 +26,9 @@ use crate::cgroup::{Group, Hierarchy};
 use crate::egress::Egress;
 use crate::image::Tree;
 use crate::job;
-use crate::reaper::Kind;
 use crate::session::Supervised;
 use crate::shim::{self, Shim};
-use crate::supervise::{Sink, pump_in, pump_out, supervise};
+use crate::supervise::{Sink, Watch, pump_in, pump_out, supervise};
 use crate::terminal::Terminal;
 use crate::{
     Backend, Enforcement, Error, Info, Limit, Mode, Network, Output, Reaper, Root, Session, Support, Tenant, Workload,
@@ -118,8 +118,9 @@ impl Bwrap {
         // The job fits the socket's buffer, so that this does not wait for the shim.
         send_job(&control, &job::encode(&workload, matches!(accounting, Accounting::Polled { .. })))?;
         let launch = Launch { program, arguments, streams: theirs, inherited, entrances, user };
+        let started = Instant::now();
         let pid = self.spawner.launch(launch).await?;
-        let child = Child::watch(pid, Status::new(status), control, terminal, accounting).await?;
+        let mut child = Child::watch(pid, Status::new(status), control, terminal, accounting).await?;
 
         tokio::spawn(async move {
             let Supervised { output, input, requests, end } = supervised;
@@ -127,8 +128,11 @@ impl Bwrap {
                 if workload.pty.is_some() { Sink::unlimited(output) } else { Sink::new(output, &workload.limits) };
             let exceeded = sink.exceeded();
             let outputs = ours.pump(sink, input);
-            let _ = end.send(supervise(child, workload.limits.wall, exceeded, outputs, requests).await);
+            let watch = Watch { started, wall: workload.limits.wall, exceeded, requests };
+            let ended = supervise(&mut child, watch, outputs).await;
+            child.clean_up().await;
             drop(egress);
+            let _ = end.send(ended);
         });
         Ok(session)
     }
@@ -139,10 +143,10 @@ impl Bwrap {
             return Ok((Accounting::Polled { memory_limit, seen: Default::default() }, Vec::new()));
         };
         // bubblewrap itself and the namespace's init are in the group too.
-        let group = Group::create(hierarchy, &workload.limits, 2).map_err(Error::io("the workload's cgroup"))?;
-        let owed = group.paths().iter().map(|path| self.reaper.owe(Kind::Cgroup, path)).collect();
+        let group = Group::create(hierarchy, &workload.limits, 2, &self.reaper);
+        let group = group.map_err(Error::io("the workload's cgroup"))?;
         let entrances = group.entrances().map_err(Error::io("the workload's cgroup"))?;
-        Ok((Accounting::Group { group, _owed: owed }, entrances))
+        Ok((Accounting::Group(group), entrances))
     }
 
     fn support(&self) -> Support {

@@ -8,17 +8,22 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 pub(crate) use locate::Hierarchy;
 pub(crate) use read::{Counters, of_process};
 
+use crate::Reaper;
 use crate::limits::Limits;
+use crate::reaper::{Kind, Owed};
 
 /// A cgroup of one workload: for version 1 a directory in each of three hierarchies, for version 2 one.
 #[derive(Debug)]
 pub(crate) struct Group {
     hierarchy: Hierarchy,
     name: String,
+    /// Each of its directories; forgotten when they are gone.
+    owed: Vec<Owed>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,12 +65,13 @@ impl Group {
     /// Makes the group and sets its limits; `overhead` are processes of ours in it. What was made is removed again where
     /// that fails.
     #[allow(clippy::disallowed_methods, reason = "the kernel's own files")]
-    pub(crate) fn create(hierarchy: &Hierarchy, limits: &Limits, overhead: u32) -> io::Result<Self> {
+    pub(crate) fn create(hierarchy: &Hierarchy, limits: &Limits, overhead: u32, reaper: &Reaper) -> io::Result<Self> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let name = format!("openclaw-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        let group = Self { hierarchy: hierarchy.clone(), name };
+        let mut group = Self { hierarchy: hierarchy.clone(), name, owed: Vec::new() };
         let directories = group.directories();
         for directory in directories.each() {
+            group.owed.push(reaper.owe(Kind::Cgroup, directory));
             fs::create_dir(directory)?;
         }
         for (file, value) in settings(&directories, limits, overhead) {
@@ -83,9 +89,9 @@ impl Group {
         self.hierarchy.directories().join(&self.name)
     }
 
-    /// For the reaper.
-    pub(crate) fn paths(&self) -> Vec<PathBuf> {
-        self.directories().each().into_iter().map(Path::to_owned).collect()
+    /// Below each hierarchy's root, as the Docker Engine takes it for a parent.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
     }
 
     /// A process that writes `0` to each is in the group, with all that it starts.
@@ -106,16 +112,36 @@ impl Group {
     }
 }
 
-impl Drop for Group {
-    /// Its processes have ended by now; what could not be removed is left to the reaper.
-    #[allow(clippy::disallowed_methods, reason = "the kernel's own files")]
-    fn drop(&mut self) {
-        for directory in self.directories().each() {
-            if let Err(error) = fs::remove_dir(directory)
-                && error.kind() != io::ErrorKind::NotFound
-            {
-                tracing::warn!(group = self.name, %error, "a cgroup is left");
+impl Group {
+    /// Removes it, once the kernel has done with its last process, which is a moment after that has ended.
+    pub(crate) async fn remove(mut self) {
+        const TRIES: u32 = 200;
+        for _ in 0..TRIES {
+            if self.try_remove() {
+                return;
             }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        tracing::warn!(group = self.name, "a cgroup is left until the gateway ends");
+    }
+
+    #[allow(clippy::disallowed_methods, reason = "the kernel's own files")]
+    fn try_remove(&mut self) -> bool {
+        let gone = |removed: io::Result<()>| !removed.is_err_and(|error| error.kind() != io::ErrorKind::NotFound);
+        let all =
+            self.directories().each().into_iter().map(|directory| gone(fs::remove_dir(directory))).all(|gone| gone);
+        if all {
+            self.owed.clear();
+        }
+        all
+    }
+}
+
+impl Drop for Group {
+    /// What cannot be removed yet is left to the reaper.
+    fn drop(&mut self) {
+        if !self.try_remove() {
+            self.owed.drain(..).for_each(Owed::leave);
         }
     }
 }

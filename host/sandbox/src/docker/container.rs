@@ -13,6 +13,7 @@ use bollard::models::{
 };
 
 use super::{Docker, LABEL};
+use crate::cgroup::Group;
 use crate::egress::Passage;
 use crate::limits::SHM_BYTES;
 use crate::shim;
@@ -83,6 +84,7 @@ pub(super) fn config(
     tenant: &Tenant,
     workload: &Workload,
     files: &Files,
+    group: Option<&Group>,
 ) -> Result<ContainerCreateBody, Error> {
     let (uid, gid) = tenant.user.ids()?;
     let terminal = workload.pty.is_some();
@@ -103,12 +105,12 @@ pub(super) fn config(
             (LABEL.to_owned(), docker.label()),
             ("openclaw.tenant".to_owned(), tenant.id.clone()),
         ])),
-        host_config: Some(host_config(docker, workload, files)),
+        host_config: Some(host_config(docker, workload, files, group)),
         ..ContainerCreateBody::default()
     })
 }
 
-fn host_config(docker: &Docker, workload: &Workload, files: &Files) -> HostConfig {
+fn host_config(docker: &Docker, workload: &Workload, files: &Files, group: Option<&Group>) -> HostConfig {
     let limits = &workload.limits;
     let integer = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
     let ulimit = |name: &str, value: u64| ResourcesUlimits {
@@ -125,6 +127,7 @@ fn host_config(docker: &Docker, workload: &Workload, files: &Files) -> HostConfi
         nano_cpus: Some(integer(u64::from(limits.cpu_millis) * 1_000_000)),
         // The shim is one of them.
         pids_limit: Some(i64::from(limits.pids) + 1),
+        cgroup_parent: group.map(|group| format!("/{}", group.name())),
         ulimits: Some(vec![
             ulimit("core", 0),
             ulimit("nofile", limits.files.into()),

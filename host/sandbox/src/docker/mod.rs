@@ -8,23 +8,25 @@ mod process;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use bollard::models::SystemInfoCgroupDriverEnum;
 use bollard::query_parameters::{
     CreateContainerOptions, ListContainersOptionsBuilder, RemoveContainerOptionsBuilder, StartContainerOptions,
 };
 use futures_util::future::BoxFuture;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use attach::Attached;
 use process::Container;
 
 use crate::backend::check_strict;
-use crate::cgroup::Hierarchy;
+use crate::cgroup::{Group, Hierarchy};
 use crate::egress::Egress;
 use crate::image::Tree;
 use crate::session::Supervised;
 use crate::shim::Shim;
 use crate::staging::Staging;
-use crate::supervise::{Sink, supervise};
+use crate::supervise::{Sink, Watch, supervise};
 use crate::{
     Backend, Enforcement, Error, Info, Limit, Mode, Network, Reaper, Root, Session, Support, Tenant, Workload,
 };
@@ -70,6 +72,9 @@ pub struct Docker {
     shim: Shim,
     staging: Staging,
     hierarchy: Option<Hierarchy>,
+    /// The engine makes cgroups itself, at any place, and not by systemd.
+    takes_groups: bool,
+    reaper: Reaper,
 }
 
 /// The label that all our containers have.
@@ -107,6 +112,8 @@ impl Docker {
             shim: Shim::install(&options.directory)?,
             staging: Staging::open(&options.directory, &options.reaper)?,
             hierarchy: Hierarchy::find(),
+            takes_groups: Staging::is_exact() && info.cgroup_driver == Some(SystemInfoCgroupDriverEnum::CGROUPFS),
+            reaper: options.reaper,
             directory: options.directory,
         };
         docker.remove_leftovers().await?;
@@ -137,13 +144,15 @@ impl Docker {
             Network::Allowlist(policy) => Some(self.egress.open(policy.clone(), ids)?),
         };
         let files = container::Files::new(self, tenant, &workload, egress.as_ref())?;
-        let config = container::config(self, tenant, &workload, &files)?;
+        let group = self.group(&workload)?;
+        let config = container::config(self, tenant, &workload, &files, group.as_ref())?;
         let created = self.engine.create_container(None::<CreateContainerOptions>, config).await?;
         let container = Container::new(self.engine.clone(), created.id);
         // Whatever fails from here on, the container goes when it is dropped.
         let attached = attach::attach(&self.socket, container.id()).await?;
+        let started = Instant::now();
         self.engine.start_container(container.id(), None::<StartContainerOptions>).await?;
-        let container = container.started(self.hierarchy.as_ref(), workload.pty).await?;
+        let mut container = container.started(self.hierarchy.as_ref(), group, workload.pty).await?;
 
         let (session, supervised) = Session::pair(Mode::Docker, workload.stdin.clone());
         tokio::spawn(async move {
@@ -159,11 +168,23 @@ impl Docker {
             } else {
                 outputs.spawn(attach::demultiplex(reader, sink, refused));
             }
-            let ended = supervise(container, workload.limits.wall, exceeded, outputs, requests).await;
+            let watch = Watch { started, wall: workload.limits.wall, exceeded, requests };
+            let ended = supervise(&mut container, watch, outputs).await;
+            container.clean_up().await;
             drop((files, egress));
             let _ = end.send(ended);
         });
         Ok(session)
+    }
+}
+
+impl Docker {
+    /// A group of ours around the container's own, where the engine takes one: its counters outlive the container.
+    fn group(&self, workload: &Workload) -> Result<Option<Group>, Error> {
+        let Some(hierarchy) = self.hierarchy.as_ref().filter(|_| self.takes_groups) else { return Ok(None) };
+        // The shim is in it too.
+        let group = Group::create(hierarchy, &workload.limits, 1, &self.reaper);
+        group.map(Some).map_err(Error::io("the workload's cgroup"))
     }
 }
 

@@ -12,7 +12,7 @@ use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
 use super::Refused;
-use crate::cgroup::{Counters, Directories, Hierarchy, of_process};
+use crate::cgroup::{Counters, Directories, Group, Hierarchy, of_process};
 use crate::supervise::{Exit, Process};
 use crate::{Error, Size};
 
@@ -27,8 +27,9 @@ pub(super) struct Container {
     engine: Docker,
     id: String,
     refused: Refused,
-    /// Where the kernel counts for it, when we can read that.
-    group: Option<Directories>,
+    /// Where the kernel counts for it, when we can read that: the container's own group, gone with it, and ours around it.
+    inner: Option<Directories>,
+    outer: Option<Group>,
     /// The engine's answer to how it ended.
     end: Option<JoinHandle<Ended>>,
     exit: Option<Exit>,
@@ -38,7 +39,7 @@ pub(super) struct Container {
 impl Container {
     pub(super) fn new(engine: Docker, id: String) -> Self {
         let (refused, seen) = (Refused::default(), Counters::default());
-        Self { engine, id, refused, group: None, end: None, exit: None, seen }
+        Self { engine, id, refused, inner: None, outer: None, end: None, exit: None, seen }
     }
 
     pub(super) fn id(&self) -> &str {
@@ -50,16 +51,32 @@ impl Container {
     }
 
     /// After its start.
-    pub(super) async fn started(mut self, hierarchy: Option<&Hierarchy>, size: Option<Size>) -> Result<Self, Error> {
+    pub(super) async fn started(
+        mut self,
+        hierarchy: Option<&Hierarchy>,
+        group: Option<Group>,
+        size: Option<Size>,
+    ) -> Result<Self, Error> {
+        self.outer = group;
         let state = self.engine.inspect_container(&self.id, None::<InspectContainerOptions>).await?.state;
         let pid = state.and_then(|state| state.pid).and_then(|pid| u32::try_from(pid).ok()).filter(|pid| *pid != 0);
-        self.group = hierarchy.zip(pid).and_then(|(hierarchy, pid)| of_process(hierarchy, pid));
+        self.inner = hierarchy.zip(pid).and_then(|(hierarchy, pid)| of_process(hierarchy, pid));
         let (engine, id) = (self.engine.clone(), self.id.clone());
         self.end = Some(tokio::spawn(async move { wait(&engine, &id).await }));
         if let Some(size) = size {
             self.resize(size).await;
         }
         Ok(self)
+    }
+}
+
+impl Container {
+    /// After its end.
+    pub(super) async fn clean_up(mut self) {
+        super::remove(&self.engine, &std::mem::take(&mut self.id)).await;
+        if let Some(group) = self.outer.take() {
+            group.remove().await;
+        }
     }
 }
 
@@ -123,9 +140,9 @@ impl Process for Container {
     }
 
     fn counters(&mut self) -> Counters {
-        if let Some(group) = &self.group {
-            self.seen = self.seen.max(group.counters());
-        }
+        let inner = self.inner.iter().map(Directories::counters);
+        let outer = self.outer.iter().map(Group::counters);
+        self.seen = inner.chain(outer).fold(self.seen, Counters::max);
         self.seen
     }
 }
@@ -134,6 +151,9 @@ impl Drop for Container {
     fn drop(&mut self) {
         const PATIENCE: Duration = Duration::from_secs(30);
         let (engine, id) = (self.engine.clone(), std::mem::take(&mut self.id));
+        if id.is_empty() {
+            return;
+        }
         // Without a runtime the next start removes it.
         if let Ok(runtime) = Handle::try_current() {
             runtime.spawn(async move {

@@ -51,7 +51,8 @@ async fn serve_connection(stream: UnixStream, policy: Arc<Policy>) {
         let (policy, tunnels) = (policy.clone(), tunnels.clone());
         async move { Ok::<_, Infallible>(answer(request, &policy, &tunnels).await) }
     });
-    let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    let connection =
+        hyper::server::conn::http1::Builder::new().half_close(true).serve_connection(TokioIo::new(stream), service);
     if let Err(error) = connection.with_upgrades().await {
         tracing::debug!(%error, "a connection to the proxy failed");
     }
@@ -145,15 +146,19 @@ async fn try_connect(host: &str, port: u16, policy: &Policy) -> Result<TcpStream
 
 /// Sends a request on, without what is meant for a proxy.
 async fn forward(mut request: Request<Incoming>, server: TcpStream) -> Result<Response<Body>, hyper::Error> {
-    let authority = request.uri().authority().map(ToString::to_string).unwrap_or_default();
+    let authority = request.uri().authority().map_or("", |authority| authority.as_str());
+    // Without a user's name and password.
+    let host = authority.rsplit('@').next().and_then(|host| HeaderValue::from_str(host).ok());
     let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
     *request.uri_mut() = path.parse().unwrap_or_else(|_| Uri::from_static("/"));
     let headers = request.headers_mut();
-    for name in [header::PROXY_AUTHORIZATION, header::PROXY_AUTHENTICATE, HeaderName::from_static("proxy-connection")] {
+    let proxy_connection = HeaderName::from_static("proxy-connection");
+    for name in [header::PROXY_AUTHORIZATION, header::PROXY_AUTHENTICATE, proxy_connection, header::UPGRADE, header::TE]
+    {
         headers.remove(name);
     }
     // The host is the one that was checked.
-    if let Ok(host) = HeaderValue::from_str(&authority) {
+    if let Some(host) = host {
         headers.insert(header::HOST, host);
     }
     headers.insert(header::CONNECTION, HeaderValue::from_static("close"));

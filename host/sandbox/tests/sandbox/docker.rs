@@ -5,9 +5,10 @@ use std::fs;
 use std::time::Duration;
 
 use openclaw_sandbox::{
-    Backend, Docker, DockerImage, DockerOptions, Error, Limits, Mount, Reason, Tenant, WorkPath, Workload,
+    Backend, Docker, DockerImage, DockerOptions, Error, Limits, Mount, Output, Reason, Size, Tenant, WorkPath, Workload,
 };
 
+use crate::egress;
 use crate::engine::Engine;
 use crate::probe;
 use crate::world::{World, describe, shell};
@@ -41,6 +42,8 @@ async fn the_same_surface() {
     failures_to_start(&backend, &tenant).await;
     limits(&backend, &tenant).await;
     sessions_that_end(&backend, &tenant).await;
+    egress::only_what_is_allowed_is_reached(&backend, &tenant).await;
+    terminals(&backend, &tenant).await;
 }
 
 async fn streams_and_environment(backend: &Docker, tenant: &Tenant) {
@@ -109,6 +112,23 @@ async fn limits(backend: &Docker, tenant: &Tenant) {
     let files = "ulimit -n; head -c 2000 /dev/zero > big; ls -l big | cut -d' ' -f5";
     let outcome = run(files, Limits { files: 50, file_bytes: 1000, ..Limits::default() }).await;
     assert_eq!(String::from_utf8_lossy(&outcome.stdout), "50\n1000\n", "{}", describe(&outcome));
+}
+
+async fn terminals(backend: &Docker, tenant: &Tenant) {
+    let mut workload = Workload::shell("stty size; printf '\\000\\001\\377'; read line; stty size; echo got $line");
+    workload.pty = Some(Size { columns: 100, rows: 30 });
+    let mut session = backend.start(tenant, workload).await.unwrap();
+    let mut seen = Vec::new();
+    while !seen.ends_with(b"\0\x01\xff") {
+        match session.next().await.unwrap() {
+            Output::Stdout(bytes) | Output::Stderr(bytes) => seen.extend(bytes),
+        }
+    }
+    session.remote().resize(Size { columns: 120, rows: 40 }).await;
+    session.take_input().unwrap().write("word\n").await;
+    let outcome = session.collect().await;
+    let rest = String::from_utf8_lossy(&outcome.stdout).into_owned();
+    assert!(seen.starts_with(b"30 100\r\n") && rest.ends_with("40 120\r\ngot word\r\n"), "{seen:?} {rest:?}");
 }
 
 async fn sessions_that_end(backend: &Docker, tenant: &Tenant) {

@@ -6,7 +6,9 @@
 mod as_an_ordinary_user;
 mod bwrap;
 mod docker;
+mod egress;
 mod engine;
+mod escapes;
 mod orphans;
 mod probe;
 mod terminal;
