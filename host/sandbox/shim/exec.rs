@@ -40,7 +40,7 @@ fn become_command(job: Job) -> String {
     if let Err(failure) = job.prepare() {
         return failure;
     }
-    if job.tty
+    if job.tty.is_some()
         && let Err(error) = system::new_session().and_then(|()| system::control_terminal())
     {
         return format!("the terminal: {error}");

@@ -24,6 +24,8 @@ pub fn run(fields: impl Iterator<Item = String>) -> ExitCode {
 fn start(fields: impl Iterator<Item = String>) -> Result<u32, String> {
     let job = Job::read(fields).map_err(|error| format!("the job cannot be read: {error}"))?;
     job.prepare()?;
+    // The engine has made the terminal, and given it no size.
+    job.tty.map_or(Ok(()), system::resize_terminal).map_err(|error| format!("the terminal: {error}"))?;
     job.command().spawn().map(|child| child.id()).map_err(|error| format!("{}: {error}", job.program))
 }
 

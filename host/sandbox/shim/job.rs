@@ -1,16 +1,16 @@
 //! What is to be run, and what has to be done before.
 //!
-//! The fields: `tty` or `no-tty`, `egress` or `no-egress`, the directory, the number of limits and each as
+//! The fields: `tty=COLUMNSxROWS` or `no-tty`, `egress` or `no-egress`, the directory, the number of limits and each as
 //! `resource=value`, the number of variables and each as `NAME=value`, then the command and its arguments.
 
 use std::io::{self, Read};
 use std::process::{Command, Stdio};
 use std::str::FromStr;
 
-use crate::system;
+use crate::system::{self, Size};
 
 pub struct Job {
-    pub tty: bool,
+    pub tty: Option<Size>,
     pub program: String,
     egress: bool,
     directory: String,
@@ -22,7 +22,7 @@ pub struct Job {
 impl Job {
     pub fn read(mut fields: impl Iterator<Item = String>) -> io::Result<Self> {
         let mut next = || fields.next().ok_or(io::ErrorKind::UnexpectedEof);
-        let tty = next()? == "tty";
+        let tty = size(&next()?)?;
         let egress = next()? == "egress";
         let directory = next()?;
         let mut limits = Vec::new();
@@ -60,6 +60,12 @@ impl Job {
 
 fn number<T: FromStr>(text: &str) -> io::Result<T> {
     text.parse().map_err(|_| io::ErrorKind::InvalidData.into())
+}
+
+fn size(text: &str) -> io::Result<Option<Size>> {
+    let Some(size) = text.strip_prefix("tty=") else { return Ok(None) };
+    let (columns, rows) = size.split_once('x').ok_or(io::ErrorKind::InvalidData)?;
+    Ok(Some(Size { columns: number(columns)?, rows: number(rows)? }))
 }
 
 fn pair(text: &str) -> io::Result<(String, String)> {

@@ -23,6 +23,13 @@ struct Limit {
     hard: u64,
 }
 
+/// The size of a terminal.
+#[derive(Clone, Copy)]
+pub struct Size {
+    pub columns: u16,
+    pub rows: u16,
+}
+
 fn result(status: c_int) -> io::Result<()> {
     if status == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
@@ -37,6 +44,14 @@ pub fn control_terminal() -> io::Result<()> {
     const TIOCSCTTY: c_ulong = 0x540e;
     // SAFETY: the request takes an int by value.
     result(unsafe { ioctl(0, TIOCSCTTY, 0 as c_int) })
+}
+
+/// The size of the terminal at standard input.
+pub fn resize_terminal(size: Size) -> io::Result<()> {
+    const TIOCSWINSZ: c_ulong = 0x5414;
+    let size = [size.rows, size.columns, 0, 0];
+    // SAFETY: `struct winsize` is four 16-bit numbers, which live through the call.
+    result(unsafe { ioctl(0, TIOCSWINSZ, size.as_ptr()) })
 }
 
 pub fn limit(resource: c_int, value: u64) -> io::Result<()> {

@@ -1,11 +1,11 @@
 //! What the shim is told to run, in the form that `shim/job.rs` reads.
 
-use crate::{Limits, Network, Workload};
+use crate::{Limits, Network, Size, Workload};
 
 /// A job as fields. `alone`: nothing but the limits of each process keeps those of the workload as a whole.
 pub(crate) fn fields(workload: &Workload, alone: bool) -> Vec<String> {
     let mut fields = vec![
-        if workload.pty.is_some() { "tty" } else { "no-tty" }.to_owned(),
+        workload.pty.map_or("no-tty".to_owned(), |Size { columns, rows }| format!("tty={columns}x{rows}")),
         if matches!(workload.network, Network::Allowlist(_)) { "egress" } else { "no-egress" }.to_owned(),
         workload.cwd.inside(),
     ];

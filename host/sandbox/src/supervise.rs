@@ -139,14 +139,13 @@ pub(crate) async fn pump_out(mut reader: impl AsyncRead + Unpin, mut meter: Mete
     }
 }
 
-/// Writes what comes in, until it ends or the workload no longer reads.
-pub(crate) async fn pump_in(mut writer: impl AsyncWrite + Unpin, mut input: mpsc::Receiver<Bytes>) {
+/// Writes what comes in, until that ends; none where the workload reads no more. To drop the writer ends what it reads.
+pub(crate) async fn pump_in<W: AsyncWrite + Unpin>(mut writer: W, mut input: mpsc::Receiver<Bytes>) -> Option<W> {
     while let Some(bytes) = input.recv().await {
-        if writer.write_all(&bytes).await.is_err() || writer.flush().await.is_err() {
-            return;
-        }
+        writer.write_all(&bytes).await.ok()?;
+        writer.flush().await.ok()?;
     }
-    let _ = writer.shutdown().await;
+    Some(writer)
 }
 
 /// What a workload is watched for.

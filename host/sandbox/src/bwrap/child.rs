@@ -35,7 +35,7 @@ pub(super) struct Child {
 /// How its use of memory and time is known.
 pub(super) enum Accounting {
     /// By the kernel.
-    Group(Group),
+    Group(Box<Group>),
     /// By looking: the largest sum seen is held against the limit.
     Polled { memory_limit: u64, seen: Counters },
 }

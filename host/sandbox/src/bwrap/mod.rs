@@ -146,7 +146,7 @@ impl Bwrap {
         let group = Group::create(hierarchy, &workload.limits, 2, &self.reaper);
         let group = group.map_err(Error::io("the workload's cgroup"))?;
         let entrances = group.entrances().map_err(Error::io("the workload's cgroup"))?;
-        Ok((Accounting::Group(group), entrances))
+        Ok((Accounting::Group(Box::new(group)), entrances))
     }
 
     fn support(&self) -> Support {

@@ -128,8 +128,7 @@ impl Group {
     #[allow(clippy::disallowed_methods, reason = "the kernel's own files")]
     fn try_remove(&mut self) -> bool {
         let gone = |removed: io::Result<()>| !removed.is_err_and(|error| error.kind() != io::ErrorKind::NotFound);
-        let all =
-            self.directories().each().into_iter().map(|directory| gone(fs::remove_dir(directory))).all(|gone| gone);
+        let all = self.directories().each().into_iter().all(|directory| gone(fs::remove_dir(directory)));
         if all {
             self.owed.clear();
         }

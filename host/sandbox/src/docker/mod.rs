@@ -13,6 +13,7 @@ use bollard::query_parameters::{
     CreateContainerOptions, ListContainersOptionsBuilder, RemoveContainerOptionsBuilder, StartContainerOptions,
 };
 use futures_util::future::BoxFuture;
+use tokio::io::AsyncWriteExt;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -26,9 +27,9 @@ use crate::image::Tree;
 use crate::session::Supervised;
 use crate::shim::Shim;
 use crate::staging::Staging;
-use crate::supervise::{Sink, Watch, supervise};
+use crate::supervise::{Sink, Watch, pump_in, pump_out, supervise};
 use crate::{
-    Backend, Enforcement, Error, Info, Limit, Mode, Network, Reaper, Root, Session, Support, Tenant, Workload,
+    Backend, Enforcement, Error, Info, Limit, Mode, Network, Output, Reaper, Root, Session, Support, Tenant, Workload,
 };
 
 /// What the operator decides of this mode.
@@ -152,7 +153,7 @@ impl Docker {
         let attached = attach::attach(&self.socket, container.id()).await?;
         let started = Instant::now();
         self.engine.start_container(container.id(), None::<StartContainerOptions>).await?;
-        let mut container = container.started(self.hierarchy.as_ref(), group, workload.pty).await?;
+        let mut container = container.started(self.hierarchy.as_ref(), group).await?;
 
         let (session, supervised) = Session::pair(Mode::Docker, workload.stdin.clone());
         tokio::spawn(async move {
@@ -162,9 +163,14 @@ impl Docker {
             let (exceeded, refused) = (sink.exceeded(), container.refused());
             let mut outputs = JoinSet::new();
             let Attached { reader, writer } = attached;
-            tokio::spawn(crate::supervise::pump_in(writer, input));
+            tokio::spawn(async move {
+                let writer = pump_in(writer, input).await;
+                if let (false, Some(mut writer)) = (terminal, writer) {
+                    let _ = writer.shutdown().await;
+                }
+            });
             if terminal {
-                outputs.spawn(crate::supervise::pump_out(reader, sink.meter(crate::Output::Stdout)));
+                outputs.spawn(pump_out(reader, sink.meter(Output::Stdout)));
             } else {
                 outputs.spawn(attach::demultiplex(reader, sink, refused));
             }

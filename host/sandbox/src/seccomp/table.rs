@@ -6,14 +6,14 @@ use super::rule::{Condition, ENOSYS, INT, Rule, Syscall, Verdict, none_of};
 /// The calls of this processor by their names in libc.
 macro_rules! syscalls {
     ($($name:ident),* $(,)?) => {
-        vec![$(Syscall::new(libc::$name, stringify!($name))),*]
+        [$(Syscall::new(libc::$name, stringify!($name))),*]
     };
 }
 
 /// Every rule; the order does not matter.
 pub(super) fn rules() -> Vec<Rule> {
     let mut rules = vec![allow(always()), allow(of_this_processor())];
-    rules.push(Rule { syscalls: syscalls![SYS_clone3], when: vec![], verdict: Verdict::Errno(ENOSYS) });
+    rules.push(Rule { syscalls: syscalls![SYS_clone3].into(), when: vec![], verdict: Verdict::Errno(ENOSYS) });
     rules.extend(processes());
     rules.extend(sockets());
     rules.extend(terminals());
@@ -56,6 +56,7 @@ fn sockets() -> Vec<Rule> {
         allow_when(&syscalls![SYS_socket], [family(AF_INET6)]),
         allow_when(&syscalls![SYS_socket], [family(AF_NETLINK), protocol(NETLINK_ROUTE)]),
     ]
+    .into()
 }
 
 /// No typing into a terminal on someone else's behalf.
@@ -107,6 +108,7 @@ fn always() -> Vec<Syscall> {
         SYS_timerfd_create, SYS_timerfd_gettime, SYS_timerfd_settime, SYS_times, SYS_tkill, SYS_truncate, SYS_umask,
         SYS_uname, SYS_unlinkat, SYS_utimensat, SYS_wait4, SYS_waitid, SYS_write, SYS_writev,
     ]
+    .into()
 }
 
 /// The older calls, that newer processors never had.
@@ -121,9 +123,10 @@ fn of_this_processor() -> Vec<Syscall> {
         SYS_rename, SYS_renameat, SYS_rmdir, SYS_select, SYS_set_thread_area, SYS_setrlimit, SYS_signalfd, SYS_stat,
         SYS_symlink, SYS_sync_file_range, SYS_time, SYS_unlink, SYS_ustat, SYS_utime, SYS_utimes, SYS_vfork,
     ]
+    .into()
 }
 
 #[cfg(target_arch = "aarch64")]
 fn of_this_processor() -> Vec<Syscall> {
-    syscalls![SYS_newfstatat]
+    syscalls![SYS_newfstatat].into()
 }

@@ -115,7 +115,9 @@ async fn limits(backend: &Docker, tenant: &Tenant) {
 }
 
 async fn terminals(backend: &Docker, tenant: &Tenant) {
-    let mut workload = Workload::shell("stty size; printf '\\000\\001\\377'; read line; stty size; echo got $line");
+    let script = "stty size; printf '\\000\\001\\377'; read line; \
+                  while [ \"$(stty size)\" = '30 100' ]; do sleep 0.05; done; stty size; echo got $line";
+    let mut workload = Workload::shell(script);
     workload.pty = Some(Size { columns: 100, rows: 30 });
     let mut session = backend.start(tenant, workload).await.unwrap();
     let mut seen = Vec::new();
