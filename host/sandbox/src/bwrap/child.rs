@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 
+use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, pidfd_open, pidfd_send_signal, waitpid};
 use serde::Deserialize;
 use tokio::io::AsyncReadExt;
@@ -16,8 +17,9 @@ use crate::descriptor::watched;
 use crate::processes;
 use crate::supervise::{Exit, Process};
 use crate::terminal::Terminal;
-use crate::{Error, Size};
+use crate::{Error, Limits, Size};
 
+#[derive(Debug)]
 pub(super) struct Child {
     /// bubblewrap itself, outside of the namespaces.
     outer: AsyncFd<OwnedFd>,
@@ -33,6 +35,7 @@ pub(super) struct Child {
 }
 
 /// How its use of memory and time is known.
+#[derive(Debug)]
 pub(super) enum Accounting {
     /// By the kernel.
     Group(Box<Group>),
@@ -41,6 +44,7 @@ pub(super) enum Accounting {
 }
 
 /// What bubblewrap says of itself, one JSON document after another.
+#[derive(Debug)]
 pub(super) struct Status {
     pipe: pipe::Receiver,
     text: Vec<u8>,
@@ -68,6 +72,37 @@ impl Child {
         let outer = pidfd(outer_pid).map_err(failed("bubblewrap's process"))?;
         let inner = status.child_pid().await.and_then(|pid| Some((pid, pidfd(pid_of(pid)?).ok()?)));
         Ok(Self { outer, outer_pid, inner, status, control, terminal, accounting, exit: None })
+    }
+
+    /// Where the shim waits for the command.
+    pub(super) fn control(&mut self) -> &mut UnixStream {
+        &mut self.control
+    }
+
+    /// Nothing but the limits of each process limits the whole.
+    pub(super) fn is_alone(&self) -> bool {
+        matches!(self.accounting, Accounting::Polled { .. })
+    }
+
+    /// The limits of the workload that begins in it.
+    pub(super) fn limit(&mut self, limits: &Limits) -> io::Result<()> {
+        match &mut self.accounting {
+            Accounting::Group(group) => group.limit(limits),
+            Accounting::Polled { memory_limit, .. } => {
+                *memory_limit = limits.memory_bytes;
+                Ok(())
+            }
+        }
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        let mut poll = [PollFd::new(self.outer.get_ref(), PollFlags::IN)];
+        rustix::event::poll(&mut poll, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
+    }
+
+    pub(super) async fn end(&mut self) {
+        self.kill().await;
+        let _ = self.ended().await;
     }
 
     /// After its end.

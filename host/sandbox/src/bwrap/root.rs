@@ -2,6 +2,7 @@
 
 use std::os::fd::OwnedFd;
 use std::path::Path;
+use std::sync::Arc;
 
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
@@ -12,13 +13,13 @@ use crate::{Error, Root};
 /// What of the host's `/etc` a program of `/usr` needs, and no more.
 pub(super) const HOST_ETC: &[&str] = &["alternatives", "ld.so.cache", "ssl/certs", "localtime"];
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum RootFiles {
-    Tree(OwnedFd),
+    Tree(Arc<OwnedFd>),
     HostUsr {
-        usr: OwnedFd,
+        usr: Arc<OwnedFd>,
         /// As `HOST_ETC` names them; none where the host has it not.
-        etc: Vec<Option<OwnedFd>>,
+        etc: Vec<Option<Arc<OwnedFd>>>,
     },
 }
 
@@ -41,6 +42,6 @@ impl RootFiles {
     }
 }
 
-fn open(path: &Path) -> Result<OwnedFd, Errno> {
-    rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
+fn open(path: &Path) -> Result<Arc<OwnedFd>, Errno> {
+    rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).map(Arc::new)
 }

@@ -22,6 +22,8 @@ use crate::reaper::{Kind, Owed};
 pub(crate) struct Group {
     hierarchy: Hierarchy,
     name: String,
+    /// Processes of ours in it.
+    overhead: u32,
     /// Each of its directories; forgotten when they are gone.
     owed: Vec<Owed>,
 }
@@ -68,13 +70,20 @@ impl Group {
     pub(crate) fn create(hierarchy: &Hierarchy, limits: &Limits, overhead: u32, reaper: &Reaper) -> io::Result<Self> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let name = format!("openclaw-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        let mut group = Self { hierarchy: hierarchy.clone(), name, owed: Vec::new() };
+        let mut group = Self { hierarchy: hierarchy.clone(), name, overhead, owed: Vec::new() };
         let directories = group.directories();
         for directory in directories.each() {
             group.owed.push(reaper.owe(Kind::Cgroup, directory));
             fs::create_dir(directory)?;
         }
-        for (file, value) in settings(&directories, limits, overhead) {
+        group.limit(limits)?;
+        Ok(group)
+    }
+
+    /// Sets its limits anew.
+    #[allow(clippy::disallowed_methods, reason = "the kernel's own files")]
+    pub(crate) fn limit(&self, limits: &Limits) -> io::Result<()> {
+        for (file, value) in settings(&self.directories(), limits, self.overhead) {
             // Absent where the kernel does not account for swap, or where there is none.
             let optional = file.ends_with("memory.swap.max") || file.ends_with("memory.memsw.limit_in_bytes");
             match fs::write(&file, value) {
@@ -82,7 +91,7 @@ impl Group {
                 other => other?,
             }
         }
-        Ok(group)
+        Ok(())
     }
 
     fn directories(&self) -> Directories {

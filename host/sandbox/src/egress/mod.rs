@@ -66,7 +66,7 @@ impl fmt::Debug for Policy {
 }
 
 /// Opens the sockets of workloads.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Egress {
     directory: PathBuf,
     reaper: Reaper,

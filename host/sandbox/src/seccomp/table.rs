@@ -56,7 +56,6 @@ fn sockets() -> Vec<Rule> {
         allow_when(&syscalls![SYS_socket], [family(AF_INET6)]),
         allow_when(&syscalls![SYS_socket], [family(AF_NETLINK), protocol(NETLINK_ROUTE)]),
     ]
-    .into()
 }
 
 /// No typing into a terminal on someone else's behalf.

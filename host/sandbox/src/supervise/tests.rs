@@ -41,9 +41,8 @@ async fn output_beyond_its_limit_is_cut_and_told_of() {
     assert!(!sink.exceeded().flag.load(Ordering::Acquire));
     assert!(!stdout.push(Bytes::from_static(b"defg")).await);
     assert!(sink.exceeded().flag.load(Ordering::Acquire));
-    let expected: [(fn(Bytes) -> Output, &[u8]); 3] =
-        [(Output::Stdout, b"abc"), (Output::Stderr, b"12345"), (Output::Stdout, b"de")];
-    for (stream, bytes) in expected {
-        assert_eq!(receiver.recv().await, Some(stream(Bytes::from_static(bytes))));
+    let bytes = Bytes::from_static;
+    for expected in [Output::Stdout(bytes(b"abc")), Output::Stderr(bytes(b"12345")), Output::Stdout(bytes(b"de"))] {
+        assert_eq!(receiver.recv().await, Some(expected));
     }
 }

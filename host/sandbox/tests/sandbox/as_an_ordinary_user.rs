@@ -21,7 +21,7 @@ fn the_tests_of_bwrap_pass_without_root() {
     const NOBODY: u32 = 65534;
     let mut command = Command::new(&binary);
     command
-        .args(["bwrap::", "egress::", "escapes::", "orphans::", "terminal::", "--test-threads=2"])
+        .args(["bwrap::", "egress::", "escapes::", "orphans::", "pool::", "terminal::", "--test-threads=2"])
         .current_dir("/")
         .env("TMPDIR", "/tmp");
     let output = command.uid(NOBODY).gid(NOBODY).output().unwrap();

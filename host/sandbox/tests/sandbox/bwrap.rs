@@ -214,15 +214,27 @@ async fn strict_refuses_what_is_not_enforced() {
 async fn a_tenant_sees_nothing_of_another() {
     let world = World::new();
     let backend = world.bwrap();
-    let tenants: Vec<_> = (1..=20).map(|number| world.tenant(number)).collect();
+    let tenants: Vec<_> = (1..=100).map(|number| world.tenant(number)).collect();
     for tenant in &tenants {
-        fs::write(world.path(&tenant.id).join("canary"), &tenant.id).unwrap();
+        fs::write(world.path(&tenant.id).join("canary"), format!("{}\n", tenant.id)).unwrap();
     }
-    let script = "cat /work/canary; find / -name canary 2>/dev/null | wc -l; ls /proc | grep -c '^[0-9]'";
+    // All at once: what each finds, by every way it has, is its own.
+    let script = "cat /canary /*/canary /work/../*/canary /proc/*/cwd/canary /proc/*/root/work/canary 2>/dev/null | sort -u; \
+                  ls /proc | grep -c '^[0-9]'";
     let runs = tenants.iter().map(|tenant| shell(&backend, tenant, script));
     for (tenant, seen) in tenants.iter().zip(futures_util::future::join_all(runs).await) {
         let lines: Vec<_> = seen.lines().collect();
-        assert_eq!(lines[0], format!("{}1", tenant.id), "{seen}");
+        assert_eq!(lines[0], tenant.id, "{seen}");
         assert!(lines[1].parse::<u32>().unwrap() <= 5, "{seen}");
     }
+}
+
+#[tokio::test]
+async fn a_long_command_fits() {
+    let world = World::new();
+    let mut workload = Workload::new("wc", ["-c"]);
+    workload.env.push(("LONG".to_owned(), "x".repeat(120 << 10)));
+    workload.stdin = vec![b'x'; 3 << 20];
+    let outcome = world.bwrap().run(&world.tenant(1), workload).await.unwrap();
+    assert_eq!(outcome.stdout, b"3145728\n", "{}", describe(&outcome));
 }

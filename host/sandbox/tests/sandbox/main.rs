@@ -12,6 +12,7 @@ mod egress;
 mod engine;
 mod escapes;
 mod orphans;
+mod pool;
 mod probe;
 mod terminal;
 mod world;

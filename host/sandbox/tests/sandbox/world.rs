@@ -15,6 +15,7 @@ pub(crate) fn is_root() -> bool {
 }
 
 /// Says what is not tested, where nobody can miss it.
+#[allow(clippy::print_stderr, reason = "for whoever reads the tests' output")]
 pub(crate) fn skip(what: &str) {
     eprintln!("\n==== SKIPPED: {what} ====\n");
 }
@@ -49,6 +50,7 @@ impl World {
             directory: self.path("sandbox"),
             tree: None,
             strict: false,
+            pool: 0,
             reaper: self.reaper(),
         }
     }

@@ -27,7 +27,7 @@ fn words(root: &RootFiles, workload: &Workload, egress: bool) -> Vec<String> {
 fn what_the_tenant_writes_is_mounted_last_and_nothing_below_it() {
     let mut workload = Workload::new("true", [""; 0]);
     workload.mounts.push(Mount::new(null(), "/mnt/data").unwrap());
-    let words = words(&RootFiles::Tree(null()), &workload, true);
+    let words = words(&RootFiles::Tree(Arc::new(null())), &workload, true);
     let targets: Vec<_> = words.iter().filter(|word| word.starts_with('/')).collect();
     let workspace = targets.iter().position(|target| *target == "/work").unwrap();
     assert_eq!(targets[workspace + 1..], ["/", "/"], "only the root is made read-only after it");
@@ -36,7 +36,7 @@ fn what_the_tenant_writes_is_mounted_last_and_nothing_below_it() {
 
 #[test]
 fn every_namespace_is_its_own_whatever_the_workload_asks_for() {
-    let words = words(&RootFiles::Tree(null()), &Workload::default(), true);
+    let words = words(&RootFiles::Tree(Arc::new(null())), &Workload::default(), true);
     for option in [
         "--unshare-user",
         "--unshare-ipc",
@@ -71,6 +71,6 @@ fn no_path_of_the_host_is_looked_up_but_of_proc() {
 fn nothing_that_the_tenant_says_is_an_argument() {
     let mut workload = Workload::new("--bind", ["--canary"]);
     workload.env.push(("CANARY".to_owned(), "--canary".to_owned()));
-    let words = words(&RootFiles::Tree(null()), &workload, false);
+    let words = words(&RootFiles::Tree(Arc::new(null())), &workload, false);
     assert!(!words.iter().any(|word| word.to_lowercase().contains("canary")), "{words:?}");
 }
