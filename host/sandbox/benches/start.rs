@@ -30,12 +30,9 @@ async fn main() {
         let started = Instant::now();
         assert!(Command::new("/bin/true").status().unwrap().success());
         bare.push(started.elapsed());
-        backend.warm(&tenant).await;
-        warm.push(run(&backend, &tenant, Workload::new("true", [""; 0])).await);
-        // Another size of /tmp: none is ready for that.
-        let mut workload = Workload::new("true", [""; 0]);
-        workload.limits.tmp_bytes += 4096;
-        cold.push(run(&backend, &tenant, workload).await);
+        pooled.warm(&tenant).await;
+        warm.push(run(&pooled, &tenant).await);
+        cold.push(run(&backend, &tenant).await);
     }
     println!("{:<10} {:>8} {:>8} {:>8}   of fork+exec", "ms", "min", "p50", "p90");
     let base = report("fork+exec", &mut bare, None);
@@ -45,7 +42,7 @@ async fn main() {
     for crowd in CROWDS {
         let started = Instant::now();
         for _ in 0..ROUNDS.div_ceil(crowd) {
-            let runs = (0..crowd).map(|_| run(&backend, &tenant, Workload::new("true", [""; 0])));
+            let runs = (0..crowd).map(|_| run(&backend, &tenant));
             futures_util::future::join_all(runs).await;
         }
         let starts = ROUNDS.div_ceil(crowd) * crowd;
@@ -65,7 +62,8 @@ fn tenant(home: &std::path::Path) -> Tenant {
     Tenant { id: "bench".to_owned(), user, workspace, read_only: false }
 }
 
-async fn run(backend: &Bwrap, tenant: &Tenant, workload: Workload) -> Duration {
+async fn run(backend: &Bwrap, tenant: &Tenant) -> Duration {
+    let workload = Workload::new("true", [""; 0]);
     let started = Instant::now();
     let outcome = backend.run(tenant, workload).await.unwrap();
     assert_eq!((outcome.reason, outcome.exit_code), (Reason::Exit, Some(0)), "{:?}", outcome.message);

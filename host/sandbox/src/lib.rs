@@ -11,7 +11,7 @@
 //!
 //! The tenant's workspace at `/work`, writable; a system of read-only files, the same tree in both modes ([`image`]);
 //! sized memory file systems at `/tmp` and `/dev/shm`; nothing else to write to, no network but what its [`Network`]
-//! says, no process, user, key or socket of the host. `tests/probe.rs` tries to break out of each by name and holds the
+//! says, no process, user, key or socket of the host. `tests/sandbox/probe.c` tries to break out of each by name and holds the
 //! answers of both modes against one list.
 //!
 //! # How it is put together

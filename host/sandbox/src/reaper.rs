@@ -97,3 +97,6 @@ impl Drop for Owed {
         self.say(b'-');
     }
 }
+
+#[cfg(test)]
+mod tests;

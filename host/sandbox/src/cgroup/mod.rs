@@ -98,6 +98,11 @@ impl Group {
         self.hierarchy.directories().join(&self.name)
     }
 
+    #[cfg(test)]
+    pub(crate) fn paths(&self) -> Vec<PathBuf> {
+        self.directories().each().into_iter().map(Path::to_owned).collect()
+    }
+
     /// Below each hierarchy's root, as the Docker Engine takes it for a parent.
     pub(crate) fn name(&self) -> &str {
         &self.name

@@ -72,9 +72,10 @@ pub struct Docker {
     egress: Egress,
     shim: Shim,
     staging: Staging,
+    /// Where the counters of containers are read.
+    mounted: Option<Hierarchy>,
+    /// Where groups of ours can be made around containers.
     hierarchy: Option<Hierarchy>,
-    /// The engine makes cgroups itself, at any place, and not by systemd.
-    takes_groups: bool,
     reaper: Reaper,
 }
 
@@ -112,8 +113,10 @@ impl Docker {
             egress: Egress::new(&options.directory, &options.reaper),
             shim: Shim::install(&options.directory)?,
             staging: Staging::open(&options.directory, &options.reaper)?,
-            hierarchy: Hierarchy::find(),
-            takes_groups: Staging::is_exact() && info.cgroup_driver == Some(SystemInfoCgroupDriverEnum::CGROUPFS),
+            mounted: Hierarchy::mounted(),
+            // By systemd, the engine would take a slice only.
+            hierarchy: Hierarchy::find()
+                .filter(|_| Staging::is_exact() && info.cgroup_driver == Some(SystemInfoCgroupDriverEnum::CGROUPFS)),
             reaper: options.reaper,
             directory: options.directory,
         };
@@ -153,7 +156,7 @@ impl Docker {
         let attached = attach::attach(&self.socket, container.id()).await?;
         let started = Instant::now();
         self.engine.start_container(container.id(), None::<StartContainerOptions>).await?;
-        let mut container = container.started(self.hierarchy.as_ref(), group).await?;
+        let mut container = container.started(self.mounted.as_ref(), group).await?;
 
         let (session, supervised) = Session::pair(Mode::Docker, workload.stdin.clone());
         tokio::spawn(async move {
@@ -187,7 +190,7 @@ impl Docker {
 impl Docker {
     /// A group of ours around the container's own, where the engine takes one: its counters outlive the container.
     fn group(&self, workload: &Workload) -> Result<Option<Group>, Error> {
-        let Some(hierarchy) = self.hierarchy.as_ref().filter(|_| self.takes_groups) else { return Ok(None) };
+        let Some(hierarchy) = &self.hierarchy else { return Ok(None) };
         // The shim is in it too.
         let group = Group::create(hierarchy, &workload.limits, 1, &self.reaper);
         group.map(Some).map_err(Error::io("the workload's cgroup"))

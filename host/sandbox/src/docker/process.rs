@@ -51,11 +51,11 @@ impl Container {
     }
 
     /// After its start.
-    pub(super) async fn started(mut self, hierarchy: Option<&Hierarchy>, group: Option<Group>) -> Result<Self, Error> {
+    pub(super) async fn started(mut self, mounted: Option<&Hierarchy>, group: Option<Group>) -> Result<Self, Error> {
         self.outer = group;
         let state = self.engine.inspect_container(&self.id, None::<InspectContainerOptions>).await?.state;
         let pid = state.and_then(|state| state.pid).and_then(|pid| u32::try_from(pid).ok()).filter(|pid| *pid != 0);
-        self.inner = hierarchy.zip(pid).and_then(|(hierarchy, pid)| of_process(hierarchy, pid));
+        self.inner = mounted.zip(pid).and_then(|(mounted, pid)| of_process(mounted, pid));
         let (engine, id) = (self.engine.clone(), self.id.clone());
         self.end = Some(tokio::spawn(async move { wait(&engine, &id).await }));
         Ok(self)

@@ -1,26 +1,36 @@
 //! A Docker Engine of the tests' own: nothing of it touches one that the machine runs, and it ends with the test.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::world::{World, is_root, skip};
 
 pub(crate) struct Engine {
-    dockerd: Child,
-    home: tempfile::TempDir,
+    /// None where another process has started it.
+    dockerd: Option<Child>,
+    home: PathBuf,
+    _directory: Option<tempfile::TempDir>,
 }
+
+/// Where a test that runs again without root finds the engine.
+pub(crate) const HOME: &str = "OPENCLAW_TEST_ENGINE";
 
 impl Engine {
     /// None, loudly, where there is no root or no dockerd.
     pub(crate) fn start() -> Option<Self> {
+        if let Some(home) = std::env::var_os(HOME) {
+            return Some(Self { dockerd: None, home: home.into(), _directory: None });
+        }
         if !is_root() {
             skip("Docker: starting an engine needs root");
             return None;
         }
         let home = tempfile::Builder::new().prefix("openclaw-dockerd-").tempdir().unwrap();
+        fs::set_permissions(home.path(), fs::Permissions::from_mode(0o755)).unwrap();
         let at = |name: &str| home.path().join(name);
         fs::write(at("none.json"), "{}").unwrap();
         let log = fs::File::create(at("log")).unwrap();
@@ -33,7 +43,7 @@ impl Engine {
             .arg(at("exec"))
             .arg("--pidfile")
             .arg(at("pid"))
-            .args(["--bridge=none", "--iptables=false", "--ip6tables=false", "--config-file"])
+            .args(["--bridge=none", "--group=nogroup", "--iptables=false", "--ip6tables=false", "--config-file"])
             .arg(at("none.json"))
             .stdout(Stdio::null())
             .stderr(log)
@@ -51,17 +61,22 @@ impl Engine {
             assert!(dockerd.try_wait().unwrap().is_none() && Instant::now() < give_up, "dockerd ended: {}", log());
             std::thread::sleep(Duration::from_millis(50));
         }
-        Some(Self { dockerd, home })
+        Some(Self { dockerd: Some(dockerd), home: home.path().to_owned(), _directory: Some(home) })
+    }
+
+    pub(crate) fn home(&self) -> &Path {
+        &self.home
     }
 
     pub(crate) fn socket(&self) -> PathBuf {
-        self.home.path().join("docker.sock")
+        self.home.join("docker.sock")
     }
 
     pub(crate) async fn backend(&self, world: &World) -> openclaw_sandbox::Docker {
         let image = openclaw_sandbox::DockerImage::Tree(world.tree());
         let (socket, directory, reaper) = (self.socket(), world.path("sandbox"), world.reaper());
-        let options = openclaw_sandbox::DockerOptions { socket, directory, image, runtime: None, strict: true, reaper };
+        let options =
+            openclaw_sandbox::DockerOptions { socket, directory, image, runtime: None, strict: is_root(), reaper };
         openclaw_sandbox::Docker::open(options).await.unwrap()
     }
 }
@@ -69,8 +84,9 @@ impl Engine {
 impl Drop for Engine {
     /// Politely: so it ends its containerd and unmounts what it has mounted.
     fn drop(&mut self) {
-        let pid = rustix::process::Pid::from_child(&self.dockerd);
+        let Some(dockerd) = &mut self.dockerd else { return };
+        let pid = rustix::process::Pid::from_child(dockerd);
         let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
-        let _ = self.dockerd.wait();
+        let _ = dockerd.wait();
     }
 }
