@@ -20,9 +20,12 @@ async fn main() {
     let home = tempfile::tempdir().unwrap();
     let directory = home.path().join("sandbox");
     let reaper = Reaper::start(&directory).unwrap();
-    let options =
-        BwrapOptions { program: "/usr/bin/bwrap".into(), directory, tree: None, strict: false, pool: 1, reaper };
-    let backend = Bwrap::open(options).unwrap();
+    let open = |pool| {
+        let (directory, reaper) = (directory.clone(), reaper.clone());
+        let program = "/usr/bin/bwrap".into();
+        Bwrap::open(BwrapOptions { program, directory, tree: None, strict: false, pool, reaper }).unwrap()
+    };
+    let (backend, pooled) = (open(0), open(1));
     let tenant = tenant(home.path());
 
     let (mut bare, mut cold, mut warm) = (Vec::new(), Vec::new(), Vec::new());

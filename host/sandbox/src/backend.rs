@@ -72,10 +72,12 @@ pub enum TenantUser {
 impl TenantUser {
     /// The uid and the gid, never 0.
     pub(crate) fn ids(self) -> Result<(u32, u32), Error> {
-        match self {
-            Self::Own(uid) => Ok((uid.get(), uid.get())),
-            Self::Gateway if rustix::process::geteuid().is_root() => Err(Error::NoTenantUser),
-            Self::Gateway => Ok((rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw())),
+        let (own, group) = (rustix::process::geteuid(), rustix::process::getegid());
+        match (self, own.is_root()) {
+            (Self::Own(uid), true) => Ok((uid.get(), uid.get())),
+            (Self::Own(_), false) => Err(Error::TenantUserNeedsRoot),
+            (Self::Gateway, true) => Err(Error::NoTenantUser),
+            (Self::Gateway, false) => Ok((own.as_raw(), group.as_raw())),
         }
     }
 

@@ -12,6 +12,8 @@ pub enum Error {
     NotEnforced(Vec<Limit>),
     #[error("the gateway runs as root, and the tenant has no uid of its own")]
     NoTenantUser,
+    #[error("the tenant's workloads have a uid of their own, and only a gateway that runs as root can give it to them")]
+    TenantUserNeedsRoot,
     #[error("{what} is not available: {why}")]
     Unavailable { what: &'static str, why: String },
     #[error("{what}: {source}")]

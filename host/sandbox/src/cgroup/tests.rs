@@ -38,6 +38,11 @@ fn no_controllers_no_groups() {
     assert_eq!(Hierarchy::parse("22 1 0:20 / /proc rw - proc proc rw\n", "", true), None);
 }
 
+fn version_two(group: &Path) -> Directories {
+    let [memory, cpu, accounting, pids] = [(); 4].map(|()| group.to_owned());
+    Directories { version: Version::Two, memory, cpu, accounting, pids }
+}
+
 #[test]
 fn the_counters_of_version_two_are_read() {
     let home = tempfile::tempdir().unwrap();
@@ -46,14 +51,7 @@ fn the_counters_of_version_two_are_read() {
     write("memory.peak", "4096\n");
     write("memory.events", "low 0\noom 3\noom_kill 2\noom_group_kill 1\n");
     write("pids.events", "max 7\n");
-    let here = home.path().to_owned();
-    let directories = Directories {
-        version: Version::Two,
-        memory: here.clone(),
-        cpu: here.clone(),
-        accounting: here.clone(),
-        pids: here,
-    };
+    let directories = version_two(home.path());
     let expected =
         Counters { cpu: Duration::from_micros(1500), peak_memory_bytes: 4096, oom_kills: 2, refused_pids: 7 };
     assert_eq!(directories.counters(), expected);
@@ -61,14 +59,7 @@ fn the_counters_of_version_two_are_read() {
 
 #[test]
 fn the_limits_of_version_two_are_written_as_it_reads_them() {
-    let here = Path::new("/g").to_owned();
-    let directories = Directories {
-        version: Version::Two,
-        memory: here.clone(),
-        cpu: here.clone(),
-        accounting: here.clone(),
-        pids: here,
-    };
+    let directories = version_two(Path::new("/g"));
     let limits = Limits { memory_bytes: 1 << 20, cpu_millis: 500, pids: 9, ..Limits::default() };
     let lines: Vec<_> =
         settings(&directories, &limits, 2).iter().map(|(file, value)| format!("{} {value}", file.display())).collect();

@@ -154,8 +154,8 @@ impl Docker {
         let container = Container::new(self.engine.clone(), created.id);
         // Whatever fails from here on, the container goes when it is dropped.
         let attached = attach::attach(&self.socket, container.id()).await?;
-        let started = Instant::now();
         self.engine.start_container(container.id(), None::<StartContainerOptions>).await?;
+        let started = Instant::now();
         let mut container = container.started(self.mounted.as_ref(), group).await?;
 
         let (session, supervised) = Session::pair(Mode::Docker, workload.stdin.clone());

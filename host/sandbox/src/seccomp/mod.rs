@@ -1,5 +1,5 @@
-//! Which system calls a workload may make: one table ([`table`]), compiled to BPF for bubblewrap ([`program`]) and to the
-//! Docker Engine's JSON ([`profile`]). The tests run both against each other.
+//! Which system calls a workload may make: one table (`table.rs`), compiled to BPF for bubblewrap (`bpf.rs`) and to the
+//! Docker Engine's JSON (`oci.rs`). The tests run both against each other.
 
 mod bpf;
 mod oci;

@@ -1,9 +1,12 @@
 //! Workloads by bubblewrap.
 
 use std::fs;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
-use openclaw_sandbox::{Backend, Bwrap, BwrapOptions, Error, Limit, Limits, Mount, Reason, WorkPath, Workload};
+use openclaw_sandbox::{
+    Backend, Bwrap, BwrapOptions, Error, Limit, Limits, Mount, Reason, TenantUser, WorkPath, Workload,
+};
 
 use crate::probe;
 use crate::world::{World, describe, is_root, shell, skip};
@@ -237,4 +240,31 @@ async fn a_long_command_fits() {
     workload.stdin = vec![b'x'; 3 << 20];
     let outcome = world.bwrap().run(&world.tenant(1), workload).await.unwrap();
     assert_eq!(outcome.stdout, b"3145728\n", "{}", describe(&outcome));
+}
+
+#[tokio::test]
+async fn nothing_runs_as_root_nor_as_another_than_was_said() {
+    let world = World::new();
+    let mut tenant = world.tenant(1);
+    tenant.user = match tenant.user {
+        TenantUser::Own(_) => TenantUser::Gateway,
+        TenantUser::Gateway => TenantUser::Own(NonZeroU32::new(200_001).unwrap()),
+    };
+    let error = world.bwrap().run(&tenant, Workload::new("id", [""; 0])).await.unwrap_err();
+    let expected = if is_root() { "has no uid of its own" } else { "only a gateway that runs as root" };
+    assert!(error.to_string().contains(expected), "{error}");
+}
+
+#[tokio::test]
+async fn the_built_tree_is_small_and_has_what_a_shell_needs() {
+    let world = World::new();
+    let tree = world.tree();
+    assert!(tree.bytes() <= 200 << 20, "{}", tree.bytes());
+    assert!(tree.packages().contains_key("libc6"), "what the packages need comes along: {:?}", tree.packages());
+    let backend = Bwrap::open(BwrapOptions { tree: Some(tree), ..world.options() }).unwrap();
+    let tenant = world.tenant(1);
+    let programs = "bash cat getent grep ls sed setsid sh sort stty tar";
+    let script = format!("for program in {programs}; do command -v $program > /dev/null || echo no $program; done");
+    assert_eq!(shell(&backend, &tenant, &script).await, "");
+    assert_eq!(shell(&backend, &tenant, "echo a > x; tar cf - x | tar tvf - | grep -o 'tenant/tenant.*x'; ls -d /home /root 2>&1 | grep -c 'No such'").await.lines().last(), Some("2"));
 }
