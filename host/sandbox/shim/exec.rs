@@ -18,6 +18,10 @@ pub fn run(descriptor: i32) -> ExitCode {
     let Ok(copy) = control.try_clone() else { return ExitCode::from(126) };
     drop(control);
     let mut control = File::from(copy);
+    // That the sandbox is made.
+    if control.write_all(b"+").is_err() {
+        return ExitCode::from(126);
+    }
     let failure = match read_job(&mut control) {
         Ok(job) => become_command(job),
         Err(error) => format!("the job cannot be read: {error}"),

@@ -1,6 +1,6 @@
 //! Cleans up after a process that died: whatever way it died, the pipe to us closes.
 //!
-//! Lines: `+cgroup PATH`, `+mount PATH`, `+directory PATH` to remember, the same with `-` to forget. Removing goes backwards.
+//! Lines: `+cgroup PATH`, `+mount PATH`, `+directory PATH`, `+group NUMBER` to remember, the same with `-` to forget. Removing goes backwards.
 
 use std::fs;
 use std::io;
@@ -27,6 +27,7 @@ pub fn run() -> ExitCode {
     for (kind, path) in owed.iter().rev() {
         match kind.as_str() {
             "cgroup" => remove_cgroup(path),
+            "group" => path.to_str().and_then(|number| number.parse().ok()).map_or((), system::kill_group),
             "mount" => drop(system::unmount(path)),
             _ => drop(fs::remove_dir(path).or_else(|_| fs::remove_file(path))),
         }

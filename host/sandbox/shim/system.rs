@@ -75,6 +75,14 @@ pub fn kill_process(process: i32) {
     unsafe { kill(process, SIGKILL) };
 }
 
+/// Every process of a group.
+pub fn kill_group(leader: i32) {
+    // 1 would be every process that there is.
+    if leader > 1 {
+        kill_process(-leader);
+    }
+}
+
 /// The next child that ends, with its status; none where there is no child.
 pub fn wait() -> Option<(u32, c_int)> {
     let mut status = 0;

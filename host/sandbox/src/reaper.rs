@@ -1,8 +1,9 @@
 //! Cleans up when we cannot: a child that waits for the end of its pipe.
 
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -22,6 +23,8 @@ pub struct Reaper {
 pub(crate) enum Kind {
     Cgroup,
     Mount,
+    /// By its number. bubblewrap's processes are in one until the shim is there.
+    ProcessGroup,
     /// A directory or a file; a directory only once it is empty.
     Directory,
 }
@@ -31,7 +34,7 @@ pub(crate) enum Kind {
 pub(crate) struct Owed {
     reaper: Reaper,
     kind: Kind,
-    path: PathBuf,
+    what: OsString,
 }
 
 impl Reaper {
@@ -43,8 +46,8 @@ impl Reaper {
         Ok(Self { pipe: Arc::new(Mutex::new(pipe.map_err(Error::io("the reaper does not start"))?)) })
     }
 
-    pub(crate) fn owe(&self, kind: Kind, path: &Path) -> Owed {
-        let owed = Owed { reaper: self.clone(), kind, path: path.to_owned() };
+    pub(crate) fn owe(&self, kind: Kind, what: impl Into<OsString>) -> Owed {
+        let owed = Owed { reaper: self.clone(), kind, what: what.into() };
         owed.say(b'+');
         owed
     }
@@ -74,9 +77,10 @@ impl Owed {
         let kind = match self.kind {
             Kind::Cgroup => "cgroup",
             Kind::Mount => "mount",
+            Kind::ProcessGroup => "group",
             Kind::Directory => "directory",
         };
-        let line = [&[sign], kind.as_bytes(), b" ", self.path.as_os_str().as_bytes(), b"\n"].concat();
+        let line = [&[sign], kind.as_bytes(), b" ", self.what.as_bytes(), b"\n"].concat();
         let mut pipe = self.reaper.pipe.lock().unwrap_or_else(PoisonError::into_inner);
         if let Err(error) = pipe.write_all(&line) {
             tracing::error!(%error, "the sandbox's reaper is gone: what it knew of will stay when we are killed");

@@ -58,8 +58,8 @@ impl Staging {
         let path = self.directory.join(name);
         let is_directory = FileType::from_raw_mode(rustix::fs::fstat(source)?.st_mode) == FileType::Directory;
         // In the order in which the reaper goes backwards: first the mount, then the place.
-        let place = self.reaper.owe(Kind::Directory, &path);
-        let mount = self.reaper.owe(Kind::Mount, &path);
+        let place = self.reaper.owe(Kind::Directory, path.clone());
+        let mount = self.reaper.owe(Kind::Mount, path.clone());
         if is_directory {
             fs::create_dir(&path)?;
         } else {

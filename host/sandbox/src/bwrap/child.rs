@@ -1,20 +1,22 @@
 //! A bubblewrap that runs: its end, its counters, its terminal.
 
 use std::future::Future;
-use std::io::{self, Read};
+use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixStream;
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, pidfd_open, pidfd_send_signal, waitpid};
 use serde::Deserialize;
 use tokio::io::AsyncReadExt;
 use tokio::io::unix::AsyncFd;
+use tokio::net::UnixStream;
 use tokio::net::unix::pipe;
+use tokio::runtime::Handle;
 
 use crate::cgroup::{Counters, Group};
 use crate::descriptor::watched;
 use crate::processes;
+use crate::reaper::Owed;
 use crate::supervise::{Exit, Process};
 use crate::terminal::Terminal;
 use crate::{Error, Limits, Size};
@@ -32,6 +34,8 @@ pub(super) struct Child {
     terminal: Option<Terminal>,
     accounting: Accounting,
     exit: Option<Exit>,
+    /// Until it is ready, what becomes of its processes when we die is the reaper's business.
+    _owed: Owed,
 }
 
 /// How its use of memory and time is known.
@@ -58,20 +62,24 @@ struct Report {
 }
 
 impl Child {
-    /// `pid` is bubblewrap's. Waits until it has made the namespaces, or has failed to.
+    /// `pid` is bubblewrap's. Waits until the shim is there, or bubblewrap has failed: only then does every process of the
+    /// sandbox end with its parent, so that a command that is sent later is never run without us.
     pub(super) async fn watch(
         pid: u32,
         mut status: Status,
-        control: UnixStream,
+        mut control: UnixStream,
         terminal: Option<Terminal>,
         accounting: Accounting,
+        owed: Owed,
     ) -> Result<Self, Error> {
         let failed = Error::io::<io::Error>;
         let outer_pid =
             pid_of(pid).ok_or(io::ErrorKind::InvalidInput.into()).map_err(failed("bubblewrap's process"))?;
         let outer = pidfd(outer_pid).map_err(failed("bubblewrap's process"))?;
         let inner = status.child_pid().await.and_then(|pid| Some((pid, pidfd(pid_of(pid)?).ok()?)));
-        Ok(Self { outer, outer_pid, inner, status, control, terminal, accounting, exit: None })
+        // Nothing comes where bubblewrap has failed; its end will tell.
+        let _ = control.read_exact(&mut [0]).await;
+        Ok(Self { outer, outer_pid, inner, status, control, terminal, accounting, exit: None, _owed: owed })
     }
 
     /// Where the shim waits for the command.
@@ -107,18 +115,20 @@ impl Child {
 
     /// After its end.
     pub(super) async fn clean_up(mut self) {
+        self.take_accounting().remove().await;
+    }
+
+    fn take_accounting(&mut self) -> Accounting {
         let nothing = Accounting::Polled { memory_limit: u64::MAX, seen: Counters::default() };
-        if let Accounting::Group(group) = std::mem::replace(&mut self.accounting, nothing) {
-            group.remove().await;
-        }
+        std::mem::replace(&mut self.accounting, nothing)
     }
 
     /// What the shim said is read once only: after the last wait, which may be given up and begun again.
     async fn exit(&mut self) -> Exit {
         let code = self.status.exit_code().await;
-        let mut failure = String::new();
-        let _ = self.control.set_nonblocking(true);
-        let _ = Read::by_ref(&mut self.control).take(4096).read_to_string(&mut failure);
+        let mut failure = [0; 1024];
+        let length = self.control.try_read(&mut failure).unwrap_or(0);
+        let failure = String::from_utf8_lossy(&failure[..length]).into_owned();
         match (failure.is_empty(), code) {
             (true, Some(code)) => Exit::Status(code),
             (true, None) => Exit::NotStarted("bubblewrap could not make the sandbox; it says why on stderr".to_owned()),
@@ -176,10 +186,28 @@ impl Process for Child {
 }
 
 impl Drop for Child {
-    /// Its runtime ended before it did.
+    /// Nobody waits for it: whoever wanted it gave up, or the runtime ends.
     fn drop(&mut self) {
-        if self.exit.is_none() {
-            let _ = pidfd_send_signal(self.outer.get_ref(), Signal::KILL);
+        if self.exit.is_some() {
+            return;
+        }
+        for process in self.inner.iter().map(|(_, inner)| inner).chain([&self.outer]) {
+            let _ = pidfd_send_signal(process.get_ref(), Signal::KILL);
+        }
+        let (pid, accounting) = (self.outer_pid, self.take_accounting());
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(async move {
+                let _ = tokio::task::spawn_blocking(move || waitpid(Some(pid), WaitOptions::empty())).await;
+                accounting.remove().await;
+            });
+        }
+    }
+}
+
+impl Accounting {
+    async fn remove(self) {
+        if let Self::Group(group) = self {
+            group.remove().await;
         }
     }
 }

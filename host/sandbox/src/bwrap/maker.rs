@@ -1,10 +1,10 @@
 //! Makes a sandbox up to the point where only the command is missing, and begins a workload in it.
 
-use std::io::Write;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 
+use tokio::io::AsyncWriteExt;
+use tokio::net::UnixStream;
 use tokio::net::unix::pipe;
 use tokio::time::Instant;
 
@@ -15,6 +15,7 @@ use super::spawner::{Launch, Spawner};
 use super::streams::{Ours, Streams};
 use crate::cgroup::{Counters, Group, Hierarchy};
 use crate::egress::{Egress, Passage};
+use crate::reaper::Kind;
 use crate::session::Supervised;
 use crate::shim::{self, Shim};
 use crate::supervise::{Sink, Watch, supervise};
@@ -52,6 +53,10 @@ impl Maker {
         let (status_inside, status) = pipe::pipe().map_err(Error::io("a pipe"))?;
         let status_inside = status_inside.into_blocking_fd().map_err(Error::io("a pipe"))?;
         let (control, control_inside) = UnixStream::pair().map_err(Error::io("a socket pair"))?;
+        // The shim reads and writes it as it comes.
+        let control_inside =
+            control_inside.into_std().and_then(|inside| inside.set_nonblocking(false).map(|()| inside));
+        let control_inside = control_inside.map_err(Error::io("a socket pair"))?;
         let egress = match &workload.network {
             Network::None => None,
             Network::Allowlist(policy) => Some(self.egress.open(policy.clone(), (uid, gid))?),
@@ -72,7 +77,8 @@ impl Maker {
         let (program, user) = (self.program.clone(), root.then_some((uid, gid)));
         let launch = Launch { program, arguments, streams: theirs, inherited, entrances, user };
         let pid = self.spawner.launch(launch).await?;
-        let child = Child::watch(pid, Status::new(status), control, terminal, accounting).await?;
+        let owed = self.reaper.owe(Kind::ProcessGroup, pid.to_string());
+        let child = Child::watch(pid, Status::new(status), control, terminal, accounting, owed).await?;
         Ok(Ready { child, streams: ours, egress })
     }
 
@@ -96,7 +102,7 @@ impl Ready {
     }
 
     /// Says the command, and watches. `afterwards` is done once the workload has ended.
-    pub(super) fn begin(
+    pub(super) async fn begin(
         self,
         workload: Workload,
         afterwards: impl Future<Output = ()> + Send + 'static,
@@ -104,9 +110,9 @@ impl Ready {
         let Self { mut child, streams, egress } = self;
         child.limit(&workload.limits).map_err(Error::io("the workload's limits"))?;
         let started = Instant::now();
-        // It fits the socket's buffer, so that this does not wait for the shim. One that is gone says so by its end.
+        // A shim that is gone says so by its end.
         let job = job::encode(&workload, child.is_alone());
-        if let Err(error) = child.control().write_all(&job) {
+        if let Err(error) = child.control().write_all(&job).await {
             tracing::debug!(%error, "the sandbox ended before it had its command");
         }
         let (session, supervised) = Session::pair(Mode::Bwrap, workload.stdin);

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
-use maker::Maker;
+use maker::{Maker, Ready};
 use pool::{Key, Pool};
 use root::RootFiles;
 use spawner::Spawner;
@@ -89,17 +89,25 @@ impl Bwrap {
         let key = Key::of(tenant, &workload).filter(|_| self.pool.is_on());
         let ready = match key.and_then(|key| self.pool.take(key)) {
             Some(ready) => ready,
-            None => self.maker.make(tenant, &workload).await?,
+            None => self.make(tenant, &workload).await?,
         };
         // For the next: a tenant that runs one workload runs more.
         let (pool, maker, tenant) = (self.pool.clone(), self.maker.clone(), tenant.clone());
         let limits = workload.limits.clone();
-        ready.begin(workload, async move {
+        let afterwards = async move {
             if let Some(key) = key {
                 let like_it = Workload { limits, ..Workload::default() };
                 pool.fill(&maker, key, &tenant, &like_it).await;
             }
-        })
+        };
+        ready.begin(workload, afterwards).await
+    }
+
+    /// To its end, also where the caller gives up meanwhile: what was made then is dropped, and cleaned up.
+    async fn make(&self, tenant: &Tenant, workload: &Workload) -> Result<Ready, Error> {
+        let (maker, tenant, workload) = (self.maker.clone(), tenant.clone(), workload.clone());
+        let made = tokio::spawn(async move { maker.make(&tenant, &workload).await }).await;
+        made.unwrap_or_else(|error| Err(Error::Io { what: "the sandbox", source: error.into() }))
     }
 
     fn support(&self) -> Support {

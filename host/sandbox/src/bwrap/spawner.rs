@@ -76,7 +76,7 @@ impl Launch {
             inherit_only(&numbers)
         };
         let mut command = Command::new(program);
-        command.args(arguments).env_clear().current_dir("/");
+        command.args(arguments).env_clear().current_dir("/").process_group(0);
         command.stdin(Stdio::from(stdin)).stdout(Stdio::from(stdout)).stderr(Stdio::from(stderr));
         #[allow(unsafe_code, reason = "what the child does between fork and exec")]
         // SAFETY: the closure makes system calls only: it takes no lock and allocates nothing.

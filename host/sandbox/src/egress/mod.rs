@@ -92,7 +92,7 @@ impl Egress {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let name = format!("egress-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let path = self.directory.join(name);
-        let owed = self.reaper.owe(Kind::Directory, &path);
+        let owed = self.reaper.owe(Kind::Directory, path.clone());
         let open = || -> std::io::Result<UnixListener> {
             let listener = UnixListener::bind(&path)?;
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
