@@ -1,0 +1,36 @@
+//! The static helper that the sandbox crate carries along.
+//!
+//! * `shim exec FD`: inside bubblewrap. Reads a job from the descriptor, sets limits and terminal up, and becomes the
+//!   command. What prevents it goes back through the descriptor.
+//! * `shim init JOB…`: inside a container, as its first process.
+//! * `shim forward`: inside, with an allow list. Passes connections to 127.0.0.1:3128 on to the proxy's socket.
+//! * `shim reap`: outside. Reads what is to be cleaned up, and does so when its input closes: when we are dead.
+
+#[path = "exec.rs"]
+mod exec;
+#[path = "forward.rs"]
+mod forward;
+#[path = "init.rs"]
+mod init;
+#[path = "job.rs"]
+mod job;
+#[path = "reap.rs"]
+mod reap;
+#[path = "system.rs"]
+mod system;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    match (arguments.next().as_deref(), arguments) {
+        (Some("exec"), mut arguments) => match arguments.next().and_then(|descriptor| descriptor.parse().ok()) {
+            Some(descriptor) => exec::run(descriptor),
+            None => ExitCode::from(2),
+        },
+        (Some("init"), arguments) => init::run(arguments),
+        (Some("forward"), _) => forward::run(),
+        (Some("reap"), _) => reap::run(),
+        _ => ExitCode::from(2),
+    }
+}

@@ -1,0 +1,100 @@
+//! The system calls that the standard library has no name for.
+
+use std::ffi::{CString, c_char, c_int, c_ulong};
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+unsafe extern "C" {
+    fn setsid() -> c_int;
+    fn ioctl(descriptor: c_int, request: c_ulong, ...) -> c_int;
+    fn setrlimit(resource: c_int, limit: *const Limit) -> c_int;
+    fn signal(number: c_int, handler: usize) -> usize;
+    fn kill(process: c_int, signal: c_int) -> c_int;
+    #[link_name = "wait"]
+    fn wait_for_any(status: *mut c_int) -> c_int;
+    fn umount2(target: *const c_char, flags: c_int) -> c_int;
+}
+
+/// `struct rlimit` of a 64-bit processor.
+#[repr(C)]
+struct Limit {
+    soft: u64,
+    hard: u64,
+}
+
+/// The size of a terminal.
+#[derive(Clone, Copy)]
+pub struct Size {
+    pub columns: u16,
+    pub rows: u16,
+}
+
+fn result(status: c_int) -> io::Result<()> {
+    if status == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+pub fn new_session() -> io::Result<()> {
+    // SAFETY: takes no arguments, touches no memory.
+    result(unsafe { setsid() })
+}
+
+/// Makes the terminal at standard input the session's own.
+pub fn control_terminal() -> io::Result<()> {
+    const TIOCSCTTY: c_ulong = 0x540e;
+    // SAFETY: the request takes an int by value.
+    result(unsafe { ioctl(0, TIOCSCTTY, 0 as c_int) })
+}
+
+/// The size of the terminal at standard input.
+pub fn resize_terminal(size: Size) -> io::Result<()> {
+    const TIOCSWINSZ: c_ulong = 0x5414;
+    let size = [size.rows, size.columns, 0, 0];
+    // SAFETY: `struct winsize` is four 16-bit numbers, which live through the call.
+    result(unsafe { ioctl(0, TIOCSWINSZ, size.as_ptr()) })
+}
+
+pub fn limit(resource: c_int, value: u64) -> io::Result<()> {
+    let limit = Limit { soft: value, hard: value };
+    // SAFETY: the pointer is to a struct of the layout that the C library reads, alive for the call.
+    result(unsafe { setrlimit(resource, &limit) })
+}
+
+/// What our parents chose to ignore, an interrupt for example, ends a workload all the same.
+pub fn default_signals() {
+    const DEFAULT: usize = 0;
+    for number in 1..=64 {
+        // SAFETY: two integers; no handler is installed, and what has no default is an error without effect.
+        unsafe { signal(number, DEFAULT) };
+    }
+}
+
+pub fn kill_process(process: i32) {
+    const SIGKILL: c_int = 9;
+    // SAFETY: two integers; a process that has ended is an error without effect.
+    unsafe { kill(process, SIGKILL) };
+}
+
+/// Every process of a group.
+pub fn kill_group(leader: i32) {
+    // 1 would be every process that there is.
+    if leader > 1 {
+        kill_process(-leader);
+    }
+}
+
+/// The next child that ends, with its status; none where there is no child.
+pub fn wait() -> Option<(u32, c_int)> {
+    let mut status = 0;
+    // SAFETY: the pointer is to an int, alive for the call.
+    let process = unsafe { wait_for_any(&mut status) };
+    u32::try_from(process).ok().map(|process| (process, status))
+}
+
+pub fn unmount(target: &Path) -> io::Result<()> {
+    const MNT_DETACH: c_int = 2;
+    const UMOUNT_NOFOLLOW: c_int = 8;
+    let target = CString::new(target.as_os_str().as_bytes())?;
+    // SAFETY: the pointer is to a string that ends in NUL, alive for the call.
+    result(unsafe { umount2(target.as_ptr(), MNT_DETACH | UMOUNT_NOFOLLOW) })
+}

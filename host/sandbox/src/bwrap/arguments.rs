@@ -1,0 +1,167 @@
+//! bubblewrap's arguments. They go to it by descriptor, so that neither a user of the machine nor the workload reads them,
+//! and name everything that is bound by descriptor, so that nothing is looked up by path again.
+
+use std::fmt::Display;
+use std::fs::File;
+use std::io::{Seek, Write};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::path::Path;
+
+use rustix::fs::MemfdFlags;
+
+use super::root::{HOST_ETC, RootFiles};
+use crate::limits::SHM_BYTES;
+use crate::{Error, Mount, Tenant, WORK, Workload, paths, seccomp, shim};
+
+/// The arguments, NUL-separated, and the descriptors that they name.
+#[derive(Debug, Default)]
+pub(super) struct Arguments {
+    bytes: Vec<u8>,
+    descriptors: Vec<OwnedFd>,
+}
+
+/// What is bound besides the root and the workspace.
+pub(super) struct Extras {
+    pub(super) shim: OwnedFd,
+    /// The proxy's socket.
+    pub(super) egress: Option<OwnedFd>,
+    /// bubblewrap writes there what it does.
+    pub(super) status: OwnedFd,
+}
+
+impl Arguments {
+    /// In the order in which bubblewrap acts on them. What the tenant can write comes last, and nothing below it.
+    pub(super) fn new(root: &RootFiles, tenant: &Tenant, workload: &Workload, extras: Extras) -> Result<Self, Error> {
+        let mut arguments = Self::default();
+        arguments.namespaces();
+        arguments.root(root, tenant)?;
+        arguments.processes()?;
+        arguments.memory(workload.limits.tmp_bytes);
+        arguments.run(extras.shim, extras.egress);
+        arguments.mounts(&workload.mounts)?;
+        let how = if tenant.read_only { "--ro-bind-fd" } else { "--bind-fd" };
+        arguments.bind(how, copy(&*tenant.workspace)?, WORK);
+        arguments.add(&["--remount-ro", "/", "--chdir", "/"]);
+        arguments.descriptor("--seccomp", data(&seccomp::program())?);
+        arguments.descriptor("--json-status-fd", extras.status);
+        Ok(arguments)
+    }
+
+    /// The descriptor for `--args`, and all those that must stay open for bubblewrap.
+    pub(super) fn into_descriptors(self) -> Result<(OwnedFd, Vec<OwnedFd>), Error> {
+        Ok((data(&self.bytes)?, self.descriptors))
+    }
+
+    fn namespaces(&mut self) {
+        self.add(&["--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts"]);
+        self.add(&["--unshare-cgroup-try", "--disable-userns", "--die-with-parent", "--new-session"]);
+        self.add(&["--cap-drop", "ALL", "--hostname", "sandbox", "--clearenv"]);
+    }
+
+    fn root(&mut self, root: &RootFiles, tenant: &Tenant) -> Result<(), Error> {
+        match root {
+            RootFiles::Tree(tree) => self.bind("--ro-bind-fd", copy(tree)?, "/"),
+            RootFiles::HostUsr { usr, etc } => {
+                self.bind("--ro-bind-fd", copy(usr)?, "/usr");
+                for name in ["bin", "sbin", "lib", "lib32", "lib64"] {
+                    self.add(&["--symlink", &format!("usr/{name}"), &format!("/{name}")]);
+                }
+                for (name, descriptor) in HOST_ETC.iter().zip(etc) {
+                    if let Some(descriptor) = descriptor {
+                        self.bind("--ro-bind-fd", copy(descriptor)?, &format!("/etc/{name}"));
+                    }
+                }
+                self.add(&["--dir", "/mnt", "--dir", "/opt", "--dir", "/sys"]);
+            }
+        }
+        self.file("/etc/passwd", tenant.user.passwd()?.as_bytes())?;
+        self.file("/etc/group", tenant.user.group()?.as_bytes())
+    }
+
+    fn processes(&mut self) -> Result<(), Error> {
+        self.add(&["--proc", "/proc"]);
+        let here = |path: &&&str| rustix::fs::access(Path::new(**path), rustix::fs::Access::EXISTS).is_ok();
+        for path in paths::READ_ONLY.iter().filter(here) {
+            self.add(&["--ro-bind", path, path]);
+        }
+        for path in paths::MASKED_DIRECTORIES.iter().filter(here) {
+            self.add(&["--size", "4096", "--tmpfs", path, "--remount-ro", path]);
+        }
+        for path in paths::MASKED_FILES.iter().filter(here) {
+            self.file(path, b"")?;
+        }
+        Ok(())
+    }
+
+    fn memory(&mut self, tmp: u64) {
+        self.add(&["--dev", "/dev", "--perms", "1777", "--size", &SHM_BYTES.to_string(), "--tmpfs", "/dev/shm"]);
+        self.add(&["--remount-ro", "/dev", "--perms", "1777", "--size", &tmp.to_string(), "--tmpfs", "/tmp"]);
+    }
+
+    fn run(&mut self, shim: OwnedFd, egress: Option<OwnedFd>) {
+        self.add(&["--size", "65536", "--tmpfs", "/run"]);
+        self.bind("--ro-bind-fd", shim, shim::INSIDE);
+        if let Some(socket) = egress {
+            self.bind("--bind-fd", socket, crate::egress::SOCKET_INSIDE);
+        }
+        self.add(&["--remount-ro", "/run"]);
+    }
+
+    fn mounts(&mut self, mounts: &[Mount]) -> Result<(), Error> {
+        if mounts.is_empty() {
+            return Ok(());
+        }
+        self.add(&["--size", "65536", "--tmpfs", "/mnt"]);
+        for mount in mounts {
+            self.bind("--ro-bind-fd", copy(&*mount.source)?, &mount.target);
+        }
+        self.add(&["--remount-ro", "/mnt"]);
+        Ok(())
+    }
+
+    fn add(&mut self, words: &[&str]) {
+        for word in words {
+            self.bytes.extend(word.as_bytes());
+            self.bytes.push(0);
+        }
+    }
+
+    fn descriptor(&mut self, option: &str, descriptor: OwnedFd) {
+        self.add(&[option, &number(&descriptor)]);
+        self.descriptors.push(descriptor);
+    }
+
+    fn bind(&mut self, option: &str, descriptor: OwnedFd, target: &str) {
+        self.descriptor(option, descriptor);
+        self.add(&[target]);
+    }
+
+    /// A read-only file of this content.
+    fn file(&mut self, target: &str, content: &[u8]) -> Result<(), Error> {
+        self.bind("--ro-bind-data", data(content)?, target);
+        Ok(())
+    }
+}
+
+pub(super) fn number(descriptor: &impl AsRawFd) -> String {
+    let number: &dyn Display = &descriptor.as_raw_fd();
+    number.to_string()
+}
+
+fn copy(descriptor: impl AsFd) -> Result<OwnedFd, Error> {
+    descriptor.as_fd().try_clone_to_owned().map_err(Error::io("a descriptor for the sandbox"))
+}
+
+/// A descriptor that reads `content`.
+fn data(content: &[u8]) -> Result<OwnedFd, Error> {
+    let write = || -> std::io::Result<OwnedFd> {
+        let mut file = File::from(rustix::fs::memfd_create("openclaw", MemfdFlags::CLOEXEC)?);
+        file.write_all(content)?;
+        file.rewind()?;
+        Ok(file.into())
+    };
+    write().map_err(Error::io("a descriptor for the sandbox"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,127 @@
+//! Where groups can be made.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::{Directories, Version};
+
+/// Where the groups of workloads are made: below the hierarchies' roots where we are root, else below our own group,
+/// where that was delegated to us.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Hierarchy {
+    /// The roots of the mounted hierarchies.
+    mounted: Directories,
+    parent: Directories,
+}
+
+impl Hierarchy {
+    /// None where this machine or our rights allow no groups.
+    #[allow(clippy::disallowed_methods, reason = "the kernel's own files")]
+    pub(crate) fn find() -> Option<Self> {
+        let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
+        let own = fs::read_to_string("/proc/self/cgroup").ok()?;
+        let root = rustix::process::geteuid().is_root();
+        let hierarchy = Self::parse(&mounts, &own, root)?;
+        match hierarchy.parent.version {
+            Version::One => hierarchy.is_writable().then_some(hierarchy),
+            Version::Two => hierarchy.delegate(root).ok().map(|()| hierarchy),
+        }
+    }
+
+    /// To read from only: any user can.
+    #[allow(clippy::disallowed_methods, reason = "the kernel's own files")]
+    pub(crate) fn mounted() -> Option<Self> {
+        Self::parse(&fs::read_to_string("/proc/self/mountinfo").ok()?, "", true)
+    }
+
+    pub(super) fn parse(mounts: &str, own: &str, root: bool) -> Option<Self> {
+        let mounted = version_one(mounts).or_else(|| version_two(mounts))?;
+        let mut hierarchy = Self { parent: mounted.clone(), mounted };
+        if !root {
+            hierarchy.parent = hierarchy.group_named_in(own)?;
+        }
+        Some(hierarchy)
+    }
+
+    pub(super) fn directories(&self) -> &Directories {
+        &self.parent
+    }
+
+    /// The directories of a group, from the lines of `/proc/PID/cgroup`.
+    pub(super) fn group_named_in(&self, lines: &str) -> Option<Directories> {
+        let path = |controller: &str| {
+            let path = lines.lines().find_map(|line| {
+                let (_, rest) = line.split_once(':')?;
+                let (controllers, path) = rest.split_once(':')?;
+                controllers.split(',').any(|name| name == controller).then_some(path)
+            })?;
+            Some(path.trim_start_matches('/').to_owned())
+        };
+        let Directories { version, memory, cpu, accounting, pids } = &self.mounted;
+        match version {
+            Version::One => Some(Directories {
+                version: Version::One,
+                memory: memory.join(path("memory")?),
+                cpu: cpu.join(path("cpu")?),
+                accounting: accounting.join(path("cpuacct")?),
+                pids: pids.join(path("pids")?),
+            }),
+            // Its line has no controllers: `0::/path`.
+            Version::Two => Some(self.mounted.join(&path("")?)),
+        }
+    }
+
+    fn is_writable(&self) -> bool {
+        let writable = |directory: &Path| rustix::fs::access(directory, rustix::fs::Access::WRITE_OK).is_ok();
+        self.parent.each().into_iter().all(writable)
+    }
+
+    /// Version 2 allows limits only below groups without processes: ours moves to a leaf. What else runs in our group is
+    /// not ours to move.
+    #[allow(clippy::disallowed_methods, reason = "the kernel's own files")]
+    fn delegate(&self, root: bool) -> io::Result<()> {
+        let parent = &self.parent.memory;
+        if !root {
+            let own = std::process::id().to_string();
+            let processes = fs::read_to_string(parent.join("cgroup.procs"))?;
+            if processes.lines().any(|process| process != own) {
+                return Err(io::ErrorKind::PermissionDenied.into());
+            }
+            let leaf = parent.join("openclaw-daemon");
+            fs::create_dir(&leaf).or_else(|error| if leaf.is_dir() { Ok(()) } else { Err(error) })?;
+            fs::write(leaf.join("cgroup.procs"), "0")?;
+        }
+        fs::write(parent.join("cgroup.subtree_control"), "+memory +cpu +pids")
+    }
+}
+
+/// The mount point and the type's options of each line: `… MOUNTPOINT OPTIONS … - TYPE SOURCE SUPEROPTIONS`.
+fn mounts_of<'a>(mounts: &'a str, kind: &'a str) -> impl Iterator<Item = (PathBuf, &'a str)> {
+    mounts.lines().filter_map(move |line| {
+        let (before, after) = line.split_once(" - ")?;
+        let mut after = after.split(' ');
+        let (this_kind, _, options) = (after.next()?, after.next()?, after.next()?);
+        (this_kind == kind).then_some((PathBuf::from(before.split(' ').nth(4)?), options))
+    })
+}
+
+fn version_one(mounts: &str) -> Option<Directories> {
+    let of = |controller: &str| {
+        let mut all = mounts_of(mounts, "cgroup");
+        all.find(|(_, options)| options.split(',').any(|option| option == controller)).map(|(point, _)| point)
+    };
+    Some(Directories {
+        version: Version::One,
+        memory: of("memory")?,
+        cpu: of("cpu")?,
+        accounting: of("cpuacct")?,
+        pids: of("pids")?,
+    })
+}
+
+fn version_two(mounts: &str) -> Option<Directories> {
+    let (point, _) = mounts_of(mounts, "cgroup2").next()?;
+    let (cpu, accounting, pids) = (point.clone(), point.clone(), point.clone());
+    Some(Directories { version: Version::Two, memory: point, cpu, accounting, pids })
+}

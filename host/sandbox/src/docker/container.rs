@@ -1,0 +1,152 @@
+//! A container's configuration: everything that is said to the engine of a workload.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bollard::models::{
+    ContainerCreateBody, HostConfig, HostConfigCgroupnsModeEnum, HostConfigLogConfig, Mount, MountType,
+    ResourcesUlimits,
+};
+
+use super::{Docker, LABEL};
+use crate::cgroup::Group;
+use crate::egress::Passage;
+use crate::limits::SHM_BYTES;
+use crate::shim;
+use crate::staging::Staged;
+use crate::{Error, Tenant, WORK, Workload, egress, job, paths, seccomp};
+
+/// What is bound. What the tenant can move is staged first.
+pub(super) struct Files {
+    mounts: Vec<Mount>,
+    _staged: Vec<Staged>,
+}
+
+impl Files {
+    pub(super) fn new(
+        docker: &Docker,
+        tenant: &Tenant,
+        workload: &Workload,
+        egress: Option<&Passage>,
+    ) -> Result<Self, Error> {
+        let (uid, _) = tenant.user.ids()?;
+        let own = |name: &str, content: String| {
+            own_file(&docker.directory, &format!("{name}-{uid}"), &content)
+                .map_err(Error::io("a file for the container"))
+        };
+        let mut mounts = vec![
+            bind(docker.shim.path(), shim::INSIDE, true),
+            bind(&own("passwd", tenant.user.passwd()?)?, "/etc/passwd", true),
+            bind(&own("group", tenant.user.group()?)?, "/etc/group", true),
+        ];
+        mounts.extend(egress.map(|passage| bind(passage.path(), egress::SOCKET_INSIDE, false)));
+        let mut staged = Vec::new();
+        for mount in &workload.mounts {
+            staged.push(docker.staging.stage(&mount.source)?);
+            mounts.extend(staged.last().map(|place| bind(place.path(), &mount.target, true)));
+        }
+        staged.push(docker.staging.stage(&tenant.workspace)?);
+        mounts.extend(staged.last().map(|place| bind(place.path(), WORK, tenant.read_only)));
+        Ok(Self { mounts, _staged: staged })
+    }
+}
+
+fn bind(source: &Path, target: &str, read_only: bool) -> Mount {
+    Mount {
+        typ: Some(MountType::BIND),
+        source: Some(source.to_string_lossy().into_owned()),
+        target: Some(target.to_owned()),
+        read_only: Some(read_only),
+        ..Mount::default()
+    }
+}
+
+/// A file of ours with this content. Another of the name may be bound in a container: it is not changed, but replaced.
+#[allow(clippy::disallowed_methods, reason = "our own directory, which no tenant reaches")]
+fn own_file(directory: &Path, name: &str, content: &str) -> io::Result<PathBuf> {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let path = directory.join(name);
+    if !fs::read(&path).is_ok_and(|present| present == content.as_bytes()) {
+        let new = directory.join(format!(".{name}-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed)));
+        fs::write(&new, content)?;
+        fs::set_permissions(&new, fs::Permissions::from_mode(0o644))?;
+        fs::rename(&new, &path)?;
+    }
+    Ok(path)
+}
+
+pub(super) fn config(
+    docker: &Docker,
+    tenant: &Tenant,
+    workload: &Workload,
+    files: &Files,
+    group: Option<&Group>,
+) -> Result<ContainerCreateBody, Error> {
+    let (uid, gid) = tenant.user.ids()?;
+    let terminal = workload.pty.is_some();
+    let entrypoint = [shim::INSIDE.to_owned(), "init".to_owned()];
+    Ok(ContainerCreateBody {
+        hostname: Some("sandbox".to_owned()),
+        user: Some(format!("{uid}:{gid}")),
+        attach_stdin: Some(true),
+        attach_stdout: Some(true),
+        attach_stderr: Some(true),
+        open_stdin: Some(true),
+        stdin_once: Some(true),
+        tty: Some(terminal),
+        image: Some(docker.image.clone()),
+        working_dir: Some("/".to_owned()),
+        entrypoint: Some(entrypoint.into_iter().chain(job::fields(workload, false)).collect()),
+        labels: Some(HashMap::from([
+            (LABEL.to_owned(), docker.label()),
+            ("openclaw.tenant".to_owned(), tenant.id.clone()),
+        ])),
+        host_config: Some(host_config(docker, workload, files, group)),
+        ..ContainerCreateBody::default()
+    })
+}
+
+fn host_config(docker: &Docker, workload: &Workload, files: &Files, group: Option<&Group>) -> HostConfig {
+    let limits = &workload.limits;
+    let integer = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+    let ulimit = |name: &str, value: u64| ResourcesUlimits {
+        name: Some(name.to_owned()),
+        soft: Some(integer(value)),
+        hard: Some(integer(value)),
+    };
+    let strings = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+    let masked = [paths::MASKED_FILES, paths::MASKED_DIRECTORIES, &[paths::HIDDEN]].concat();
+    let tmp = format!("rw,exec,nosuid,nodev,mode=1777,size={}", limits.tmp_bytes);
+    HostConfig {
+        memory: Some(integer(limits.memory_bytes)),
+        memory_swap: Some(integer(limits.memory_bytes)),
+        nano_cpus: Some(integer(u64::from(limits.cpu_millis) * 1_000_000)),
+        // The shim is one of them.
+        pids_limit: Some(i64::from(limits.pids) + 1),
+        cgroup_parent: group.map(|group| format!("/{}", group.name())),
+        ulimits: Some(vec![
+            ulimit("core", 0),
+            ulimit("nofile", limits.files.into()),
+            ulimit("fsize", limits.file_bytes),
+        ]),
+        mounts: Some(files.mounts.clone()),
+        log_config: Some(HostConfigLogConfig { typ: Some("none".to_owned()), config: None }),
+        network_mode: Some("none".to_owned()),
+        cap_drop: Some(strings(&["ALL"])),
+        cgroupns_mode: Some(HostConfigCgroupnsModeEnum::PRIVATE),
+        ipc_mode: Some("private".to_owned()),
+        privileged: Some(false),
+        readonly_rootfs: Some(true),
+        security_opt: Some(vec!["no-new-privileges:true".to_owned(), format!("seccomp={}", seccomp::profile())]),
+        shm_size: Some(integer(SHM_BYTES)),
+        tmpfs: Some(HashMap::from([("/tmp".to_owned(), tmp)])),
+        runtime: docker.runtime.clone(),
+        masked_paths: Some(strings(&masked)),
+        readonly_paths: Some(strings(paths::READ_ONLY)),
+        ..HostConfig::default()
+    }
+}

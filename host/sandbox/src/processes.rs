@@ -1,0 +1,63 @@
+//! What a process and its descendants use, read from `/proc`: for machines without cgroups.
+
+use std::fs;
+use std::time::Duration;
+
+/// What a process and all below it use. Memory that two share is counted twice; what has ended counts with whoever
+/// waited for it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Use {
+    pub(crate) resident_bytes: u64,
+    pub(crate) cpu: Duration,
+}
+
+pub(crate) fn used_by(process: u32) -> Use {
+    let mut waiting = vec![process];
+    let (mut pages, mut ticks) = (0, 0);
+    while let Some(process) = waiting.pop() {
+        pages += resident_pages(process).unwrap_or(0);
+        ticks += processor_ticks(process).unwrap_or(0);
+        waiting.extend(children(process));
+    }
+    let per_second = rustix::param::clock_ticks_per_second().max(1);
+    Use {
+        resident_bytes: pages * rustix::param::page_size() as u64,
+        cpu: Duration::from_millis(ticks * 1000 / per_second),
+    }
+}
+
+/// The second number of `statm`.
+#[allow(clippy::disallowed_methods, reason = "the kernel's own files")]
+fn resident_pages(process: u32) -> Option<u64> {
+    fs::read_to_string(format!("/proc/{process}/statm")).ok()?.split(' ').nth(1)?.parse().ok()
+}
+
+/// Its own time and that of the children that it waited for: fields 14 to 17 of `stat`, after the name in brackets.
+#[allow(clippy::disallowed_methods, reason = "the kernel's own files")]
+fn processor_ticks(process: u32) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    let (_, after_name) = stat.rsplit_once(')')?;
+    Some(after_name.split_ascii_whitespace().skip(11).take(4).filter_map(|ticks| ticks.parse::<u64>().ok()).sum())
+}
+
+/// Each thread has children of its own.
+#[allow(clippy::disallowed_methods, reason = "the kernel's own files")]
+fn children(process: u32) -> Vec<u32> {
+    let threads = fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
+    let lists = threads.filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
+    lists
+        .flat_map(|list| list.split_ascii_whitespace().filter_map(|child| child.parse().ok()).collect::<Vec<_>>())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_without_children_is_itself() {
+        let own = used_by(std::process::id());
+        assert!(own.resident_bytes > 1 << 20, "{own:?}");
+        assert_eq!(used_by(u32::MAX), Use::default());
+    }
+}
