@@ -1,5 +1,6 @@
 //! Finds the served methods in the sources of the components and the host, and
-//! makes one test module of each. A method without a file fails the build.
+//! makes one test module of each. A method without a file, or with a file that
+//! tests nothing of it, fails the build.
 
 #![allow(clippy::disallowed_methods, reason = "no tenant's files: sources and OUT_DIR")]
 
@@ -19,6 +20,9 @@ fn main() {
     for method in &served {
         let file = files.join(format!("{method}.rs"));
         assert!(file.is_file(), "{method} is served and has no test: write tests/suite/methods/{method}.rs");
+        let text = read(&file);
+        let names_it = text.contains("#[test]") && text.contains(&format!("\"{method}\""));
+        assert!(names_it, "tests/suite/methods/{method}.rs has no test that calls {method}");
         writeln!(modules, "#[path = {file:?}]\nmod {};", method.replace('.', "_")).expect("a string");
     }
     writeln!(modules, "pub(crate) const SERVED: &[&str] = &{served:?};").expect("a string");

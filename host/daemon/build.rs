@@ -1,4 +1,4 @@
-//! Embeds the built components, and what the build knows of itself.
+//! Embeds the built components, the SDK that `components new` hands on, and what the build knows of itself.
 //!
 //! `OPENCLAW_COMPONENTS_DIR` names another directory than `target/components`;
 //! `OPENCLAW_COMMIT` another commit than the one that is checked out.
@@ -12,7 +12,7 @@ use std::{env, fs, io};
 
 fn main() {
     let workspace = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default()).join("../..");
-    if let Err(message) = embed(&workspace) {
+    if let Err(message) = embed(&workspace).and_then(|()| embed_sdk(&workspace)) {
         println!("cargo::error={message}");
     }
     println!("cargo::rustc-env=OPENCLAW_COMMIT={}", commit(&workspace));
@@ -40,6 +40,41 @@ fn embed(workspace: &Path) -> Result<(), String> {
     table.push_str("]\n");
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("cargo gave no OUT_DIR")?);
     fs::write(out.join("components.rs"), table).map_err(|error| error.to_string())
+}
+
+/// Writes `sdk.rs`: pairs of a path in this repository and its text, of all that `components new` makes projects of.
+#[allow(clippy::disallowed_methods, reason = "the build's own files")]
+fn embed_sdk(workspace: &Path) -> Result<(), String> {
+    let mut paths = vec![PathBuf::from("Cargo.toml"), PathBuf::from("sdk/Cargo.toml")];
+    for directory in ["sdk/src", "sdk/macros", "sdk/templates", "wit"] {
+        println!("cargo::rerun-if-changed={}", workspace.join(directory).display());
+        files_below(workspace, Path::new(directory), &mut paths).map_err(|error| format!("{directory}: {error}"))?;
+    }
+    paths.sort();
+    let mut table = String::from("&[\n");
+    for path in paths {
+        let file = workspace.join(&path);
+        println!("cargo::rerun-if-changed={}", file.display());
+        // Writing to a String does not fail.
+        let _ = writeln!(table, "    ({path:?}, include_str!({file:?})),");
+    }
+    table.push_str("]\n");
+    let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("cargo gave no OUT_DIR")?);
+    fs::write(out.join("sdk.rs"), table).map_err(|error| error.to_string())
+}
+
+#[allow(clippy::disallowed_methods, reason = "the build's own files")]
+fn files_below(workspace: &Path, directory: &Path, paths: &mut Vec<PathBuf>) -> io::Result<()> {
+    for entry in fs::read_dir(workspace.join(directory))? {
+        let entry = entry?;
+        let path = directory.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            files_below(workspace, &path, paths)?;
+        } else {
+            paths.push(path);
+        }
+    }
+    Ok(())
 }
 
 /// The `.wasm` files by family, in order.

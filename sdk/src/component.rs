@@ -1,5 +1,7 @@
 //! What the `handler` macro expands to, and what that uses.
 
+#![allow(clippy::disallowed_methods, reason = "parameters that the host has checked, into a type of the handler")]
+
 use crate::{Answer, Call, Error, Result, schema};
 use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};

@@ -1,5 +1,7 @@
 //! The tenant's configuration.
 
+#![allow(clippy::disallowed_methods, reason = "JSON of the host")]
+
 use crate::bindings::openclaw::gateway::{config as raw, config_write};
 use crate::{Call, Result};
 use serde::de::DeserializeOwned;

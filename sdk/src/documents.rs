@@ -1,6 +1,8 @@
 //! Collections of JSON documents and append-only logs of the tenant, in the
 //! database of the handler's family.
 
+#![allow(clippy::disallowed_methods, reason = "what the family itself wrote, into a type of the handler")]
+
 use crate::bindings::openclaw::gateway::{documents as raw, shared_documents, shared_documents_write};
 use crate::{Call, Result};
 use serde::de::DeserializeOwned;

@@ -1,5 +1,7 @@
 //! The registry's row of the tenant that the call is for.
 
+#![allow(clippy::disallowed_methods, reason = "JSON of the host")]
+
 use crate::bindings::openclaw::gateway::{tenancy as raw, tenancy_control};
 use crate::{Call, Result};
 use serde::de::DeserializeOwned;

@@ -1,5 +1,7 @@
 //! What the tenant has used, as JSON in the contract's shapes.
 
+#![allow(clippy::disallowed_methods, reason = "JSON of the host")]
+
 use crate::bindings::openclaw::gateway::usage as raw;
 use crate::{Call, Result};
 use serde::de::DeserializeOwned;

@@ -1,9 +1,9 @@
 //! The command line as a person or a script runs it.
 
 use std::{
-    io::Write,
+    io::{BufRead, BufReader, Write},
     path::Path,
-    process::{Command, Stdio},
+    process::{Child, ChildStdout, Command, Stdio},
 };
 
 use serde_json::Value;
@@ -83,6 +83,15 @@ impl Cli {
         self
     }
 
+    /// Starts it, for one that goes on until it is told to end. Its notes go to the tester.
+    #[must_use]
+    pub fn start(mut self) -> Running {
+        let child = self.command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
+        let mut child = child.unwrap_or_else(|error| panic!("{:?}: {error}", self.command));
+        let lines = BufReader::new(child.stdout.take().expect("its output"));
+        Running { child, lines }
+    }
+
     /// Runs it to its end.
     #[must_use]
     pub fn run(mut self) -> Output {
@@ -101,6 +110,33 @@ impl Cli {
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
         }
+    }
+}
+
+/// A command that runs; it is ended when this is dropped.
+#[derive(Debug)]
+pub struct Running {
+    child: Child,
+    lines: BufReader<ChildStdout>,
+}
+
+impl Running {
+    /// Waits for the next line of its output.
+    #[track_caller]
+    #[must_use]
+    pub fn line(&mut self) -> String {
+        let mut line = String::new();
+        let read = self.lines.read_line(&mut line).expect("its output");
+        assert_ne!(read, 0, "it ended: {:?}", self.child.wait());
+        line
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 

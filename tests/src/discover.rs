@@ -15,6 +15,8 @@ pub struct Method {
     pub tier: String,
     /// `(name, required, schema)` of each parameter.
     pub params: Vec<Param>,
+    /// The JSON Schema of the result.
+    pub result: Value,
 }
 
 /// One parameter.
@@ -51,6 +53,7 @@ fn method(entry: &Value) -> Method {
                 schema: param["schema"].clone(),
             })
             .collect(),
+        result: entry["result"]["schema"].clone(),
     }
 }
 

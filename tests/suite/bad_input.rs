@@ -1,6 +1,6 @@
 //! What a person gets wrong, and what they are told.
 
-use std::{fs, net::TcpListener};
+use std::{fs, net::TcpListener, os::unix::fs::PermissionsExt};
 
 use crate::contract::*;
 
@@ -46,6 +46,20 @@ fn a_setting_without_effect_is_told_by_name_when_checked_and_when_started() {
     daemon.wait_for_log("backup has no effect yet");
     daemon.wait_for_log("models has no effect yet");
     assert!(!daemon.log().contains("sk-canary"));
+}
+
+#[test]
+fn a_variable_of_the_environment_that_sets_nothing_is_told_with_what_was_meant() {
+    let told = openclaw_tests::cli::Cli::on(Home::warm().path(), &["config", "validate"])
+        .env("OPENCLAW_GATEWAY_LISTN", "127.0.0.1:1")
+        .run();
+    assert_eq!(told.code, 0, "{told:?}");
+    assert!(told.stderr.contains("Warning: env OPENCLAW_GATEWAY_LISTN: "), "{told:?}");
+    assert!(told.stderr.contains("did you mean OPENCLAW_GATEWAY_LISTEN?"), "{told:?}");
+    let started = Daemon::start_as(Home::warm(), |command| {
+        command.args(["--listen", "127.0.0.1:0"]).env("OPENCLAW_DURABILTY", "power-safe")
+    });
+    started.expect("it starts").wait_for_log("did you mean OPENCLAW_DURABILITY?");
 }
 
 #[test]
@@ -180,5 +194,67 @@ fn an_address_that_is_none_is_told() {
             Daemon::start_as(Home::warm(), |command| command.args(["--listen", address])).expect_err("it started");
         assert!([Some(8), Some(1), Some(2)].contains(&failed.code), "{address}: {failed}");
         assert!(failed.log.contains("Error: "), "{address}: {failed}");
+    }
+}
+
+/// `./bootstrap run` with stand-ins for what takes long or needs root: `just build` has been done, and bubblewrap is there.
+fn bootstrap_run(flags: &[&str], home: &Home) -> openclaw_tests::Output {
+    let checkout = tempfile::tempdir().expect("a checkout");
+    let at = |path: &str| checkout.path().join(path);
+    fs::create_dir_all(at("target/release")).expect("a folder");
+    fs::create_dir_all(at("bin")).expect("a folder");
+    for file in ["bootstrap", "Cargo.toml"] {
+        fs::copy(openclaw_tests::workspace().join(file), at(file)).expect("a file of the project");
+    }
+    std::os::unix::fs::symlink(openclaw_tests::program(), at("target/release/openclaw")).expect("the program");
+    for tool in ["just", "bwrap"] {
+        fs::write(at("bin").join(tool), "#!/bin/sh\n").expect("a stand-in");
+        fs::set_permissions(at("bin").join(tool), fs::Permissions::from_mode(0o755)).expect("its mode");
+    }
+    let path = format!("{}:{}", at("bin").display(), std::env::var("PATH").expect("PATH"));
+    let output = std::process::Command::new(at("bootstrap"))
+        .arg("run")
+        .args(flags)
+        .env("PATH", path)
+        .env("OPENCLAW_HOME", home.path())
+        .stdin(std::process::Stdio::null())
+        .output()
+        .expect("it runs");
+    openclaw_tests::Output {
+        code: output.status.code().unwrap_or(-1),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+#[test]
+fn bootstrap_run_makes_nothing_for_wrong_flags_or_a_port_that_is_taken() {
+    let home = Home::empty();
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("its address").to_string();
+    for (flags, code, said) in [
+        (&["--lisen", "127.0.0.1:0"][..], 2, "--listen"),
+        (&["--listen", "nowhere"], 8, "listen"),
+        (&["--listen", "0.0.0.0:0"], 8, "allow_plaintext_remote"),
+        (&["--listen", &address], 1, "is in use"),
+    ] {
+        let output = bootstrap_run(flags, &home).exited(code);
+        assert!(output.stderr.contains(said), "{output:?}");
+        assert!(!output.stdout.contains("tk_demo_"), "a tenant was made: {output:?}");
+        assert_eq!(home.files(), Vec::<std::path::PathBuf>::new(), "{flags:?} left something behind");
+    }
+}
+
+#[test]
+fn a_quota_that_is_no_number_is_refused_with_its_flag_and_an_example() {
+    let home = Home::warm();
+    for (flag, text, example) in [
+        ("--quota.requests-per-minute", "lots", "--quota.requests-per-minute 600"),
+        ("--quota.cost-per-day-usd", "much", "--quota.cost-per-day-usd 2.50"),
+    ] {
+        let output = home.cli(&["tenants", "quota", "set", "acme", flag, text]).exited(2);
+        let error = format!("Error: {flag} {text:?}: it takes a ");
+        assert!(output.stderr.starts_with(&error), "{output:?}");
+        assert!(output.stderr.contains(&format!("Hint: {example}")), "{output:?}");
     }
 }

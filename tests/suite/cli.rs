@@ -4,4 +4,5 @@ mod components;
 mod examples;
 mod exits;
 mod output;
+mod projects;
 mod verbs;

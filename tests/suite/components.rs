@@ -16,7 +16,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use crate::contract::*;
 
 /// What the fixture asks for.
-const GRANTS: [&str; 2] = ["config", "secret:key:reveal"];
+pub(crate) const GRANTS: [&str; 2] = ["config", "secret:key:reveal"];
 
 /// A file of the build.
 pub(crate) fn built(path: &str) -> Vec<u8> {

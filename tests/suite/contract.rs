@@ -44,6 +44,22 @@ pub(crate) fn contract(name: &str, params: fn(&Stage) -> Value) {
     if !is_admin {
         shows_nothing_to_another_tenant(&stage, &method, &params);
     }
+    // Last: it may well end what the others need.
+    answers_a_good_call(&caller, &method, params);
+}
+
+/// The daemon of the tests checks the results of components against their schemas; those of the host's own
+/// methods are looked at here.
+fn answers_a_good_call(caller: &Client, method: &Method, params: Value) {
+    let result = caller.ok(&method.name, params);
+    let schema = &method.result;
+    let members = result.as_object().unwrap_or_else(|| panic!("{} answered no object: {result}", method.name));
+    for name in members.keys() {
+        assert!(schema["properties"].get(name).is_some(), "{name} is not in the schema of {}: {result}", method.name);
+    }
+    for name in schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+        assert!(members.contains_key(name), "{name} is missing in the result of {}: {result}", method.name);
+    }
 }
 
 fn wants_each_required_parameter(caller: &Client, method: &Method, params: &Value) {

@@ -86,6 +86,17 @@ fn sees_only_its_directory(name: &'static str) {
     }
 }
 
+/// What `components new` makes, built beside the example.
+fn new_project_passes_its_tests(name: &'static str) {
+    if Language::built(name).is_none() {
+        return;
+    }
+    let project = workspace().join("target/languages/projects").join(name);
+    let component = project.join(format!("hello_{name}.wasm")).display().to_string();
+    let tested = Cli::bare(&["components", "test", &component]).within(&project).run().exited(0);
+    assert!(tested.stdout.contains("3 calls, 0 failed"), "{tested:?}");
+}
+
 macro_rules! languages {
     ($($module:ident: $name:literal),+ $(,)?) => {$(
         mod $module {
@@ -112,4 +123,19 @@ languages! {
     c: "c",
     javascript: "javascript",
     python: "python",
+}
+
+#[test]
+fn a_new_project_in_c_passes_its_tests_as_it_is() {
+    new_project_passes_its_tests("c");
+}
+
+#[test]
+fn a_new_project_in_javascript_passes_its_tests_as_it_is() {
+    new_project_passes_its_tests("javascript");
+}
+
+#[test]
+fn a_new_project_in_python_passes_its_tests_as_it_is() {
+    new_project_passes_its_tests("python");
 }

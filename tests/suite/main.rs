@@ -12,6 +12,7 @@ mod compat;
 mod components;
 mod connections;
 mod contract;
+mod damage;
 mod jsonrpc;
 mod languages;
 mod lessons;

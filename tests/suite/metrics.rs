@@ -69,6 +69,23 @@ fn a_limit_that_was_broken_and_a_rate_that_refused_are_counted() {
 }
 
 #[test]
+fn what_is_refused_before_its_calls_are_looked_at_is_counted_and_told_of_in_bounds() {
+    const CALL: &str = r#"{"jsonrpc":"2.0","id":1,"method":"health"}"#;
+    let daemon = Daemon::start();
+    let a = daemon.tenant("a");
+    for _ in 0..20 {
+        assert_eq!(daemon.send(&Request::rpc(CALL).token("tk_a_00000000000000000000000000000000")).status, 401);
+    }
+    assert_eq!(daemon.send(&a.request(CALL).header("Content-Type", "text/plain")).status, 415);
+    assert_eq!(daemon.send(&a.request(CALL).header("Host", "evil.example")).status, 403);
+    let refused = |status: u16| sample(&daemon, &format!(r#"openclaw_refused_unread_total{{status="{status}"}}"#));
+    assert_eq!((refused(401), refused(415), refused(403)), (Some(20.0), Some(1.0), Some(1.0)));
+    assert_eq!(sample(&daemon, "openclaw_failed_auth_total"), Some(20.0));
+    daemon.wait_for_log("authentication failed");
+    assert_eq!(daemon.log().matches("authentication failed").count(), 1, "{}", daemon.log());
+}
+
+#[test]
 fn tenants_are_named_only_where_that_is_asked_for() {
     let calls = r#"openclaw_tenant_calls_total{tenant="a",outcome="ok"}"#;
     let daemon = Daemon::start();

@@ -47,6 +47,17 @@ fn the_request_over_the_rate_gets_the_whole_429() {
 }
 
 #[test]
+fn all_refusals_of_one_window_name_one_time() {
+    let (daemon, tenant) = limited(json!({ "requests_per_minute": 1 }));
+    tenant.done("health", json!({}));
+    let told: BTreeSet<String> =
+        (0..20).map(|_| tenant.err("health", json!({})).data["resets_at"].to_string()).collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+    let status = daemon.operator().ok("tenants.quota.status", json!({ "tenantId": "acme" }));
+    assert!(told.contains(&status["resetsAt"]["requests_per_minute"].to_string()), "{status} {told:?}");
+}
+
+#[test]
 fn the_hours_rate_counts_too() {
     let (_daemon, tenant) = limited(json!({ "requests_per_minute": 100, "requests_per_hour": 2 }));
     tenant.done("health", json!({}));

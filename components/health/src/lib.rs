@@ -75,8 +75,8 @@ struct Health {
 #[schemars(deny_unknown_fields)]
 struct Agent {
     agent_id: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<String>,
+    /// Its id where it was given no name.
+    name: String,
     is_default: bool,
     heartbeat: Heartbeat,
     sessions: Sessions,
@@ -154,8 +154,8 @@ fn agents(stored: &Store, config: AgentsConfig, all: &Sessions) -> Result<Vec<Ag
                 is_default: agent_id == default,
                 heartbeat: heartbeat_of(heartbeat.or_else(|| everyone.clone())),
                 sessions: stored.sessions_of(&agent_id, all)?,
+                name: name.unwrap_or_else(|| agent_id.clone()),
                 agent_id,
-                name,
             })
         })
         .collect()

@@ -11,6 +11,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+/// The agent that every tenant has.
+const MAIN_AGENT: &str = "main";
+
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Create {
@@ -77,6 +80,9 @@ pub(crate) fn create(call: &Call, params: Create) -> Result<Created> {
         return Err(Error::invalid("worktrees are not available: leave out worktree"));
     }
     let database = call.documents()?;
+    if let Some(agent) = &params.agent_id {
+        check_agent(call, agent)?;
+    }
     let key = key_of(&params)?;
     let parent = parent_of(&database, &params)?;
     if let Some(label) = &params.label {
@@ -114,16 +120,25 @@ fn key_of(params: &Create) -> Result<String> {
             belongs.then_some(key).ok_or_else(|| Error::invalid(format!("the key is not one of the agent {agent}")))
         }
         (None, agent) => {
-            let agent = agent.as_deref().unwrap_or("main");
-            let is_plain = !agent.is_empty()
-                && agent.len() <= 64
-                && agent.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-'));
-            if !is_plain {
-                return Err(Error::invalid("agentId is not an agent's id"));
-            }
+            let agent = agent.as_deref().unwrap_or(MAIN_AGENT);
             Ok(format!("agent:{agent}:direct:{}", ulid()))
         }
     }
+}
+
+/// Refuses an id that no agent in force has.
+fn check_agent(call: &Call, wanted: &str) -> Result<()> {
+    #[derive(Deserialize)]
+    struct Agent {
+        #[serde(default)]
+        id: String,
+    }
+    if wanted == MAIN_AGENT {
+        return Ok(());
+    }
+    let agents: Vec<Agent> = call.config()?.effective("/agents/list")?.unwrap_or_default();
+    let is_known = !wanted.is_empty() && agents.iter().any(|agent| agent.id == wanted);
+    is_known.then_some(()).ok_or_else(|| Error::not_found(format!("there is no agent {wanted}")))
 }
 
 fn parent_of(database: &Database, params: &Create) -> Result<Option<Row>> {

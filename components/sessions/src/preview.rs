@@ -85,6 +85,7 @@ pub(crate) fn preview(call: &Call, params: Preview) -> Result<Previews> {
     Ok(Previews { ts: now_ms(), previews })
 }
 
+#[allow(clippy::disallowed_methods, reason = "what this family wrote, into a type of its own")]
 fn of_session(database: &Database, key: &str, params: &Preview) -> Result<Option<Vec<Item>>> {
     let Some(row) = database.collection(SESSIONS).get::<Row>(&canonical(key)?)? else {
         return Ok(None);

@@ -195,6 +195,7 @@ struct Sums {
 
 impl Sums {
     /// Adds a transcript; answers its own sum.
+    #[allow(clippy::disallowed_methods, reason = "what this family wrote, into a type of its own")]
     fn read(&mut self, database: &Database, log: &str, params: &Usage) -> Result<Totals> {
         let mut own = Totals::default();
         transcript::for_each_page(database, log, |page| {

@@ -2,7 +2,7 @@
 //!
 //! There is always at least one trigger: an empty list is the defaults.
 
-use openclaw_sdk::{Call, NoParams, Result, now_ms};
+use openclaw_sdk::{Call, Error, NoParams, Result, log, now_ms};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -13,10 +13,11 @@ mod handler {
 
     /// The wake words.
     #[method(scope = read, tier = core)]
+    #[allow(clippy::disallowed_methods, reason = "what this family wrote, into a type of its own")]
     fn get(call: &Call, _: NoParams) -> Result<Triggers> {
-        let stored: Option<Stored> =
-            call.files()?.read(FILE, FILE_LIMIT)?.map(|content| serde_json::from_slice(&content)).transpose()?;
-        Ok(normalise(stored.map(|stored| stored.triggers).unwrap_or_default()))
+        let content = call.files()?.read(FILE, FILE_LIMIT)?;
+        let stored = content.map(|content| serde_json::from_slice(&content).map_err(damaged)).transpose()?;
+        Ok(normalise(stored.map(|stored: Stored| stored.triggers).unwrap_or_default()))
     }
 
     /// Replaces the wake words; an empty list restores the defaults.
@@ -54,6 +55,13 @@ struct Stored {
     triggers: Vec<String>,
     #[serde(default)]
     updated_at_ms: u64,
+}
+
+/// Somebody else wrote the file: the client and the operator learn which, and what mends it.
+fn damaged(error: serde_json::Error) -> Error {
+    let message = format!("settings/{FILE} is damaged ({error}): voicewake.set replaces it");
+    log::warn(&message);
+    Error::unavailable(message, None)
 }
 
 /// Trims, drops what is empty, and falls back to the defaults.

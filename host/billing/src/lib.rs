@@ -9,7 +9,7 @@ mod refusal;
 mod usage;
 mod window;
 
-pub use rate::{Admitted, Instants, Policy, RateLimiter, RateState, RequestRates};
+pub use rate::{Instants, Policy, RateLimiter, RateState, RequestRates};
 pub use refusal::Refusal;
 pub use usage::{LedgerError, MAX_MONTHS, Measured, TenantQuotaStatus, TenantUsageSnapshot, UsageLedger};
 pub use window::{CalendarUnit, ParsePeriodError, Period, Window, calendar_window};

@@ -10,6 +10,7 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -29,6 +30,8 @@ use sliding::SlidingLog;
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3_600);
 const SHARDS: usize = 16;
+/// The wall clock was set when it differs by more than this.
+const CLOCK_DRIFT_MS: u64 = 1_000;
 
 /// The present, by both clocks.
 #[derive(Debug, Clone, Copy)]
@@ -55,12 +58,6 @@ pub struct RateState {
     pub policies: Vec<Policy>,
 }
 
-/// A request within its quotas.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Admitted {
-    pub headers: RateState,
-}
-
 /// Requests admitted in the last minute and hour.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RequestRates {
@@ -75,6 +72,8 @@ pub struct RateLimiter {
     shards: Vec<Mutex<HashMap<TenantId, Tenant>>>,
     hasher: RandomState,
     tz: String,
+    /// The wall clock's time when the monotonic clock began, in Unix milliseconds; see [`Self::wall_at`].
+    begun: AtomicI64,
 }
 
 struct Tenant {
@@ -91,12 +90,24 @@ impl RateLimiter {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             hasher: RandomState::new(),
             tz: zone_name(zone),
+            begun: AtomicI64::new(i64::MIN),
         }
+    }
+
+    /// A moment of the monotonic clock by the wall clock: the same time whenever it is asked. The two clocks
+    /// are laid beside each other once, and anew only when the wall clock was set.
+    fn wall_at(&self, monotonic_ms: u64, now: Instants) -> Timestamp {
+        let signed = |ms: u64| i64::try_from(ms).unwrap_or(i64::MAX);
+        let seen = now.wall.as_millisecond().saturating_sub(signed(millis(now.monotonic)));
+        let kept = self.begun.load(Ordering::Relaxed);
+        let begun = if kept.abs_diff(seen) <= CLOCK_DRIFT_MS { kept } else { seen };
+        self.begun.store(begun, Ordering::Relaxed);
+        Timestamp::from_millisecond(begun.saturating_add(signed(monotonic_ms))).unwrap_or(Timestamp::MAX)
     }
 
     /// Counts one request, or refuses it and counts nothing. Of two quotas that refuse, the one
     /// that holds longest is named.
-    pub fn check(&self, tenant: &TenantId, quotas: &Quotas, now: Instants) -> Result<Admitted, Box<Refusal>> {
+    pub fn check(&self, tenant: &TenantId, quotas: &Quotas, now: Instants) -> Result<(), Box<Refusal>> {
         let now_ms = millis(now.monotonic);
         let mut tenants = self.shard(tenant);
         let counted = match tenants.get_mut(tenant) {
@@ -106,22 +117,24 @@ impl RateLimiter {
         counted.forget_before(now_ms);
         let full = counted.limits(quotas).filter(|(_, limit, log)| log.count() >= *limit);
         if let Some((quota, limit, log)) = full.max_by_key(|(_, limit, log)| log.admits_at(*limit, now_ms)) {
+            let admits_at = log.admits_at(limit, now_ms);
             let refused = SlidingRefusal {
                 quota,
                 limit,
                 used: log.count(),
                 window: log.length(),
-                resets_in: Duration::from_millis(log.admits_at(limit, now_ms) - now_ms),
+                resets_at: self.wall_at(admits_at, now),
+                resets_in: Duration::from_millis(admits_at - now_ms),
                 attempt: counted.refused,
                 state: counted.state(quotas, now_ms),
             };
             counted.refused += 1;
             drop(tenants);
-            return Err(Box::new(refused.at(now.wall, tenant, &self.tz)));
+            return Err(Box::new(refused.told(tenant, &self.tz)));
         }
         counted.minute.record(now_ms);
         counted.hour.record(now_ms);
-        Ok(Admitted { headers: counted.state(quotas, now_ms) })
+        Ok(())
     }
 
     /// Requests admitted in the last minute and hour (counted whether or not a quota is set), and
@@ -135,7 +148,7 @@ impl RateLimiter {
         let resets_at = used.map(|(quota, limit, log)| {
             let full = log.count() >= limit;
             let at = if full { Some(log.admits_at(limit, now_ms)) } else { log.oldest_leaves_at() };
-            (quota, after(now.wall, Duration::from_millis(at.unwrap_or(now_ms).saturating_sub(now_ms))))
+            (quota, self.wall_at(at.unwrap_or(now_ms), now))
         });
         RequestRates { minute: counted.minute.count(), hour: counted.hour.count(), resets_at: resets_at.collect() }
     }
@@ -195,11 +208,6 @@ impl Default for Instants {
     fn default() -> Self {
         Self { monotonic: Duration::ZERO, wall: Timestamp::UNIX_EPOCH }
     }
-}
-
-/// A time later by `wait`; the end of time where it would pass it.
-pub(crate) fn after(time: Timestamp, wait: Duration) -> Timestamp {
-    time.checked_add(wait).unwrap_or(Timestamp::MAX)
 }
 
 fn millis(time: Duration) -> u64 {

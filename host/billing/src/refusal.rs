@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use openclaw_tenancy::TenantId;
 use serde_json::{Value, json};
 
-use crate::rate::{RateState, after};
+use crate::rate::RateState;
 use crate::window::Window;
 
 #[cfg(test)]
@@ -36,12 +36,14 @@ pub struct Refusal {
     pub state: RateState,
 }
 
-/// What the limiter knows of a refusal, before it has a place in time.
+/// What the limiter knows of a refusal.
 pub(crate) struct SlidingRefusal {
     pub(crate) quota: &'static str,
     pub(crate) limit: u64,
     pub(crate) used: u64,
     pub(crate) window: Duration,
+    /// The exact boundary, and the time until then.
+    pub(crate) resets_at: Timestamp,
     pub(crate) resets_in: Duration,
     /// How many refusals the tenant had before this.
     pub(crate) attempt: u64,
@@ -49,8 +51,8 @@ pub(crate) struct SlidingRefusal {
 }
 
 impl SlidingRefusal {
-    pub(crate) fn at(self, now: Timestamp, tenant: &TenantId, tz: &str) -> Refusal {
-        let next = after(now, self.resets_in);
+    pub(crate) fn told(self, tenant: &TenantId, tz: &str) -> Refusal {
+        let next = self.resets_at;
         let start = next.checked_sub(self.window).unwrap_or(Timestamp::MIN);
         let wait = self.resets_in.as_millis().div_ceil(1_000);
         let wait = u64::try_from(wait).unwrap_or(u64::MAX).max(1);

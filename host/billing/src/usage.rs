@@ -11,14 +11,16 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use openclaw_control::{ControlDb, ControlError};
 use openclaw_tenancy::{Quotas, TenantId};
-use rusqlite::Transaction;
 
 use crate::window::{Period, Window};
 
 mod rows;
 mod snapshot;
+mod store;
 #[cfg(test)]
 mod tests;
+
+use store::{Counts, UsageStore};
 
 pub use snapshot::{Measured, TenantQuotaStatus, TenantUsageSnapshot};
 
@@ -34,7 +36,7 @@ type Result<T> = std::result::Result<T, LedgerError>;
 
 /// The usage of all tenants; one a process.
 pub struct UsageLedger {
-    control: ControlDb,
+    store: Arc<dyn UsageStore>,
     zone: TimeZone,
     counters: Arc<Mutex<Counters>>,
     /// Held for writing by a flush: a reader sees its rows and the counters of one moment.
@@ -45,7 +47,7 @@ pub struct UsageLedger {
 struct Counters {
     /// The month that was last counted in: the zone is asked once a month, not once a request.
     month: Option<(Period, Window)>,
-    pending: HashMap<(TenantId, Period), Count>,
+    pending: Counts,
 }
 
 /// Requests not yet written, and when the last of them came.
@@ -65,8 +67,8 @@ impl Count {
 impl UsageLedger {
     /// Brings the ledger's tables up to date. Months are those of `zone`. Blocks: for the start.
     pub fn open(control: ControlDb, zone: TimeZone) -> Result<Self> {
-        control.migrate("usage", rows::STEPS)?;
-        Ok(Self { control, zone, counters: Arc::default(), flushing: Arc::default() })
+        let store = Arc::new(rows::SqliteUsage::open(control)?);
+        Ok(Self { store, zone, counters: Arc::default(), flushing: Arc::default() })
     }
 
     pub fn zone(&self) -> &TimeZone {
@@ -84,19 +86,17 @@ impl UsageLedger {
     /// Counts a refused request; answered when it is durable, so that the refusal may be sent.
     pub async fn record_refusal(&self, tenant: &TenantId, quota: &'static str, now: Timestamp) -> Result<()> {
         let period = lock(&self.counters).period(now, &self.zone);
-        let (tenant, at) = (tenant.clone(), now.as_millisecond());
-        let write = move |tx: &Transaction<'_>| Ok(rows::add_refusal(tx, &tenant, period, quota, at)?);
-        Ok(self.control.write(write).await?)
+        Ok(self.store.add_refusal(tenant.clone(), period, quota, now.as_millisecond()).await?)
     }
 
     /// Writes what was counted, in one transaction. On an error the counts are kept for the next.
     pub async fn flush(&self) -> Result<()> {
         let exclusive = Arc::clone(&self.flushing).write_owned().await;
-        let (control, counters) = (self.control.clone(), Arc::clone(&self.counters));
+        let (store, counters) = (Arc::clone(&self.store), Arc::clone(&self.counters));
         // A task of its own: a caller that goes away must not lose what was taken.
         let flush = tokio::spawn(async move {
             let _exclusive = exclusive;
-            write_pending(&control, &counters).await
+            write_pending(&*store, &counters).await
         });
         flush.await.unwrap_or(Err(ControlError::Closed)).map_err(LedgerError)
     }
@@ -105,8 +105,7 @@ impl UsageLedger {
     pub async fn forget(&self, tenant: &TenantId) -> Result<()> {
         let _exclusive = self.flushing.write().await;
         lock(&self.counters).pending.retain(|(counted, _), _| counted != tenant);
-        let tenant = tenant.clone();
-        Ok(self.control.write(move |tx| Ok(rows::remove(tx, &tenant)?)).await?)
+        Ok(self.store.remove(tenant.clone()).await?)
     }
 
     /// The usage of one month; `measured` is what the ledger does not count.
@@ -155,23 +154,19 @@ impl UsageLedger {
 
     /// How often each quota refused a request in a month, by the quota's name.
     pub async fn refusals(&self, tenant: &TenantId, period: Period) -> Result<Vec<(String, u64)>> {
-        let tenant = tenant.clone();
-        Ok(self.control.read(move |db| Ok(rows::refusals(db, &tenant, period)?)).await?)
+        Ok(self.store.refusals(tenant.clone(), period).await?)
     }
 
     async fn count(&self, tenant: &TenantId, period: Period) -> Result<Count> {
         let _shared = self.flushing.read().await;
         let pending = lock(&self.counters).pending.get(&(tenant.clone(), period)).copied();
-        let tenant = tenant.clone();
-        let stored = self.control.read(move |db| Ok(rows::of_period(db, &tenant, period)?)).await?;
-        let mut count = stored.unwrap_or_default();
+        let mut count = self.store.of_period(tenant.clone(), period).await?.unwrap_or_default();
         count.add(pending.unwrap_or_default());
         Ok(count)
     }
 
     async fn stored(&self, tenant: &TenantId) -> Result<HashMap<String, Count>> {
-        let tenant = tenant.clone();
-        Ok(self.control.read(move |db| Ok(rows::of_tenant(db, &tenant)?)).await?)
+        Ok(self.store.of_tenant(tenant.clone()).await?)
     }
 }
 
@@ -188,19 +183,12 @@ impl Counters {
     }
 }
 
-async fn write_pending(control: &ControlDb, counters: &Mutex<Counters>) -> std::result::Result<(), ControlError> {
+async fn write_pending(store: &dyn UsageStore, counters: &Mutex<Counters>) -> std::result::Result<(), ControlError> {
     let taken = std::mem::take(&mut lock(counters).pending);
     if taken.is_empty() {
         return Ok(());
     }
-    let counts = taken.clone();
-    let written = control.write(move |tx| {
-        for ((tenant, period), count) in &counts {
-            rows::add_requests(tx, tenant, *period, *count)?;
-        }
-        Ok(())
-    });
-    let outcome = written.await;
+    let outcome = store.add_requests(taken.clone()).await;
     if outcome.is_err() {
         let mut counters = lock(counters);
         for (key, count) in taken {

@@ -95,6 +95,8 @@ pub struct ConfigErrors(pub Vec<ConfigError>);
 pub struct Loaded {
     pub config: GatewayConfig,
     sources: BTreeMap<KeyPath, Source>,
+    /// Of the environment.
+    warnings: Vec<Warning>,
 }
 
 /// What `explain` knows about a key.
@@ -135,6 +137,7 @@ struct Layers {
     value: Value,
     sources: BTreeMap<KeyPath, Source>,
     errors: Vec<ConfigError>,
+    warnings: Vec<Warning>,
 }
 
 impl Layers {
@@ -199,7 +202,7 @@ impl Layers {
             Ok(config) => {
                 self.report(meaning::check(&config));
                 if self.errors.is_empty() {
-                    return Ok(Loaded { config, sources: self.sources });
+                    return Ok(Loaded { config, sources: self.sources, warnings: self.warnings });
                 }
             }
             Err(error) => {

@@ -139,6 +139,10 @@ impl ConfigStore {
         }
         let (identity, reading) = reading::read(place, &base, &self.overrides);
         let reading = Arc::new(reading);
+        let damaged = reading.effective.as_ref().err();
+        if slot.is_news(damaged) {
+            tell(place.subject, damaged);
+        }
         if let Some(identity) = identity {
             let cached = Cached { identity, generation: base.generation, reading: Arc::clone(&reading) };
             slot.put(cached);
@@ -149,6 +153,24 @@ impl ConfigStore {
     /// Forgets a tenant that was deleted.
     pub fn forget(&self, subject: &Subject) {
         self.cache.forget(subject);
+    }
+}
+
+/// A line in the log for the operator: the calls that fail tell only their callers.
+fn tell(subject: &Subject, damaged: Option<&Damaged>) {
+    let reason = damaged.map(|damaged| damaged.message.as_str());
+    match subject {
+        Subject::Tenant(tenant) => tracing::error!(
+            %tenant,
+            file = FILE,
+            reason,
+            "a tenant's configuration is damaged: its calls fail until the file is mended, or config.set replaces it"
+        ),
+        Subject::Gateway => tracing::error!(
+            file = FILE,
+            reason,
+            "the gateway's configuration is damaged: what was read before stays in force"
+        ),
     }
 }
 

@@ -12,11 +12,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
 
-use serde::de::DeserializeSeed;
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::path::KeyPath;
-use build::Build;
+use build::Root;
 
 pub use rewrite::write;
 
@@ -145,13 +145,13 @@ enum Failure {
 /// Strict JSON first: it keeps integers above 2^63. Whatever fails is told by JSON5, its superset.
 fn json(text: &str) -> Result<(Format, Value), ()> {
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    let value = Build::root().deserialize(&mut deserializer).map_err(drop)?;
+    let root = Root::deserialize(&mut deserializer).map_err(drop)?;
     deserializer.end().map_err(drop)?;
-    Ok((Format::Json, value))
+    Ok((Format::Json, root.0))
 }
 
 fn json5(text: &str) -> Result<(Format, Value), Failure> {
-    let root: build::Root = json5::from_str(text).map_err(|error| {
+    let root: Root = json5::from_str(text).map_err(|error| {
         let position = error.position().map(|at| Position { line: at.line + 1, column: at.column + 1 });
         match error.code() {
             Some(code) => {

@@ -9,7 +9,7 @@ use rusqlite::ErrorCode;
 #[derive(Debug, thiserror::Error)]
 pub enum ControlError {
     /// The file is there but is no readable control database.
-    #[error("{} is damaged or is not a control database ({reason}); it was left as it is: restore it from a backup, or move it away to begin with an empty one", path.display())]
+    #[error("{} is damaged or is not a control database ({reason}); it was left as it is: restore it from a backup (an empty one in its place would know none of the tenants)", path.display())]
     Damaged { path: PathBuf, reason: String },
     /// The operating system refused the file.
     #[error("cannot open {}: {source}", path.display())]

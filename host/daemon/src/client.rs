@@ -64,6 +64,11 @@ impl<'a> Client<'a> {
         Self { global, token }
     }
 
+    /// For whoever the token of the environment belongs to, or the operator without one.
+    pub(crate) fn of_environment(global: &'a Global) -> Self {
+        Self::with_token(global, token_of_environment())
+    }
+
     /// For whoever the token says, or the operator without one.
     pub(crate) fn with_token(global: &'a Global, token: Option<Secret>) -> Self {
         Self { global, token }
@@ -83,7 +88,17 @@ impl<'a> Client<'a> {
             Some(url) => remote(url, request).await?,
             None => self.at_home(request).await?,
         };
-        answer.result()
+        answer.result().map_err(|error| self.explain(error))
+    }
+
+    /// A token that is a tenant's is easily left in the environment by one who means to be the operator.
+    fn explain(&self, error: CliError) -> CliError {
+        if error.is_operators_alone() && self.token.is_some() && token_of_environment().is_some() {
+            return error.hint(format!(
+                "{TOKEN} holds a tenant's token: without it (`unset {TOKEN}`) you are the operator on this machine"
+            ));
+        }
+        error
     }
 
     async fn at_home(&self, request: Request<'_>) -> Result<Answer, CliError> {
@@ -177,7 +192,7 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
 pub(crate) async fn open(home: Home, lock: HomeLock, settings: Settings) -> Result<Arc<Gateway>, CliError> {
     let Settings { loaded, overrides } = settings;
     let builtin = builtin::COMPONENTS.to_vec();
-    Ok(Gateway::open(GatewaySettings { home, lock, loaded, overrides, builtin }).await?)
+    Ok(Gateway::open(GatewaySettings { home, lock, loaded, overrides, builtin, costs: None }).await?)
 }
 
 async fn in_process(home: Home, lock: HomeLock, request: Request<'_>) -> Result<Answer, CliError> {

@@ -87,6 +87,9 @@ impl Kind {
     }
 }
 
+/// What the gateway says of a method that is there, but for the operator only.
+const OPERATORS_ALONE: &str = "method not available for tenant token";
+
 /// Why a verb failed.
 #[derive(Debug)]
 pub(crate) struct CliError {
@@ -132,11 +135,21 @@ impl CliError {
     pub(crate) fn of_rpc(error: &Value) -> Self {
         let data = &error["data"];
         let message = error["message"].as_str().unwrap_or("the gateway refused without a reason");
-        let mut failure = Self::new(Kind::of_rpc(error["code"].as_i64().unwrap_or_default()), message);
+        let kind = if message.starts_with(OPERATORS_ALONE) {
+            Kind::Authentication
+        } else {
+            Kind::of_rpc(error["code"].as_i64().unwrap_or_default())
+        };
+        let mut failure = Self::new(kind, message);
         failure.code = data["code"].as_str().map(str::to_owned);
         failure.hint = hint_for(failure.kind, data);
         failure.details = data.is_object().then(|| data.clone());
         failure
+    }
+
+    /// Whether a tenant's token called what only the operator may.
+    pub(crate) fn is_operators_alone(&self) -> bool {
+        self.message.starts_with(OPERATORS_ALONE)
     }
 
     /// From what clap says, in our words: `Error:` and `Hint:`.
@@ -214,6 +227,10 @@ impl From<HomeError> for CliError {
                  `head -c 32 /dev/urandom > {}` begins anew without them",
                 path.display()
             )),
+            HomeError::RegistryMissing { .. } => Self::failed(message).hint(
+                "put control.db back from a backup; where there is none, move the directory `tenants` away, make the \
+                 tenants anew and copy their files back",
+            ),
             HomeError::Shared(path) => Self::failed(message).hint(format!("chmod 700 {}", path.display())),
             _ => Self::failed(message).hint("`openclaw doctor` looks at the state directory"),
         }

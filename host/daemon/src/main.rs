@@ -4,6 +4,8 @@
 //! [`client`] is the only way from a verb to the gateway. [`output`] is the only
 //! place that prints, [`error`] the only one that knows exit codes.
 
+#![forbid(unsafe_code)]
+
 mod builtin;
 mod cli;
 mod client;

@@ -9,15 +9,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 
 use openclaw_control::Durability;
-use openclaw_tenancy::{DatabasePlace, Family};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use rustix::io::Errno;
 
+use crate::damage::Reporter;
 use crate::read::{Effort, INLINE_LOOKS, STEPS_A_LOOK};
 use crate::{Error, Result};
 
-const FORMAT: i64 = 1;
+pub(crate) const FORMAT: i64 = 1;
 /// Version numbers are taken from the file in blocks, so that a write need not touch `meta`.
 const VERSION_BLOCK: u64 = 1_000;
 
@@ -50,47 +50,40 @@ pub(crate) struct OpenSettings {
 /// An open database. Dropping it writes the WAL back and removes it.
 pub(crate) struct Session {
     pub(crate) connection: Connection,
-    family: Family,
+    // Its place keeps the directory that the path leads through open.
+    reporter: Box<Reporter>,
     wal_pages: Arc<AtomicU32>,
     /// Looks left until SQLite interrupts the running statement.
     looks_left: Arc<AtomicI32>,
     /// The next version to hand out, and the first one that `meta` has not set aside yet.
     next_version: u64,
     reserved: u64,
-    // Keeps the directory that the path leads through open.
-    _place: DatabasePlace,
 }
 
 impl Session {
     /// Opens the database; none where there is no file and `create` is not set.
-    pub(crate) fn open(
-        place: DatabasePlace,
-        family: &Family,
-        settings: OpenSettings,
-        create: bool,
-    ) -> Result<Option<Self>> {
-        let path = place.path().map_err(|error| Error::Io { reason: error.to_string() })?;
+    pub(crate) fn open(reporter: Reporter, settings: OpenSettings, create: bool) -> Result<Option<Self>> {
+        let path = reporter.place.path().map_err(|error| Error::Io { reason: error.to_string() })?;
         if !create && !is_there(&path)? {
             return Ok(None);
         }
-        let map = |error: rusqlite::Error| Error::from_sqlite(&error, family);
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(&path, flags).map_err(map)?;
+        let connection = Connection::open_with_flags(&path, flags)
+            .map_err(|error| Error::from_sqlite(&error, &reporter.id.family))?;
         refuse_links(&connection, &path)?;
         let mut session = Self {
             connection,
-            family: family.clone(),
+            reporter: Box::new(reporter),
             wal_pages: Arc::default(),
             looks_left: Arc::new(AtomicI32::new(i32::MAX)),
             next_version: 1,
             reserved: 1,
-            _place: place,
         };
         match session.prepare(settings) {
             Ok(()) => Ok(Some(session)),
             Err(error) => {
                 session.leave_untouched();
-                Err(map(error))
+                Err(session.error(&error))
             }
         }
     }
@@ -189,12 +182,12 @@ impl Session {
 
     /// Maps an error; a damaged file is not written again, not even when it is closed.
     pub(crate) fn error(&self, error: &rusqlite::Error) -> Error {
-        let error = Error::from_sqlite(error, &self.family);
-        if matches!(error, Error::Damaged { .. }) {
-            tracing::error!(family = %self.family, "a database is damaged; it is left as it is");
+        let mapped = Error::from_sqlite(error, &self.reporter.id.family);
+        if matches!(mapped, Error::Damaged { .. }) {
+            self.reporter.tell(error);
             self.leave_untouched();
         }
-        error
+        mapped
     }
 
     fn leave_untouched(&self) {

@@ -16,7 +16,7 @@ use crate::limits::{self, Limits};
 use crate::read::{self, Effort, Halt};
 use crate::slot::{Slot, State, Write};
 use crate::store::Shared;
-use crate::{Document, Error, LogEntry, Operation, Page, Range, Result, write};
+use crate::{Document, Error, LogEntry, LogTotals, Operation, Page, Range, Result, write};
 
 /// Where the file is, asked each time that it has to be opened.
 pub(crate) type Place = dyn Fn() -> Result<DatabasePlace> + Send + Sync;
@@ -103,6 +103,19 @@ impl Database {
         limits::log(log)?;
         let log = log.to_owned();
         self.read(move |session, _| Ok(read::log_length(session, &log)?)).await
+    }
+
+    /// How many documents have a rank of `lowest` or more.
+    pub async fn count_ranked(&self, collection: &str, lowest: i64) -> Result<u64> {
+        limits::collection(collection)?;
+        let collection = collection.to_owned();
+        self.read(move |session, _| Ok(read::count_ranked(session, &collection, lowest)?)).await
+    }
+
+    /// How many logs have names that begin with `prefix`, and how many entries they have together.
+    pub async fn log_totals(&self, prefix: &str) -> Result<LogTotals> {
+        let prefix = prefix.to_owned();
+        self.read(move |session, _| Ok(read::log_totals(session, &prefix)?)).await
     }
 
     /// All of 1 to 1,000 operations or none of them; one number each, as [`Operation`] says. What

@@ -86,6 +86,14 @@ impl Operation {
     }
 }
 
+/// Some logs together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LogTotals {
+    pub logs: u64,
+    /// Of all of them.
+    pub entries: u64,
+}
+
 /// One entry of an append-only log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogEntry {

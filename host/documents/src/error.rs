@@ -27,7 +27,7 @@ pub enum Error {
     #[error("no space is left for the database")]
     Full,
     /// The file is not a database that this gateway can read. It was left as it is.
-    #[error("the {family} database is damaged")]
+    #[error("the {family} database is damaged: the operator must restore it from a backup")]
     Damaged { family: Family },
     /// Closed for a restore or delete, held by another process, or too many databases at work.
     #[error("the database is busy")]

@@ -23,8 +23,10 @@
 
 #![forbid(unsafe_code)]
 
+mod check;
 mod connection;
 mod cursor;
+mod damage;
 mod database;
 mod document;
 mod error;
@@ -39,8 +41,9 @@ mod write;
 #[allow(clippy::disallowed_methods, reason = "tests make, damage and count files of their own")]
 mod tests;
 
+pub use check::quick_check;
 pub use database::Database;
-pub use document::{Document, Expectation, LogEntry, Operation, Order, Page, Range};
+pub use document::{Document, Expectation, LogEntry, LogTotals, Operation, Order, Page, Range};
 pub use error::{Error, Result};
 pub use limits::{MAX_ANSWER_BYTES, MAX_ITEMS, MAX_NAME_BYTES, MAX_TRANSACTION_BYTES};
 pub use store::{Closed, DatabaseId, Store, StoreSettings};

@@ -11,7 +11,7 @@ use rusqlite::{ErrorCode, OptionalExtension, Row, params};
 use crate::connection::Session;
 use crate::cursor::{self, Position};
 use crate::limits::MAX_ANSWER_BYTES;
-use crate::{Document, Error, LogEntry, Order, Page, Range};
+use crate::{Document, Error, LogEntry, LogTotals, Order, Page, Range};
 
 /// Where an operation runs, and so how much it may do at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -224,6 +224,30 @@ pub(crate) fn log_length(session: &Session, log: &str) -> rusqlite::Result<u64> 
     let first = log_end(session, "SELECT min(sequence) FROM logs WHERE log = ?1", log)?;
     let last = log_end(session, "SELECT max(sequence) FROM logs WHERE log = ?1", log)?;
     Ok(first.zip(last).map_or(0, |(first, last)| last + 1 - first))
+}
+
+/// One look at the index for each log: its ends tell its length.
+const LOG_TOTALS: &str = "WITH RECURSIVE names (log) AS (
+        SELECT min(log) FROM logs WHERE log >= ?1 AND log < ?2
+        UNION ALL
+        SELECT (SELECT min(log) FROM logs WHERE log > names.log AND log < ?2) FROM names WHERE names.log IS NOT NULL
+    )
+    SELECT count(*), coalesce(sum(
+        (SELECT max(sequence) FROM logs WHERE log = names.log) + 1
+        - (SELECT min(sequence) FROM logs WHERE log = names.log)
+    ), 0) FROM names WHERE log IS NOT NULL";
+
+pub(crate) fn log_totals(session: &Session, prefix: &str) -> rusqlite::Result<LogTotals> {
+    session.connection.prepare_cached(LOG_TOTALS)?.query_row(params![prefix, past_prefix(prefix)], |row| {
+        Ok(LogTotals { logs: row.get(0)?, entries: row.get(1)? })
+    })
+}
+
+pub(crate) fn count_ranked(session: &Session, collection: &str, lowest: i64) -> rusqlite::Result<u64> {
+    session
+        .connection
+        .prepare_cached("SELECT count(*) FROM documents WHERE collection = ?1 AND rank >= ?2")?
+        .query_row(params![collection, lowest], |row| row.get(0))
 }
 
 pub(crate) fn log_last(session: &Session, log: &str) -> rusqlite::Result<Option<u64>> {

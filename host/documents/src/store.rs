@@ -12,6 +12,7 @@ use openclaw_tenancy::{DatabasePlace, Family, TenantId};
 use tokio::sync::OwnedMutexGuard;
 
 use crate::connection::{OpenSettings, Session};
+use crate::damage::{DamageReports, Reporter};
 use crate::database::{Database, Place};
 use crate::limits::Limits;
 use crate::pool::{self, Pool, Share};
@@ -65,6 +66,7 @@ pub(crate) struct Shared {
     started: Instant,
     pub(crate) pool: Pool,
     tenants: Mutex<HashMap<TenantId, Tenant>>,
+    reports: Arc<DamageReports>,
     /// Slots with an open connection.
     open: Mutex<Vec<Arc<Slot>>>,
 }
@@ -86,6 +88,7 @@ impl Store {
                 started: Instant::now(),
                 pool: Pool::new(),
                 tenants: Mutex::default(),
+                reports: Arc::default(),
                 open: Mutex::default(),
             }),
         }
@@ -220,7 +223,8 @@ impl Shared {
                 durability: self.settings.durability,
                 max_database_bytes: self.settings.max_database_bytes,
             };
-            *state = match Session::open(place()?, &slot.id.family, settings, create)? {
+            let reporter = Reporter { id: slot.id.clone(), place: place()?, reports: Arc::clone(&self.reports) };
+            *state = match Session::open(reporter, settings, create)? {
                 None => State::Absent,
                 Some(session) => {
                     lock(&self.open).push(Arc::clone(slot));

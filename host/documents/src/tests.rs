@@ -6,7 +6,9 @@ use std::time::Duration;
 use openclaw_control::Durability;
 use openclaw_tenancy::{DatabasePlace, Home, HomeError};
 
-use crate::{Database, DatabaseId, Error, Expectation, LogEntry, Operation, Order, Page, Range, Store, StoreSettings};
+use crate::{
+    Database, DatabaseId, Error, Expectation, LogEntry, LogTotals, Operation, Order, Page, Range, Store, StoreSettings,
+};
 
 mod files;
 mod properties;
@@ -24,7 +26,7 @@ fn database(store: &Store, home: &Path, tenant: &str) -> Database {
     let home = home.join(tenant);
     store.database(id(tenant, "sessions"), move || {
         let directory = Home::open(&home)?.directory().clone();
-        Ok::<_, HomeError>(DatabasePlace { directory, name: "state.db" })
+        Ok::<_, HomeError>(DatabasePlace { directory, name: "state.db", shown: "sessions/state.db".to_owned() })
     })
 }
 
@@ -254,4 +256,23 @@ async fn idle_databases_are_closed() {
     store.close_idle().await;
     assert_eq!(files(&home.path().join("a")), ["state.db"]);
     assert_eq!(value(&db, "k").await.as_deref(), Some("v"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn logs_and_ranks_are_counted_by_the_index() {
+    let home = tempfile::tempdir().unwrap();
+    let store = Store::new(settings());
+    let db = database(&store, home.path(), "acme");
+    assert_eq!(db.log_totals("t:").await, Ok(LogTotals::default()), "there is no database yet");
+    let logs = [append("t:1", &["a", "b", "c"]), append("t:2", &["d"]), append("s:1", &["e"]), append("u", &["f"])];
+    db.transact(logs.to_vec()).await.unwrap();
+    db.transact(vec![Operation::TrimLog { log: "t:1".into(), keep_last: 2 }]).await.unwrap();
+    assert_eq!(db.log_totals("t:").await, Ok(LogTotals { logs: 2, entries: 3 }));
+    assert_eq!(db.log_totals("").await, Ok(LogTotals { logs: 4, entries: 5 }));
+    db.transact(vec![Operation::ClearLog { log: "t:1".into() }]).await.unwrap();
+    assert_eq!(db.log_totals("t:").await, Ok(LogTotals { logs: 1, entries: 1 }));
+
+    let documents = [("a", 10), ("b", 20), ("c", 30)].map(|(key, rank)| ranked(key, "x", rank, Expectation::Any));
+    db.transact(documents.to_vec()).await.unwrap();
+    assert_eq!((db.count_ranked("c", 20).await, db.count_ranked("d", 20).await), (Ok(2), Ok(0)));
 }

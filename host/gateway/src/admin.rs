@@ -7,7 +7,7 @@ use openclaw_runtime::Schema;
 use openclaw_tenancy::{Actor, QuotaError, RegistryError, TenantId};
 use serde_json::{Map, Value, json};
 
-use crate::{Gateway, auth::Identity, reply::Problem};
+use crate::{Gateway, auth::Identity, discover::closed_object, reply::Problem};
 
 /// A method of the operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +59,36 @@ impl AdminMethod {
                 json!(["tenantId", "quotas"]),
             ),
         };
-        json!({ "type": "object", "properties": properties, "required": required, "additionalProperties": false })
+        closed_object(&properties, &required)
+    }
+
+    pub(crate) fn result(self) -> Value {
+        let text = json!({ "type": "string" });
+        let yes = json!({ "const": true });
+        match self {
+            Self::List => {
+                let tenant = closed_object(
+                    &json!({
+                        "tenantId": text, "displayName": text, "createdAt": text, "lastSeenAt": text,
+                        "disabled": { "type": "boolean" },
+                    }),
+                    &json!(["tenantId", "createdAt", "disabled"]),
+                );
+                let tenants = json!({ "tenants": { "type": "array", "items": tenant } });
+                closed_object(&tenants, &json!(["tenants"]))
+            }
+            Self::Create => closed_object(
+                &json!({ "tenantId": text, "token": text, "createdAt": text, "stateDir": text }),
+                &json!(["tenantId", "token", "createdAt", "stateDir"]),
+            ),
+            Self::Update => {
+                closed_object(&json!({ "updated": yes, "tenantId": text }), &json!(["updated", "tenantId"]))
+            }
+            Self::QuotaUpdate => closed_object(
+                &json!({ "updated": yes, "tenantId": text, "quotas": { "type": "object" } }),
+                &json!(["updated", "tenantId", "quotas"]),
+            ),
+        }
     }
 
     fn check(self, params: &Value) -> Result<(), Problem> {
@@ -132,7 +161,7 @@ async fn create(gateway: &Gateway, actor: &Actor, params: &Value) -> Result<Valu
         "tenantId": tenant.id.as_str(),
         "token": token.reveal(),
         "createdAt": tenant.created_at.to_string(),
-        "stateDir": format!("tenants/{}", tenant.id),
+        "stateDir": tenant.state_dir(),
     }))
 }
 

@@ -122,6 +122,14 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 #[derive(Debug, Default)]
 pub(crate) struct FailedAuthLimiter {
     peers: Mutex<HashMap<IpAddr, Failures>>,
+    told: Mutex<Told>,
+}
+
+/// What the log has of failures: a line at most once in [`TOLD_EVERY`].
+#[derive(Debug, Default)]
+struct Told {
+    at: Option<Instant>,
+    since: u64,
 }
 
 #[derive(Debug, Default)]
@@ -129,6 +137,9 @@ struct Failures {
     recent: VecDeque<Instant>,
     blocked_until: Option<Instant>,
 }
+
+/// How often the log tells of failed authentications.
+const TOLD_EVERY: Duration = Duration::from_secs(60);
 
 /// More addresses than this are not remembered.
 const PEERS_MAX: usize = 10_000;
@@ -146,6 +157,16 @@ impl FailedAuthLimiter {
                 Err(Problem::rate_limited("too many failed authentications from this address", seconds))
             }
             _ => Ok(()),
+        }
+    }
+
+    /// Tells the log of a failure, and of those it was not told of: whoever fails can fail again at once.
+    pub(crate) fn tell(&self, peer: IpAddr, now: Instant) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.since += 1;
+        if told.at.is_none_or(|at| now.duration_since(at) >= TOLD_EVERY) {
+            tracing::info!(%peer, failures = told.since, "authentication failed; more are told of in a minute");
+            *told = Told { at: Some(now), since: 0 };
         }
     }
 

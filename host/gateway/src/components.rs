@@ -11,7 +11,7 @@ use openclaw_runtime::{BindingScope, ChangeError, Deed, Digest, Install, LoadErr
 use openclaw_tenancy::{Family, TenantRecord};
 use serde_json::{Value, json};
 
-use crate::{Gateway, auth::Identity, reply::Problem};
+use crate::{Gateway, auth::Identity, discover::closed_object, reply::Problem};
 
 /// A method about components.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,7 +86,14 @@ impl ComponentMethod {
         } else if let Value::Object(properties) = &mut properties {
             properties.remove("grants");
         }
-        json!({ "type": "object", "properties": properties, "required": required, "additionalProperties": false })
+        closed_object(&properties, &required)
+    }
+
+    pub(crate) fn result(self) -> Value {
+        match self {
+            Self::List | Self::Install => answer::schema(self == Self::List),
+            Self::Activate | Self::Rollback | Self::Remove => answer::changed_schema(),
+        }
     }
 
     fn check(self, params: &Value, operator: bool) -> Result<(), Problem> {
@@ -174,7 +181,7 @@ pub(crate) async fn call(
 
 fn install(target: Target, identity: &Identity, params: &Value) -> Result<Install, Problem> {
     let wasm = match params["wasm"].as_str() {
-        Some(text) => STANDARD.decode(text).map_err(|error| Problem::params(format!("wasm is not base64: {error}")))?,
+        Some(text) => STANDARD.decode(text).map_err(|_| Problem::params("wasm is not base64"))?,
         None => return Err(Problem::params("wasm is missing: send the component's bytes as base64")),
     };
     let text = |name: &str| params[name].as_str().map(str::to_owned);
@@ -202,12 +209,28 @@ fn texts(value: &Value) -> Option<Vec<String>> {
     Some(texts.filter_map(Value::as_str).map(str::to_owned).collect())
 }
 
+/// What a client is told of a component that does not load: what the libraries said of it is for the log.
+pub(crate) fn loading(error: &LoadError) -> String {
+    match error {
+        LoadError::Invalid(_) => {
+            "not a component that this gateway can run: `openclaw components check FILE` says why".into()
+        }
+        LoadError::Damaged(_) | LoadError::Unreadable(_) => "its stored bytes are damaged or gone".into(),
+        LoadError::Engine(_) => "the WebAssembly engine does not take it".into(),
+        told => told.to_string(),
+    }
+}
+
 /// What the client is told of a change that was not made.
 pub(crate) fn problem(error: ChangeError, request_id: &str) -> Problem {
     let message = error.to_string();
     match error {
         ChangeError::Load(LoadError::NotGranted { missing, .. }) => {
             Problem::forbidden(message).with("missing", missing.into())
+        }
+        ChangeError::Load(error @ (LoadError::Engine(_) | LoadError::Unreadable(_))) => Problem::internal(error),
+        ChangeError::Load(error @ (LoadError::Invalid(_) | LoadError::Damaged(_))) => {
+            Problem { log: Some(message), ..Problem::params(loading(&error)) }
         }
         ChangeError::Signature(_) => Problem::forbidden(message),
         ChangeError::Incompatible(differences) => Problem::conflict(message).with("differences", differences.into()),

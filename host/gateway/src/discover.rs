@@ -75,8 +75,7 @@ fn describe_components(method: ComponentMethod, operator: bool, self_service: bo
         None => return None,
     };
     let extensions = [("x-tier", tier.into()), ("x-family", "components".into()), ("x-scope", scope.name().into())];
-    let result = json!({ "type": "object" });
-    Some(entry(method.name(), method.summary(), &method.params(operator), &result, extensions))
+    Some(entry(method.name(), method.summary(), &method.params(operator), &method.result(), extensions))
 }
 
 fn describe(family: &str, method: &Method) -> Value {
@@ -91,7 +90,7 @@ fn describe(family: &str, method: &Method) -> Value {
 
 fn describe_admin(method: &AdminMethod) -> Value {
     let extensions = [("x-tier", "admin".into()), ("x-family", "tenants".into()), ("x-scope", "admin".into())];
-    entry(method.name(), method.summary(), &method.params(), &json!({ "type": "object" }), extensions)
+    entry(method.name(), method.summary(), &method.params(), &method.result(), extensions)
 }
 
 fn entry(name: &str, summary: &str, params: &Value, result: &Value, extensions: [(&str, Value); 3]) -> Value {
@@ -104,6 +103,11 @@ fn entry(name: &str, summary: &str, params: &Value, result: &Value, extensions: 
     ]);
     entry.extend(extensions.map(|(key, value)| (key.to_owned(), value)));
     Value::Object(entry)
+}
+
+/// The schema of an object with these members and no other.
+pub(crate) fn closed_object(properties: &Value, required: &Value) -> Value {
+    json!({ "type": "object", "properties": properties, "required": required, "additionalProperties": false })
 }
 
 /// OpenRPC lists parameters one by one; a schema has them as properties.

@@ -1,16 +1,16 @@
 //! HTTP: the routes, and what is checked before a body is read.
 
 use std::{
-    net::{IpAddr, Ipv4Addr, SocketAddr},
+    net::{IpAddr, SocketAddr},
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use axum::{
-    Router,
+    Extension, Router,
     body::{Body, Bytes},
     extract::{Request, State},
-    http::{Extensions, HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{any, get, post},
@@ -64,36 +64,44 @@ pub(crate) fn router(gateway: Arc<Gateway>) -> Router {
 }
 
 /// Names the request and checks where it comes from.
-async fn guard(State(gateway): State<Arc<Gateway>>, mut request: Request, next: Next) -> Response {
+async fn guard(
+    State(gateway): State<Arc<Gateway>>,
+    Extension(peer): Extension<Peer>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let id = request_id(request.headers());
     request.extensions_mut().insert(RequestId(id.clone()));
     let traced = TraceParent::of(request.headers()).map(|parent| (parent.as_str().to_owned(), parent.span()));
     let Some((parent, span)) = traced else {
-        return with_request_id(guarded(&gateway, request, next, &id).await, &id);
+        return with_request_id(guarded(&gateway, peer, request, next, &id).await, &id);
     };
-    let mut response = with_request_id(guarded(&gateway, request, next, &id).instrument(span).await, &id);
+    let mut response = with_request_id(guarded(&gateway, peer, request, next, &id).instrument(span).await, &id);
     if let Ok(parent) = HeaderValue::try_from(parent) {
         response.headers_mut().insert(TRACEPARENT, parent);
     }
     response
 }
 
-async fn guarded(gateway: &Gateway, request: Request, next: Next, id: &str) -> Response {
-    match gateway.check_origin(&request).and_then(|()| gateway.check_open(&request)) {
+async fn guarded(gateway: &Gateway, peer: Peer, request: Request, next: Next, id: &str) -> Response {
+    match gateway.check_origin(peer, &request).and_then(|()| gateway.check_open(&request)) {
         Ok(()) => next.run(request).await,
-        Err(problem) => refuse(&problem, id, request.into_body()).await,
+        Err(problem) => refuse(gateway, &problem, id, request.into_body()).await,
     }
 }
 
 /// `POST /rpc`.
-async fn rpc(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
+async fn rpc(
+    State(gateway): State<Arc<Gateway>>,
+    Extension(peer): Extension<Peer>,
+    Extension(RequestId(id)): Extension<RequestId>,
+    request: Request,
+) -> Response {
     let (parts, body) = request.into_parts();
-    let id = parts.extensions.get::<RequestId>().map_or_else(|| request_id(&parts.headers), |id| id.0.clone());
-    let peer = parts.extensions.get::<Peer>().copied();
     let identity =
         match gateway.identify(peer, &parts.headers).and_then(|identity| is_json(&parts.headers).map(|()| identity)) {
             Ok(identity) => identity,
-            Err(problem) => return refuse(&problem, &id, body).await,
+            Err(problem) => return refuse(&gateway, &problem, &id, body).await,
         };
     let limit = usize::try_from(gateway.config().gateway.limits.body_bytes).unwrap_or(usize::MAX);
     // Taken before the body is read, and held until it is answered.
@@ -101,11 +109,11 @@ async fn rpc(State(gateway): State<Arc<Gateway>>, request: Request) -> Response 
     let readable = gateway.replies.take(&identity, 0).and_then(|_| gateway.bodies.take(&identity, expected));
     let share = match readable {
         Ok(share) => share,
-        Err(problem) => return refuse(&problem, &id, body).await,
+        Err(problem) => return refuse(&gateway, &problem, &id, body).await,
     };
     let patience = Duration::from_secs(gateway.config().gateway.limits.request_seconds);
     let read = tokio::time::timeout(patience, read(&parts.headers, body, limit)).await;
-    match read.unwrap_or_else(|_| Err(Unread::Broken("it did not come in time".into()))) {
+    match read.unwrap_or(Err(Unread::Late)) {
         Ok(body) => {
             let reply = gateway.rpc(&identity, &body, &id).await;
             drop(share);
@@ -115,25 +123,26 @@ async fn rpc(State(gateway): State<Arc<Gateway>>, request: Request) -> Response 
         Err(Unread::TooLarge(rest)) => {
             let problem = Problem::request(format!("the body is larger than {limit} bytes"))
                 .status(StatusCode::PAYLOAD_TOO_LARGE);
-            refuse(&problem, &id, rest).await
+            refuse(&gateway, &problem, &id, rest).await
         }
-        Err(Unread::Broken(reason)) => {
-            let problem =
-                Problem::request(format!("the body could not be read: {reason}")).status(StatusCode::BAD_REQUEST);
-            refuse(&problem, &id, Body::empty()).await
+        Err(Unread::Late) => {
+            let problem = Problem::request("the body did not come in time").status(StatusCode::BAD_REQUEST);
+            refuse(&gateway, &problem, &id, Body::empty()).await
+        }
+        Err(Unread::Broken(error)) => {
+            tracing::debug!(request_id = &*id, %error, "a body could not be read to its end");
+            let problem = Problem::request("the body could not be read to its end").status(StatusCode::BAD_REQUEST);
+            refuse(&gateway, &problem, &id, Body::empty()).await
         }
     }
 }
 
 impl Gateway {
     /// Who makes a request, within the limits on failed tries.
-    pub(crate) fn identify(&self, peer: Option<Peer>, headers: &HeaderMap) -> Result<Identity, Problem> {
+    pub(crate) fn identify(&self, peer: Peer, headers: &HeaderMap) -> Result<Identity, Problem> {
         let address = match peer {
-            Some(Peer::Control) => {
-                return Ok(Identity::operator(auth::acting_for(headers)?));
-            }
-            Some(Peer::Remote(address)) => address.ip(),
-            None => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            Peer::Control => return Ok(Identity::operator(auth::acting_for(headers)?)),
+            Peer::Remote(address) => address.ip(),
         };
         let config = self.config();
         let limits = &config.gateway.limits.failed_auth;
@@ -143,14 +152,15 @@ impl Gateway {
             if problem.status == StatusCode::UNAUTHORIZED {
                 self.metrics().failed_auth.inc();
                 self.failed_auth.failed(address, limits, now);
+                self.failed_auth.tell(address, now);
             }
         })
     }
 
     /// Against DNS rebinding and cross-site requests: Host must be a name of
     /// ours, and an Origin, where there is one, a site that may call us.
-    fn check_origin(&self, request: &Request) -> Result<(), Problem> {
-        if matches!(request.extensions().get::<Peer>(), Some(Peer::Control)) {
+    fn check_origin(&self, peer: Peer, request: &Request) -> Result<(), Problem> {
+        if matches!(peer, Peer::Control) {
             return Ok(());
         }
         let config = self.config();
@@ -211,7 +221,7 @@ fn host_name(host: &str) -> &str {
 }
 
 /// The client's own id where it is harmless, else a new one.
-pub(crate) fn request_id(headers: &HeaderMap) -> Arc<str> {
+fn request_id(headers: &HeaderMap) -> Arc<str> {
     let sent = headers.get(REQUEST_ID).and_then(|id| id.to_str().ok());
     let harmless = |id: &&str| {
         (1..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte))
@@ -230,7 +240,8 @@ fn is_json(headers: &HeaderMap) -> Result<(), Problem> {
 
 enum Unread {
     TooLarge(Body),
-    Broken(String),
+    Late,
+    Broken(axum::Error),
 }
 
 fn announced(headers: &HeaderMap) -> Option<usize> {
@@ -246,7 +257,7 @@ async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, Un
     let mut taken = Vec::with_capacity(announced.unwrap_or_default().min(limit));
     let mut stream = body.into_data_stream();
     while let Some(chunk) = stream.next().await {
-        let chunk = chunk.map_err(|error| Unread::Broken(error.to_string()))?;
+        let chunk = chunk.map_err(Unread::Broken)?;
         if taken.len() + chunk.len() > limit {
             return Err(Unread::TooLarge(Body::from_stream(stream)));
         }
@@ -256,7 +267,8 @@ async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, Un
 }
 
 /// Answers without having read the body, which is taken in and thrown away.
-pub(crate) async fn refuse(problem: &Problem, request_id: &str, body: Body) -> Response {
+pub(crate) async fn refuse(gateway: &Gateway, problem: &Problem, request_id: &str, body: Body) -> Response {
+    gateway.metrics().refused_unread(problem.status);
     let discard = async {
         let mut stream = body.into_data_stream();
         let mut taken = 0;
@@ -329,25 +341,24 @@ async fn readyz(State(gateway): State<Arc<Gateway>>) -> Response {
         .into_response()
 }
 
-async fn not_found(request: Request) -> Response {
+async fn not_found(Extension(id): Extension<RequestId>, request: Request) -> Response {
     let detail = format!("there is nothing at {}", request.uri().path());
-    problem_json(StatusCode::NOT_FOUND, "Not found", &detail, request.extensions())
+    problem_json(StatusCode::NOT_FOUND, "Not found", &detail, &id)
 }
 
-async fn not_allowed(request: Request) -> Response {
+async fn not_allowed(Extension(id): Extension<RequestId>, request: Request) -> Response {
     let detail = format!("{} is not for {}", request.method(), request.uri().path());
-    problem_json(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed", &detail, request.extensions())
+    problem_json(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed", &detail, &id)
 }
 
 /// RFC 9457.
-pub(crate) fn problem_json(status: StatusCode, title: &str, detail: &str, extensions: &Extensions) -> Response {
-    let id = extensions.get::<RequestId>().map(|id| &*id.0);
+pub(crate) fn problem_json(status: StatusCode, title: &str, detail: &str, RequestId(id): &RequestId) -> Response {
     let problem = json!({
         "type": "about:blank",
         "title": title,
         "status": status.as_u16(),
         "detail": detail,
-        "request_id": id,
+        "request_id": **id,
     });
     (status, [(header::CONTENT_TYPE, "application/problem+json")], problem.to_string()).into_response()
 }

@@ -39,8 +39,8 @@ use openclaw_config::{
 use openclaw_control::{ControlDb, ControlError, Durability};
 use openclaw_documents::{Store, StoreSettings};
 use openclaw_runtime::{
-    AdmissionLimits, CodeCache, Limits, Policy, PolicyError, Runtime, RuntimeSettings, Services, ServicesParts,
-    StartError,
+    AdmissionLimits, CodeCache, CostLog, Limits, Policy, PolicyError, Runtime, RuntimeSettings, Services,
+    ServicesParts, StartError,
 };
 use openclaw_tenancy::{
     Audit, AuditError, Home, HomeError, HomeLock, OperatorToken, Registry, RegistryError, WhatChanged,
@@ -81,6 +81,8 @@ pub struct GatewaySettings {
     pub overrides: Overrides,
     /// The embedded components.
     pub builtin: Vec<(&'static str, &'static [u8])>,
+    /// Where calls write what they took; for measuring a component, not for serving.
+    pub costs: Option<Arc<CostLog>>,
 }
 
 /// Why a gateway does not open.
@@ -119,6 +121,8 @@ pub struct Gateway {
     runtime: Runtime,
     services: Arc<Services>,
     operator: ArcSwap<OperatorToken>,
+    /// Another operator's token is in force.
+    operator_changed: watch::Sender<()>,
     failed_auth: FailedAuthLimiter,
     pub(crate) bodies: InFlight,
     pub(crate) replies: InFlight,
@@ -135,9 +139,9 @@ pub struct Gateway {
 impl Gateway {
     /// Opens the home and loads the components. Everything, or an error that names what is wrong.
     pub async fn open(settings: GatewaySettings) -> Result<Arc<Self>, OpenError> {
-        let GatewaySettings { home, lock, loaded, overrides, builtin } = settings;
+        let GatewaySettings { home, lock, loaded, overrides, builtin, costs } = settings;
         let config = loaded.config;
-        let (services, control) = services(Arc::new(home), &config, overrides)?;
+        let (services, control) = services(Arc::new(home), &config, overrides, costs)?;
         let configured = config.gateway.control_plane_token.as_ref().map(Secret::expose);
         let operator = services.home.operator_token(configured)?;
         let runtime = Runtime::start(runtime_settings(&services, control, &config, builtin)?, services.clone()).await?;
@@ -147,6 +151,7 @@ impl Gateway {
             runtime,
             services,
             operator: ArcSwap::from_pointee(operator),
+            operator_changed: watch::Sender::new(()),
             failed_auth: FailedAuthLimiter::default(),
             bodies: InFlight::new("bytes of requests", BODY_BYTES_PER_TENANT),
             replies: InFlight::new("bytes of replies that nobody reads", REPLY_BYTES_PER_TENANT),
@@ -167,7 +172,10 @@ impl Gateway {
         let configured = loaded.config.gateway.control_plane_token.as_ref().map(Secret::expose);
         let operator = self.services.home.operator_token(configured)?;
         self.runtime.plugins().set_policy(Policy::read(&loaded.config.components)?).await;
-        self.operator.store(Arc::new(operator));
+        let before = self.operator.swap(Arc::new(operator.clone()));
+        if !operator.matches(before.reveal()) {
+            self.operator_changed.send_replace(());
+        }
         self.services.config.set_base(loaded.config.clone());
         self.config.store(Arc::new(loaded.config));
         self.generation.fetch_add(1, Ordering::Relaxed);
@@ -215,6 +223,11 @@ impl Gateway {
         self.operator.load()
     }
 
+    /// Tells when the operator's token has been replaced.
+    pub(crate) fn operator_changes(&self) -> watch::Receiver<()> {
+        self.operator_changed.subscribe()
+    }
+
     /// Says that the gateway is going down: `/readyz` fails, WebSockets close.
     pub(crate) fn drain(&self) {
         self.draining.send_replace(true);
@@ -236,6 +249,7 @@ fn services(
     home: Arc<Home>,
     config: &GatewayConfig,
     overrides: Overrides,
+    costs: Option<Arc<CostLog>>,
 ) -> Result<(Arc<Services>, ControlDb), OpenError> {
     let durability = match config.durability {
         ConfigDurability::Process => Durability::Process,
@@ -243,6 +257,7 @@ fn services(
     };
     let zone =
         TimeZone::get(&config.billing.timezone).map_err(|_| OpenError::TimeZone(config.billing.timezone.clone()))?;
+    home.refuse_lost_registry()?;
     let control = ControlDb::open(&home.control_db_path(), durability)?;
     let audit = Arc::new(Audit::open(&home)?);
     let services = Services::new(ServicesParts {
@@ -255,6 +270,7 @@ fn services(
         audit,
         home,
         admission: AdmissionLimits::from(&config.gateway.limits),
+        costs,
     });
     Ok((services, control))
 }

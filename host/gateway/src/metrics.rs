@@ -15,6 +15,7 @@ use std::{
     time::Instant,
 };
 
+use axum::http::StatusCode;
 use openclaw_runtime::{Component, Digest};
 use openclaw_tenancy::TenantId;
 use prometheus_client::{
@@ -58,6 +59,11 @@ struct CallLabels {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct StatusLabels {
+    status: u16,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct FamilyLabels {
     family: Arc<str>,
 }
@@ -82,6 +88,7 @@ pub(crate) struct Metrics {
     seconds: Family<FamilyLabels, Histogram, fn() -> Histogram>,
     versions: Family<VersionLabels, Counter>,
     of_tenants: Family<TenantLabels, Counter>,
+    unread: Family<StatusLabels, Counter>,
     components: RwLock<HashMap<Digest, Arc<CallMetrics>>>,
     tenants: RwLock<HashMap<TenantId, Arc<Outcomes>>>,
     host: CallMetrics,
@@ -118,6 +125,7 @@ impl Metrics {
         let seconds = Family::new_with_constructor((|| Histogram::new(SECONDS)) as fn() -> Histogram);
         let versions = Family::<VersionLabels, Counter>::default();
         let of_tenants = Family::<TenantLabels, Counter>::default();
+        let unread = Family::<StatusLabels, Counter>::default();
         let (refused, failed_auth, now) = (Counter::default(), Counter::default(), Now::default());
         registry.register("openclaw_calls", "Calls, by family and how they ended", calls.clone());
         registry.register_with_unit(
@@ -129,6 +137,11 @@ impl Metrics {
         registry.register("openclaw_component_calls", "Calls, by the version that answered", versions.clone());
         registry.register("openclaw_tenant_calls", "Calls, by tenant and how they ended", of_tenants.clone());
         registry.register("openclaw_refused", "Requests answered 429 by a rate or a quota", refused.clone());
+        registry.register(
+            "openclaw_refused_unread",
+            "Requests that were refused before their calls were looked at, by HTTP status",
+            unread.clone(),
+        );
         registry.register("openclaw_failed_auth", "Requests without a valid token", failed_auth.clone());
         registry.register("openclaw_calls_in_flight", "Calls that have a place", now.in_flight.clone());
         registry.register("openclaw_calls_queued", "Calls that wait for a place", now.queued.clone());
@@ -141,6 +154,7 @@ impl Metrics {
             seconds,
             versions,
             of_tenants,
+            unread,
             components: RwLock::default(),
             tenants: RwLock::default(),
             host,
@@ -167,6 +181,11 @@ impl Metrics {
             let version = self.versions.get_or_create_owned(&labels);
             CallMetrics::of(&self.calls, &self.seconds, &family, Some(version))
         })
+    }
+
+    /// Counts a request whose calls were not looked at. The gateway answers few statuses.
+    pub(crate) fn refused_unread(&self, status: StatusCode) {
+        self.unread.get_or_create(&StatusLabels { status: status.as_u16() }).inc();
     }
 
     /// Counts a call for its tenant.

@@ -4,9 +4,10 @@
 //! anywhere in a body, since two readers of one body must not see two things.
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "tests read what they wrote")]
 mod tests;
 
-use openclaw_config::json;
+use openclaw_config::json::{self, JsonError};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -48,15 +49,16 @@ pub(crate) enum BadBody {
 }
 
 /// Reads a body of one request or a batch of at most `batch` requests.
+#[allow(clippy::disallowed_methods, reason = "checked above, and kept as text")]
 pub(crate) fn parse(body: &[u8], depth: usize, batch: usize) -> Result<Body<'_>, BadBody> {
     let flaw = |error: &dyn std::fmt::Display| BadBody::Parse(error.to_string());
     json::check(body, depth).map_err(|error| flaw(&error))?;
     let text = std::str::from_utf8(body).map_err(|_| flaw(&"the body is not UTF-8"))?;
     if !text.trim_start().starts_with('[') {
-        let raw: &RawValue = serde_json::from_str(text).map_err(|error| flaw(&error))?;
+        let raw: &RawValue = serde_json::from_str(text).map_err(|error| flaw(&JsonError::from(error)))?;
         return Ok(Body::Single(frame(raw)));
     }
-    let raws: Vec<&RawValue> = serde_json::from_str(text).map_err(|error| flaw(&error))?;
+    let raws: Vec<&RawValue> = serde_json::from_str(text).map_err(|error| flaw(&JsonError::from(error)))?;
     match raws.len() {
         0 => Err(BadBody::Invalid("a batch holds at least one request".into())),
         n if n > batch => Err(BadBody::Invalid(format!("a batch holds at most {batch} requests, this one {n}"))),
@@ -81,6 +83,7 @@ fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<&
     <&RawValue>::deserialize(deserializer).map(Some)
 }
 
+#[allow(clippy::disallowed_methods, reason = "checked with its body; into texts")]
 fn frame(raw: &RawValue) -> Frame<'_> {
     let Ok(frame) = serde_json::from_str::<RawFrame<'_>>(raw.get()) else {
         return Err(BadFrame { id: None, message: "a request is a JSON object" });

@@ -1,8 +1,10 @@
 //! The path of a call, in the order in which it happens.
 //!
 //! `receive` (http.rs, websocket.rs and the command line hand over bytes and an
-//! identity) → `parse` → `admit` → `route` → `invoke` → `respond`. Every
-//! request ends in a reply in [`Gateway::rpc`], and nowhere else.
+//! identity) → `parse` → `admit` → `route` → `invoke` → `respond`. Every body
+//! that is taken in gets its reply in [`Gateway::rpc`]. Two things do not come
+//! this far: what is refused before its body is read (`refuse` in http.rs), and
+//! `events.subscribe`, which is about a connection (websocket.rs).
 
 use std::{sync::Arc, time::Instant};
 
@@ -52,7 +54,7 @@ struct Outcome {
 }
 
 impl Gateway {
-    /// Answers a body of one request or a batch: the wrapper that every request ends in.
+    /// Answers a body of one request or a batch.
     pub async fn rpc(&self, identity: &Identity, body: &[u8], request_id: &Arc<str>) -> Reply {
         let (depth, batch) = self.frame_limits();
         let parsed = request::parse(body, depth, batch);
@@ -150,7 +152,7 @@ impl Gateway {
         let tenant = current.ok_or_else(|| Problem::unauthorized("the token is not valid any more"))?;
         let now = self.services().now();
         match self.services().rates.check(&tenant.id, &tenant.quotas, now) {
-            Ok(_) => {
+            Ok(()) => {
                 self.services().usage.record_request(&tenant.id, now.wall);
                 Ok(Some(tenant))
             }

@@ -79,6 +79,11 @@ impl Listeners {
         Ok(Self { tcp, control: unix, control_path: control.to_owned() })
     }
 
+    /// Whether the address can be listened on, without keeping it.
+    pub async fn check(address: SocketAddr) -> Result<(), ServeError> {
+        TcpListener::bind(address).await.map(drop).map_err(|error| ServeError::Listen { address, error })
+    }
+
     /// The address that was bound, where port 0 was asked for.
     pub fn address(&self) -> io::Result<SocketAddr> {
         self.tcp.local_addr()

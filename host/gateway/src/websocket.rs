@@ -1,11 +1,13 @@
 //! `GET /rpc` upgraded: the frames of `POST /rpc` both ways, and events.
 //!
-//! A connection lives as long as its token: rotating, disabling or deleting
-//! closes it (1008), and so does a client that reads too slowly.
+//! A connection lives as long as its token: rotating, disabling or deleting a
+//! tenant, and replacing the operator's token, close it (1008), and so does a
+//! client that reads too slowly.
 
 use std::{pin::pin, sync::Arc, time::Duration};
 
 use axum::{
+    Extension,
     body::{Body, Bytes},
     extract::{
         Request, State,
@@ -21,13 +23,16 @@ use futures_util::{
 use openclaw_runtime::{Event, Scope, Subscription};
 use openclaw_tenancy::{TenantChange, TenantId, WhatChanged};
 use serde::Deserialize;
-use tokio::sync::broadcast::{Receiver, error::RecvError};
+use tokio::sync::{
+    broadcast::{Receiver, error::RecvError},
+    watch,
+};
 use tracing::Instrument;
 
 use crate::{
     Gateway,
     auth::{BEARER, Identity},
-    http::{Peer, RequestId, refuse, request_id},
+    http::{Peer, RequestId, refuse},
     reply::Problem,
     request::{self, Body as Frames},
 };
@@ -50,17 +55,18 @@ const RESTART: u16 = 1012;
 /// `GET /rpc` with an upgrade.
 pub(crate) async fn upgrade(
     State(gateway): State<Arc<Gateway>>,
+    Extension(peer): Extension<Peer>,
+    Extension(RequestId(id)): Extension<RequestId>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
     request: Request,
 ) -> Response {
     let headers = request.headers();
-    let id = request.extensions().get::<RequestId>().map_or_else(|| request_id(headers), |id| id.0.clone());
-    let peer = request.extensions().get::<Peer>().copied();
     // Listened to before the token is looked at, so that no rotation falls between.
-    let changes = gateway.services().registry.subscribe();
+    let endings =
+        Endings { tenants: gateway.services().registry.subscribe(), operator: gateway.operator_changes(), peer };
     let identity = match gateway.identify(peer, headers) {
         Ok(identity) => identity,
-        Err(problem) => return refuse(&problem, &id, Body::empty()).await,
+        Err(problem) => return refuse(&gateway, &problem, &id, Body::empty()).await,
     };
     let upgrade = match upgrade {
         Ok(upgrade) => upgrade,
@@ -68,7 +74,7 @@ pub(crate) async fn upgrade(
     };
     let share = match gateway.sockets.take(&identity, 1) {
         Ok(share) => share,
-        Err(problem) => return refuse(&problem, &id, Body::empty()).await,
+        Err(problem) => return refuse(&gateway, &problem, &id, Body::empty()).await,
     };
     let limit = usize::try_from(gateway.config().gateway.limits.body_bytes).unwrap_or(usize::MAX);
     let protocols = protocols(request.headers());
@@ -76,7 +82,7 @@ pub(crate) async fn upgrade(
     let trace = tracing::Span::current();
     upgrade.protocols(protocols).max_message_size(limit).max_frame_size(limit).on_upgrade(move |socket| {
         let serve = async move {
-            Connection::new(gateway, identity, id).serve(socket, changes).await;
+            Connection::new(gateway, identity, id).serve(socket, endings).await;
             drop(share);
         };
         serve.instrument(trace)
@@ -107,7 +113,7 @@ impl Connection {
         Self { gateway, identity, request_id, events: None }
     }
 
-    async fn serve(mut self, socket: WebSocket, mut changes: Receiver<TenantChange>) {
+    async fn serve(mut self, socket: WebSocket, mut endings: Endings) {
         let (mut sink, mut incoming) = socket.split();
         let gateway = self.gateway.clone();
         let mut draining = pin!(gateway.drained());
@@ -134,7 +140,7 @@ impl Connection {
                     Ok(event) => if send(&mut sink, Message::text(notification(&event))).await.is_err() { break None },
                     Err(reason) => break Some((POLICY, reason)),
                 },
-                reason = self_ended(&mut changes, self.identity.tenant.as_ref().map(|tenant| &tenant.id)) => break Some((POLICY, reason)),
+                reason = endings.of(&self.identity) => break Some((POLICY, reason)),
                 () = &mut draining => break Some((RESTART, "the gateway is going down")),
                 _ = pings.tick() => if send(&mut sink, Message::Ping(Bytes::new())).await.is_err() { break None },
             }
@@ -178,6 +184,7 @@ impl Connection {
         }))
     }
 
+    #[allow(clippy::disallowed_methods, reason = "checked with its frame; into a type of ours")]
     async fn listen(&mut self, params: Option<&str>) -> Result<(), Problem> {
         #[derive(Default, Deserialize)]
         #[serde(deny_unknown_fields)]
@@ -188,9 +195,9 @@ impl Connection {
         if !self.identity.caller.may(Scope::Read) {
             return Err(Problem::forbidden(format!("{SUBSCRIBE} needs the scope read")));
         }
-        let since: Since = params
-            .map_or(Ok(Since::default()), serde_json::from_str)
-            .map_err(|error| Problem::params(format!("{SUBSCRIBE} takes {{since?}}: {error}")))?;
+        let since: Since = params.map_or(Ok(Since::default()), serde_json::from_str).map_err(|_| {
+            Problem::params(format!("{SUBSCRIBE} takes {{since?}}, a sequence number, and nothing else"))
+        })?;
         let tenant =
             self.tenant().ok_or_else(|| Problem::params(format!("{SUBSCRIBE} needs a tenant to listen to")))?;
         self.events = Some(self.gateway.services().events.subscribe(&tenant, since.since));
@@ -229,9 +236,26 @@ async fn next_event(events: &mut Option<Subscription>) -> Result<Event, &'static
     }
 }
 
-/// Resolves when this connection's token has ended.
-async fn self_ended(changes: &mut Receiver<TenantChange>, tenant: Option<&TenantId>) -> &'static str {
-    let Some(tenant) = tenant else { return std::future::pending().await };
+/// By what a connection's token can end.
+struct Endings {
+    tenants: Receiver<TenantChange>,
+    operator: watch::Receiver<()>,
+    peer: Peer,
+}
+
+impl Endings {
+    /// Resolves when this connection's token has ended.
+    async fn of(&mut self, identity: &Identity) -> &'static str {
+        match (&identity.tenant, self.peer) {
+            (Some(tenant), _) => tenants_own_ended(&mut self.tenants, &tenant.id).await,
+            (None, Peer::Remote(_)) if self.operator.changed().await.is_ok() => "the operator's token was replaced",
+            // The control socket asks for no token.
+            (None, _) => std::future::pending().await,
+        }
+    }
+}
+
+async fn tenants_own_ended(changes: &mut Receiver<TenantChange>, tenant: &TenantId) -> &'static str {
     loop {
         match changes.recv().await {
             Ok(change) if change.tenant == *tenant => match change.what {

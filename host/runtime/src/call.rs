@@ -14,6 +14,8 @@ use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
 use crate::{
     component::Component,
+    cost::Cost,
+    engine::Counting,
     grants::Grants,
     limits::{Limit, Limits, MemoryBudget},
     manifest::Scope,
@@ -161,7 +163,7 @@ impl CallState {
     }
 
     /// Puts every limit of the call on its store.
-    pub(crate) fn limit(store: &mut Store<Self>) {
+    pub(crate) fn limit(store: &mut Store<Self>) -> wasmtime::Result<()> {
         let limits = store.data().limits.clone();
         store.limiter(|state| &mut state.memory);
         store.set_hostcall_fuel(limits.host_call_bytes.max(limits.result_bytes + 1));
@@ -169,6 +171,23 @@ impl CallState {
         store.call_hook(|mut store, hook| store.data_mut().cross(hook));
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(|mut store| store.data_mut().tick());
+        match store.data().services.counting() {
+            Counting::Off => Ok(()),
+            Counting::Instructions => store.set_fuel(u64::MAX),
+        }
+    }
+
+    /// What a call has taken so far.
+    pub(crate) fn cost(store: &Store<Self>, started: Instant) -> Cost {
+        let state = store.data();
+        Cost {
+            // The store has fuel where instructions are counted, which is where costs are asked for.
+            instructions: store.get_fuel().map_or(0, |left| u64::MAX - left),
+            memory_bytes: state.memory.peak_bytes,
+            host_calls: state.host_calls,
+            log_lines: state.log_lines,
+            took: started.elapsed(),
+        }
     }
 
     /// Counts crossings into the host.

@@ -16,7 +16,7 @@ use crate::{
     call::CallState,
     capability,
     digest::Digest,
-    engine::{self, Pool},
+    engine::{self, Counting, Pool},
     grants,
     inspect::Inspection,
     limits::Limits,
@@ -54,6 +54,7 @@ impl std::fmt::Debug for Component {
 /// Turns files into components.
 pub(crate) struct Loader {
     small: Machine,
+    counting: Counting,
     /// Made for the first component that needs it: most gateways never do.
     large: OnceLock<Machine>,
     cache: Arc<CodeCache>,
@@ -71,8 +72,8 @@ struct Machine {
 }
 
 impl Machine {
-    fn new(pool: Pool, limits: Limits) -> Result<Self, LoadError> {
-        let engine = engine::engine(pool, &limits)?;
+    fn new(pool: Pool, limits: Limits, counting: Counting) -> Result<Self, LoadError> {
+        let engine = engine::engine(pool, &limits, counting)?;
         let mut linker = Linker::new(&engine);
         capability::add_to_linker(&mut linker).map_err(LoadError::engine)?;
         Ok(Self { engine, linker, limits: Arc::new(limits) })
@@ -80,9 +81,10 @@ impl Machine {
 }
 
 impl Loader {
-    pub(crate) fn new(limits: Limits, cache: CodeCache) -> Result<Self, LoadError> {
+    pub(crate) fn new(limits: Limits, cache: CodeCache, counting: Counting) -> Result<Self, LoadError> {
         Ok(Self {
-            small: Machine::new(Pool::Small, limits)?,
+            small: Machine::new(Pool::Small, limits, counting)?,
+            counting,
             large: OnceLock::new(),
             cache: Arc::new(cache),
             compiling: Semaphore::new(1),
@@ -95,7 +97,7 @@ impl Loader {
             (Pool::Small, _) => Ok(&self.small),
             (Pool::Large, Some(machine)) => Ok(machine),
             (Pool::Large, None) => {
-                let machine = Machine::new(pool, self.small.limits.in_pool(pool))?;
+                let machine = Machine::new(pool, self.small.limits.in_pool(pool), self.counting)?;
                 Ok(self.large.get_or_init(|| machine))
             }
         }
@@ -170,7 +172,7 @@ impl Loader {
         let state = CallState::without_call(services.clone(), limits.clone());
         let meter = state.meter.clone();
         let mut store = Store::new(pre.engine(), state);
-        CallState::limit(&mut store);
+        CallState::limit(&mut store).map_err(LoadError::engine)?;
         let answer = async {
             let instance: Gateway = pre.instantiate_async(&mut store).await?;
             instance.openclaw_gateway_component().call_manifest(&mut store).await

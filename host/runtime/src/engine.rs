@@ -48,9 +48,19 @@ pub(crate) const KEEP_RESIDENT: usize = 256 << 10;
 /// Linear memories of a component.
 pub(crate) const MEMORIES: u32 = 1;
 
+/// Whether an engine's code counts the instructions that it runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Counting {
+    Off,
+    /// As fuel, of which a store has all there is.
+    Instructions,
+}
+
 /// Makes a pool's engine and starts its ticker, which ends with the engine. `limits` are the pool's.
-pub(crate) fn engine(pool: Pool, limits: &Limits) -> Result<Engine, LoadError> {
-    let engine = Engine::new(&config(pool, limits)).map_err(LoadError::engine)?;
+pub(crate) fn engine(pool: Pool, limits: &Limits, counting: Counting) -> Result<Engine, LoadError> {
+    let mut config = config(pool, limits);
+    config.consume_fuel(counting == Counting::Instructions);
+    let engine = Engine::new(&config).map_err(LoadError::engine)?;
     let ticking = engine.weak();
     thread::Builder::new()
         .name("epoch".into())

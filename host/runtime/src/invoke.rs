@@ -1,6 +1,9 @@
 //! One call through one instance, from its params to its result.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use openclaw_config::{json, store::Snapshot};
 use serde_json::Value;
@@ -64,8 +67,12 @@ pub(crate) async fn invoke(
     }
     let meter = state.meter.clone();
     let mut store = Store::new(route.component().pre.engine(), state);
-    CallState::limit(&mut store);
+    CallState::limit(&mut store).map_err(|error| failure(store.data(), &error))?;
+    let started = Instant::now();
     let ran = timeout(wall, Metered::new(run(route, &mut store, params.raw), meter)).await;
+    if let Some(costs) = &services.costs {
+        costs.push(CallState::cost(&store, started));
+    }
     let answered = match ran {
         Err(_) => return Err(over(Limit::Time, "wall time")),
         Ok(Err(trap)) => return Err(failure(store.data(), &trap)),

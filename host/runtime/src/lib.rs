@@ -16,6 +16,7 @@ mod call;
 mod capability;
 mod compatible;
 mod component;
+mod cost;
 mod digest;
 mod disk;
 mod engine;
@@ -43,6 +44,7 @@ pub use binding::{BindingScope, Origin, Route, Version};
 pub use cache::CodeCache;
 pub use call::{CallFacts, Caller, Subject};
 pub use component::Component;
+pub use cost::{Cost, CostLog};
 pub use digest::{Digest, DigestError};
 pub use engine::Pool;
 pub use error::{CallError, Failure, LoadError, Refusal};
@@ -51,7 +53,7 @@ pub use grants::{Grant, GrantError, Grants, SandboxMode};
 pub use inspect::{Import, Inspection, Need, Shape};
 pub use invoke::Params;
 pub use limits::{Limit, Limits};
-pub use manifest::{Access, AskedCapability, Manifest, Method, Schema, Scope, SharedCollection, Tier};
+pub use manifest::{Access, AskedCapability, Manifest, Method, Schema, Scope, SharedCollection, Tier, is_own_family};
 pub use plugins::{
     Based, ChangeError, Changed, Deed, Entry, Install, Installed, Listed, Plugins, Policy, PolicyError, Row, State,
 };
@@ -101,7 +103,7 @@ impl Runtime {
     pub async fn start(settings: RuntimeSettings, services: Arc<Services>) -> Result<Self, StartError> {
         let failed = |error| StartError { name: "runtime".into(), error };
         let plugins = Plugins::new(PluginParts {
-            loader: Loader::new(settings.limits, settings.cache).map_err(failed)?,
+            loader: Loader::new(settings.limits, settings.cache, services.counting()).map_err(failed)?,
             policy: settings.policy,
             control: settings.control,
             services: services.clone(),

@@ -128,6 +128,7 @@ impl std::error::Error for Limit {}
 pub(crate) struct MemoryBudget {
     memory_bytes: usize,
     table_elements: usize,
+    pub(crate) peak_bytes: usize,
     pub(crate) refused: bool,
 }
 
@@ -135,13 +136,16 @@ impl MemoryBudget {
     /// `granted`: what the binding's grants say of memory, which counts up to the limit.
     pub(crate) fn new(limits: &Limits, granted: Option<usize>) -> Self {
         let memory_bytes = granted.unwrap_or(limits.memory_bytes).min(limits.memory_bytes);
-        Self { memory_bytes, table_elements: limits.table_elements, refused: false }
+        Self { memory_bytes, table_elements: limits.table_elements, peak_bytes: 0, refused: false }
     }
 }
 
 impl ResourceLimiter for MemoryBudget {
     fn memory_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
         let fits = desired <= self.memory_bytes;
+        if fits {
+            self.peak_bytes = self.peak_bytes.max(desired);
+        }
         self.refused |= !fits;
         Ok(fits)
     }

@@ -314,13 +314,19 @@ const OWN_FAMILIES: &[&str] = &[
     "shutdown",
 ];
 
+/// Whether the gateway has a family of this name, or keeps the name for itself.
+#[must_use]
+pub fn is_own_family(name: &str) -> bool {
+    OWN_FAMILIES.contains(&name)
+}
+
 impl Manifest {
     /// What a component that is not ours may not say of itself: it would be taken
     /// for one of ours, by its state, its tier or its events. One that takes the place
     /// of a family of ours (`replaced`) may be what that is, and no more.
     pub(crate) fn check_foreign(&self, replaced: Option<&Self>) -> Result<(), String> {
         let family = self.family.as_str();
-        if OWN_FAMILIES.contains(&family) && replaced.is_none() {
+        if is_own_family(family) && replaced.is_none() {
             return Err(format!("the family {family} is the gateway's own: choose another name"));
         }
         for method in self.methods.values().filter(|method| method.tier != Tier::Tenant) {

@@ -7,7 +7,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use openclaw_billing::{Instants, Measured, RateLimiter, Refusal, UsageLedger};
+use openclaw_billing::{Instants, Measured, Period, RateLimiter, Refusal, UsageLedger};
 use openclaw_config::{
     ConfigStore,
     store::{Place, Snapshot, Subject as ConfigSubject},
@@ -24,7 +24,9 @@ use crate::{
     admission::Admission,
     call::{CallFacts, Subject},
     capability::CapabilityError,
+    cost::CostLog,
     disk::{Disks, Room},
+    engine::Counting,
     events::EventBus,
     meter::LongLane,
 };
@@ -49,6 +51,8 @@ pub struct ServicesParts {
     pub secret_key: SecretKey,
     /// How many calls run and wait.
     pub admission: AdmissionLimits,
+    /// Where calls write what they took, where somebody measures them.
+    pub costs: Option<Arc<CostLog>>,
 }
 
 /// Everything behind the capabilities. Made once, shared by all calls.
@@ -73,6 +77,7 @@ pub struct Services {
     pub secret_key: SecretKey,
     pub(crate) admission: Admission,
     pub(crate) long_lane: LongLane,
+    pub(crate) costs: Option<Arc<CostLog>>,
     started: Instant,
     /// The last measure of each tenant's directory, in bytes.
     disk: Mutex<HashMap<TenantId, u64>>,
@@ -117,6 +122,7 @@ impl Services {
             secret_key: parts.secret_key,
             admission: Admission::new(parts.admission),
             long_lane: LongLane::new(),
+            costs: parts.costs,
             started: Instant::now(),
             disk: Mutex::default(),
             disks: Disks::default(),
@@ -128,6 +134,11 @@ impl Services {
     #[must_use]
     pub fn now(&self) -> Instants {
         Instants { monotonic: self.started.elapsed(), wall: Timestamp::now() }
+    }
+
+    /// Whether the engine counts what calls take.
+    pub(crate) fn counting(&self) -> Counting {
+        if self.costs.is_some() { Counting::Instructions } else { Counting::Off }
     }
 
     /// The documents of one tenant and family.
@@ -243,7 +254,7 @@ impl Services {
         self.tenants.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What the ledger does not count: bytes on disk, sessions, the rates of the moment.
+    /// What the ledger does not count: bytes on disk, sessions and their messages, the rates of the moment.
     pub(crate) async fn measure(
         &self,
         tenant: &Arc<TenantRecord>,
@@ -260,7 +271,7 @@ impl Services {
             }
         };
         let rates = self.rates.rates(&tenant.id, &tenant.quotas, self.now());
-        Ok(Measured { disk_usage_bytes, total_sessions: sessions, rates, ..Measured::default() })
+        Ok(Measured { disk_usage_bytes, rates, ..sessions })
     }
 
     /// The bytes of a tenant's files.
@@ -284,9 +295,20 @@ impl Services {
         self.disks.take(tenant, bytes, measure).await
     }
 
-    async fn sessions(&self, tenant: &TenantRecord) -> Result<u64, CapabilityError> {
+    /// Sessions, those of them that were used in the running period, and the messages in all transcripts
+    /// that are kept: a transcript is a header and a line a message.
+    async fn sessions(&self, tenant: &TenantRecord) -> Result<Measured, CapabilityError> {
         let family: Family = "sessions".parse().map_err(CapabilityError::internal)?;
-        Ok(self.database(tenant, &family).count("sessions", "").await?)
+        let database = self.database(tenant, &family);
+        let zone = self.usage.zone();
+        let begun = Period::of(Timestamp::now(), zone).window(zone).start.as_millisecond();
+        let transcripts = database.log_totals("transcript:").await?;
+        Ok(Measured {
+            total_sessions: database.count("sessions", "").await?,
+            active_sessions: database.count_ranked("sessions", begun).await?,
+            total_messages: transcripts.entries.saturating_sub(transcripts.logs),
+            ..Measured::default()
+        })
     }
 
     /// Wipes a tenant: its databases are closed first, its row and directory go together.

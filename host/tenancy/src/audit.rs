@@ -1,29 +1,29 @@
 //! `audit.jsonl`: who changed what, one JSON line each, chained by hashes.
 //!
 //! Each line's hash covers the line and the hash before it, so a line that is
-//! changed, removed or inserted later shows. Secrets never enter a detail.
+//! changed, removed or inserted later shows. A log that is lost under the
+//! writer is begun anew with an entry about the loss. Secrets never enter a detail.
 
 use std::fmt;
-use std::fs::File;
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
-use rustix::fs::{Mode, OFlags};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{Home, TenantId, TokenId};
 
 mod chain;
+mod file;
 
 #[cfg(test)]
 #[allow(clippy::disallowed_methods, reason = "tests plant damage")]
 mod tests;
 
 use chain::Tail;
-pub use chain::{AuditFault, AuditSummary};
+pub use chain::{AuditFault, AuditSummary, LostEntries};
+use file::{LogFile, Loss};
 
 /// Who did it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,10 +74,16 @@ pub enum AuditError {
 #[derive(Debug)]
 pub struct Audit {
     path: PathBuf,
-    file: File,
-    end: Mutex<Tail>,
+    end: Mutex<End>,
     /// The last sequence number known to be on disk.
     synced: Mutex<u64>,
+}
+
+/// Where the next line goes.
+#[derive(Debug)]
+struct End {
+    log: LogFile,
+    tail: Tail,
 }
 
 #[derive(Serialize)]
@@ -94,41 +100,40 @@ struct Line<'a> {
 
 impl Audit {
     /// Opens the log (mode 0600) and continues its chain. A last line that a
-    /// crash cut short is set aside to `audit.jsonl.torn`, which an entry says.
+    /// crash cut short is set aside to `audit.jsonl.torn`, which an entry says;
+    /// so does one where the log is missing beside tenants.
     pub fn open(home: &Home) -> Result<Self, AuditError> {
         let path = home.audit_path();
         let io = |source| AuditError::Io { path: path.clone(), source };
-        let file = open_log(home, "audit.jsonl").map_err(io)?;
-        let torn = chain::torn_tail(&file).map_err(io)?;
+        let directory = home.directory().clone();
+        let missing = !LogFile::is_there(&directory).map_err(io)? && has_tenants(home).map_err(io)?;
+        let mut log = LogFile::open(directory).map_err(io)?;
+        let torn = chain::torn_tail(log.file()).map_err(io)?;
         if !torn.is_empty() {
-            let mut aside = open_log(home, "audit.jsonl.torn").map_err(io)?;
-            aside
-                .write_all(&torn)
-                .and_then(|()| aside.write_all(b"\n"))
-                .and_then(|()| aside.sync_all())
-                .and_then(|()| file.set_len(file.metadata()?.len() - torn.len() as u64))
-                .map_err(io)?;
+            log.set_aside(&torn).map_err(io)?;
         }
-        let end = match chain::last_line(&file).map_err(io)? {
+        let tail = match chain::last_line(log.file()).map_err(io)? {
             None => Tail::default(),
             Some(line) => {
                 Tail::of_line(&line).map_err(|reason| AuditError::Unreadable { path: path.clone(), reason })?
             }
         };
-        let audit = Self { path, file, synced: Mutex::new(end.seq), end: Mutex::new(end) };
-        if !torn.is_empty() {
-            audit.append(AuditEvent {
-                actor: Actor::Gateway,
-                tenant: None,
-                action: "audit.torn",
-                detail: serde_json::json!({ "bytes": torn.len() }),
-            })?;
+        let mut end = End { log, tail };
+        if missing {
+            end.begin_anew(Loss::Missing).map_err(io)?;
         }
-        Ok(audit)
+        if !torn.is_empty() {
+            end.write(&of_the_gateway("audit.torn", json!({ "bytes": torn.len() }))).map_err(io)?;
+        }
+        if missing || !torn.is_empty() {
+            end.log.file().sync_data().map_err(io)?;
+        }
+        Ok(Self { path, synced: Mutex::new(end.tail.seq), end: Mutex::new(end) })
     }
 
     /// Records one event; it is on disk when this returns. Blocks. Appends that
-    /// come together share one sync.
+    /// come together share one sync. Where the file was removed, replaced or
+    /// changed by somebody else, a new one begins, and says so.
     pub fn append(&self, event: AuditEvent) -> Result<(), AuditError> {
         self.write(&event)
             .and_then(|seq| self.sync(seq))
@@ -140,27 +145,16 @@ impl Audit {
         chain::verify(path)
     }
 
+    fn end(&self) -> MutexGuard<'_, End> {
+        self.end.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn write(&self, event: &AuditEvent) -> std::io::Result<u64> {
-        let mut end = self.end.lock().unwrap_or_else(PoisonError::into_inner);
-        let line = serde_json::to_string(&Line {
-            ts: Timestamp::now(),
-            seq: end.seq + 1,
-            actor: event.actor.to_string(),
-            tenant: event.tenant.as_ref(),
-            action: event.action,
-            detail: &event.detail,
-            prev: &end.hash,
-        })?;
-        let hash = chain::hash(&end.hash, &line);
-        let whole = chain::seal(&line, &hash);
-        let before = self.file.metadata()?.len();
-        if let Err(error) = (&self.file).write_all(whole.as_bytes()) {
-            // Half a line would break the chain for those that follow.
-            self.file.set_len(before)?;
-            return Err(error);
+        let mut end = self.end();
+        if let Some(loss) = end.log.loss()? {
+            end.begin_anew(loss)?;
         }
-        *end = Tail { seq: end.seq + 1, hash };
-        Ok(end.seq)
+        end.write(event)
     }
 
     fn sync(&self, seq: u64) -> std::io::Result<()> {
@@ -168,19 +162,49 @@ impl Audit {
         if *synced >= seq {
             return Ok(());
         }
-        let written = self.end.lock().unwrap_or_else(PoisonError::into_inner).seq;
-        self.file.sync_data()?;
+        // A file that was given up meanwhile was synced then.
+        let (written, file) = {
+            let end = self.end();
+            (end.tail.seq, Arc::clone(end.log.file()))
+        };
+        file.sync_data()?;
         *synced = written;
         Ok(())
     }
 }
 
-fn open_log(home: &Home, name: &str) -> std::io::Result<File> {
-    let flags = OFlags::RDWR | OFlags::APPEND | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let mode = Mode::RUSR | Mode::WUSR;
-    let file = File::from(rustix::fs::openat(home.directory(), name, flags, mode)?);
-    if !file.metadata()?.is_file() {
-        return Err(std::io::Error::other("not a regular file"));
+impl End {
+    /// Begins a new file after one that was lost. Its first line continues the chain.
+    fn begin_anew(&mut self, loss: Loss) -> std::io::Result<()> {
+        let (seq, hash) = (self.tail.seq, self.tail.hash.clone());
+        let aside = self.log.begin_anew()?;
+        tracing::error!(?loss, seq, hash, aside, "audit.jsonl was lost or changed by somebody else: a new one begins");
+        let detail = json!({ "loss": loss, "lastSeq": seq, "lastHash": hash, "setAside": aside });
+        self.write(&of_the_gateway(chain::LOST, detail)).map(drop)
     }
-    Ok(file)
+
+    fn write(&mut self, event: &AuditEvent) -> std::io::Result<u64> {
+        let seq = self.tail.seq + 1;
+        let line = serde_json::to_string(&Line {
+            ts: Timestamp::now(),
+            seq,
+            actor: event.actor.to_string(),
+            tenant: event.tenant.as_ref(),
+            action: event.action,
+            detail: &event.detail,
+            prev: &self.tail.hash,
+        })?;
+        let hash = chain::hash(&self.tail.hash, &line);
+        self.log.append(chain::seal(&line, &hash).as_bytes())?;
+        self.tail = Tail { seq, hash };
+        Ok(seq)
+    }
+}
+
+fn of_the_gateway(action: &'static str, detail: Value) -> AuditEvent {
+    AuditEvent { actor: Actor::Gateway, tenant: None, action, detail }
+}
+
+fn has_tenants(home: &Home) -> std::io::Result<bool> {
+    home.directories().map(|tenants| !tenants.is_empty()).map_err(std::io::Error::other)
 }

@@ -1,7 +1,4 @@
-//! The state directory (`~/.openclaw`): its lock, its two secrets, its paths.
-//!
-//! Whatever is generated here is written once and never replaced: a secret that
-//! is there but unusable is an error.
+//! The state directory (`~/.openclaw`): its lock, its paths, whose directories are in it.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -9,23 +6,21 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
-use zeroize::Zeroizing;
 
 use crate::directory::{Directory, DirectoryError, FileKind};
-use crate::{ComponentFiles, OperatorToken, SecretKey, TenantDir, TenantId, TenantPath};
+use crate::{ComponentFiles, TenantDir, TenantId, TenantPath};
+
+mod secrets;
 
 #[cfg(test)]
 #[allow(clippy::disallowed_methods, reason = "tests look at modes and plant damage")]
 mod tests;
 
 const TENANTS: &str = "tenants";
-const OPERATOR_TOKEN: &str = "control-plane.token";
-const SECRET_KEY: &str = "secret.key";
 const LOCK: &str = "daemon.lock";
 const COMPONENTS: &str = "components";
+const CONTROL_DB: &str = "control.db";
 const AUDIT: &str = "audit.jsonl";
-/// Far more than any of the files read here.
-const SMALL_FILE: u64 = 64 * 1024;
 
 /// Directories every tenant has from the start.
 const TENANT_TREE: &[&str] =
@@ -54,6 +49,12 @@ pub enum HomeError {
     File { path: PathBuf, source: DirectoryError },
     #[error("{} is missing, and there are tenants whose secrets it seals", .0.display())]
     KeyMissing(PathBuf),
+    #[error(
+        "{} is missing, and there are directories of tenants ({first} is one of {count}): \
+         nobody knows their tokens and quotas without it",
+        path.display()
+    )]
+    RegistryMissing { path: PathBuf, first: TenantId, count: usize },
     #[error("{} does not hold {expected}; it was left as it is", path.display())]
     Unusable { path: PathBuf, expected: &'static str },
     #[error(
@@ -100,6 +101,15 @@ impl Home {
         Ok(Self { path, root })
     }
 
+    /// Opens a state directory as it is, for looking at it; none where there is none.
+    pub fn existing(path: &Path) -> Result<Option<Self>, HomeError> {
+        match Directory::open_ambient(path) {
+            Ok(root) => Ok(Some(Self { path: path.to_path_buf(), root })),
+            Err(DirectoryError::NotFound) => Ok(None),
+            Err(source) => Err(HomeError::Open { path: path.to_path_buf(), source }),
+        }
+    }
+
     /// Takes the state directory for this process.
     ///
     /// # Errors
@@ -124,52 +134,37 @@ impl Home {
         Ok(HomeLock { _file: file })
     }
 
-    /// The operator's token: the configured one, or the one in
-    /// `control-plane.token`, which is generated (mode 0600) the first time.
-    pub fn operator_token(&self, configured: Option<&str>) -> Result<OperatorToken, HomeError> {
-        if let Some(configured) = configured {
-            return OperatorToken::new(configured).ok_or(HomeError::EmptyToken);
-        }
-        if let Some(bytes) = self.private_file(OPERATOR_TOKEN)? {
-            return std::str::from_utf8(&bytes)
-                .ok()
-                .and_then(OperatorToken::new)
-                .ok_or_else(|| self.unusable(OPERATOR_TOKEN, "a token"));
-        }
-        let token = OperatorToken::mint().map_err(HomeError::Random)?;
-        let line = Zeroizing::new(format!("{}\n", token.reveal()));
-        self.write(OPERATOR_TOKEN, line.as_bytes())?;
-        Ok(token)
+    /// Every id that has a directory, sorted.
+    pub fn tenant_ids(&self) -> Result<Vec<TenantId>, HomeError> {
+        self.directories().map_err(|source| self.file_error(TENANTS, source))
     }
 
-    /// The installation's key from `key_file`, or from `secret.key`, which is
-    /// generated (mode 0600) the first time.
+    pub(crate) fn directories(&self) -> Result<Vec<TenantId>, DirectoryError> {
+        let entries = match self.root.list(&fixed(TENANTS), None, usize::MAX) {
+            Err(DirectoryError::NotFound) => Vec::new(),
+            entries => entries?,
+        };
+        let directories = entries.into_iter().filter(|entry| entry.metadata.kind == FileKind::Directory);
+        Ok(directories.filter_map(|entry| entry.name.parse().ok()).collect())
+    }
+
+    /// Refuses a home whose registry was lost: a new one would know none of its tenants.
     ///
     /// # Errors
-    /// `KeyMissing` where there are tenants: a new key would open none of their secrets.
-    pub fn secret_key(&self, key_file: Option<&Path>) -> Result<SecretKey, HomeError> {
-        const EXPECTED: &str = "a key of 32 bytes";
-        if let Some(path) = key_file {
-            let bytes = read_operator_file(path)
-                .map_err(|error| HomeError::File { path: path.to_path_buf(), source: error.into() })?;
-            return key_of(&bytes).ok_or_else(|| HomeError::Unusable { path: path.to_path_buf(), expected: EXPECTED });
+    /// `RegistryMissing` where there is no `control.db` beside directories of tenants.
+    pub fn refuse_lost_registry(&self) -> Result<(), HomeError> {
+        let failed = |error| self.file_error(CONTROL_DB, error);
+        if self.root.metadata(&fixed(CONTROL_DB)).map_err(failed)?.is_some() {
+            return Ok(());
         }
-        if let Some(bytes) = self.private_file(SECRET_KEY)? {
-            return key_of(&bytes).ok_or_else(|| self.unusable(SECRET_KEY, EXPECTED));
-        }
-        if self.has_tenants()? {
-            return Err(HomeError::KeyMissing(self.path.join(SECRET_KEY)));
-        }
-        let key = SecretKey::generate().map_err(HomeError::Random)?;
-        self.write(SECRET_KEY, key.as_bytes())?;
-        Ok(key)
-    }
-
-    fn has_tenants(&self) -> Result<bool, HomeError> {
-        match self.root.list(&fixed(TENANTS), None, 1) {
-            Ok(entries) => Ok(!entries.is_empty()),
-            Err(DirectoryError::NotFound) => Ok(false),
-            Err(source) => Err(self.file_error(TENANTS, source)),
+        let tenants = self.tenant_ids()?;
+        match tenants.first() {
+            None => Ok(()),
+            Some(first) => Err(HomeError::RegistryMissing {
+                path: self.control_db_path(),
+                first: first.clone(),
+                count: tenants.len(),
+            }),
         }
     }
 
@@ -219,7 +214,7 @@ impl Home {
     /// `control.db`
     #[must_use]
     pub fn control_db_path(&self) -> PathBuf {
-        self.path.join("control.db")
+        self.path.join(CONTROL_DB)
     }
 
     /// `control.sock`
@@ -246,32 +241,8 @@ impl Home {
         self.path.join("gateway.log")
     }
 
-    /// A file that only its owner may read; a wider mode is narrowed.
-    fn private_file(&self, name: &str) -> Result<Option<Zeroizing<Vec<u8>>>, HomeError> {
-        let failed = |error| self.file_error(name, error);
-        let path = fixed(name);
-        match self.root.metadata(&path).map_err(failed)? {
-            None => return Ok(None),
-            Some(found) if found.kind == FileKind::Directory => {
-                return Err(failed(DirectoryError::IsDirectory));
-            }
-            Some(_) => {}
-        }
-        self.root.make_private(&path).map_err(failed)?;
-        let bytes = self.root.read_all(&path, SMALL_FILE).map_err(failed)?;
-        Ok(Some(Zeroizing::new(bytes)))
-    }
-
-    fn write(&self, name: &str, bytes: &[u8]) -> Result<(), HomeError> {
-        self.root.write_atomic(&fixed(name), bytes).map_err(|error| self.file_error(name, error))
-    }
-
     fn file_error(&self, name: &str, source: DirectoryError) -> HomeError {
         HomeError::File { path: self.path.join(name), source }
-    }
-
-    fn unusable(&self, name: &str, expected: &'static str) -> HomeError {
-        HomeError::Unusable { path: self.path.join(name), expected }
     }
 }
 
@@ -280,26 +251,14 @@ pub(crate) fn fixed(path: &str) -> TenantPath {
     path.parse().unwrap_or_else(|_| unreachable!("the layout's names are plain"))
 }
 
-fn tenant_path(tenant: &TenantId) -> TenantPath {
+pub(crate) fn tenant_path(tenant: &TenantId) -> TenantPath {
     fixed(&format!("{TENANTS}/{tenant}"))
-}
-
-fn key_of(bytes: &[u8]) -> Option<SecretKey> {
-    let bytes = bytes.try_into().ok()?;
-    Some(SecretKey::from_bytes(Zeroizing::new(bytes)))
 }
 
 fn holder(file: &mut File) -> Option<u32> {
     let mut text = String::new();
     file.take(32).read_to_string(&mut text).ok()?;
     text.trim().parse().ok()
-}
-
-fn read_operator_file(path: &Path) -> std::io::Result<Zeroizing<Vec<u8>>> {
-    let handle = rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
-    let mut bytes = Zeroizing::new(Vec::new());
-    File::from(handle).take(SMALL_FILE).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
 
 fn make_directories(path: &Path) -> rustix::io::Result<()> {

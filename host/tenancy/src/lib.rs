@@ -18,7 +18,7 @@ mod secrets;
 mod tenant_dir;
 mod token;
 
-pub use audit::{Actor, Audit, AuditError, AuditEvent, AuditFault, AuditSummary};
+pub use audit::{Actor, Audit, AuditError, AuditEvent, AuditFault, AuditSummary, LostEntries};
 pub use components::ComponentFiles;
 pub use directory::{Directory, DirectoryError, Entry, FileIdentity, FileKind, Metadata, PathError, TenantPath};
 pub use home::{Home, HomeError, HomeLock};

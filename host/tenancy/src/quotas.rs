@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 mod decimal;
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "tests read what they wrote")]
 mod tests;
 
 pub use decimal::{CpuMillis, DecimalError, PicoUsd};
@@ -127,7 +128,16 @@ impl Quotas {
 /// One key at a time, so that the error can name it.
 fn check_value<T: for<'de> Deserialize<'de>>(prefix: &str, key: &str, value: &Value) -> Result<(), QuotaError> {
     let alone = Map::from_iter([(key.to_owned(), value.clone())]);
-    serde_json::from_value::<T>(Value::Object(alone)).map(drop).map_err(|error| invalid(prefix, key, &error))
+    serde_json::from_value::<T>(Value::Object(alone)).map(drop).map_err(|error| {
+        let is_decimal = key.ends_with("_usd") || key == "cpu";
+        let reason = match is_decimal {
+            // What `DecimalError` says.
+            true if value.is_string() || value.is_number() => error.to_string(),
+            true => "a decimal number is needed, or null".to_owned(),
+            false => "a whole number of 0 or more is needed, or null".to_owned(),
+        };
+        QuotaError::Invalid { key: format!("{prefix}{key}"), reason }
+    })
 }
 
 fn check_keys(prefix: &str, patch: &Map<String, Value>, known: &[&str]) -> Result<(), QuotaError> {

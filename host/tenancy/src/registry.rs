@@ -30,6 +30,7 @@ mod tests;
 pub use error::{AuthError, RegistryError};
 pub use lifecycle::TenantData;
 pub use record::TenantRecord;
+use store::{SqliteTenants, TenantStore};
 
 /// Changes of different tenants that can run at once.
 const LOCKS: usize = 64;
@@ -46,7 +47,7 @@ pub struct Registry {
 
 struct Inner {
     tenants: Directory,
-    db: ControlDb,
+    store: Box<dyn TenantStore>,
     audit: Arc<Audit>,
     records: RwLock<BTreeMap<TenantId, Arc<TenantRecord>>>,
     changes: broadcast::Sender<TenantChange>,
@@ -91,18 +92,19 @@ impl Registry {
     /// Any row that cannot be read; a new database beside directories of
     /// tenants. There is never an empty registry in place of an unreadable one.
     pub fn open(home: &Home, db: ControlDb, audit: Arc<Audit>) -> Result<Self, RegistryError> {
-        store::migrate(&db)?;
-        let records = store::load(&db)?;
+        let store = Box::new(SqliteTenants::open(db)?);
+        let records: BTreeMap<_, _> =
+            store.load()?.into_iter().map(|record| (record.id.clone(), Arc::new(record))).collect();
         let tenants = home.tenants().map_err(RegistryError::Directory)?;
-        deletion::finish(&db, &tenants, &records)?;
+        deletion::finish(&*store, &tenants, &records)?;
         if records.is_empty() {
-            store::refuse_new_beside_tenants(&db, &tenants)?;
+            store::refuse_new_beside_tenants(Some(&*store), &tenants)?;
         }
         let mut nobody = [0; 32];
         getrandom::fill(&mut nobody).map_err(RegistryError::Random)?;
         let inner = Inner {
             tenants,
-            db,
+            store,
             audit,
             records: RwLock::new(records),
             changes: broadcast::Sender::new(CHANGES),
@@ -111,6 +113,23 @@ impl Registry {
             nobody: TokenHash::from_bytes(nobody),
         };
         Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Looks at a registry that may be in use: every row can be read, and it belongs to this home.
+    /// The answer: the tenants whose directory is missing. Changes nothing; blocks.
+    ///
+    /// # Errors
+    /// As [`Registry::open`].
+    pub fn check(home: &Home, db: &ControlDb) -> Result<Vec<TenantId>, RegistryError> {
+        let store = SqliteTenants::existing(db)?;
+        let records = store.as_ref().map(TenantStore::load).transpose()?.unwrap_or_default();
+        let directories = home.directories().map_err(RegistryError::Directory)?;
+        if records.is_empty() && !directories.is_empty() {
+            let tenants = home.tenants().map_err(RegistryError::Directory)?;
+            store::refuse_new_beside_tenants(store.as_ref().map(|store| store as &dyn TenantStore), &tenants)?;
+        }
+        let ids = records.into_iter().map(|record| record.id);
+        Ok(ids.filter(|id| directories.binary_search(id).is_err()).collect())
     }
 
     /// The tenant of that id.
@@ -195,7 +214,7 @@ impl Registry {
             return Ok(0);
         }
         let rows = seen.iter().map(|(record, at)| (record.row, *at)).collect();
-        self.inner.db.write(move |tx| store::set_last_seen(tx, rows)).await?;
+        self.inner.store.set_last_seen(rows).await?;
         for (record, at) in &seen {
             record.last_seen.flushed(*at);
         }

@@ -10,7 +10,7 @@ use rustix::fs::{AtFlags, FileType};
 use rustix::io::Errno;
 
 use crate::home::fixed;
-use crate::{ComponentFiles, Directory, DirectoryError, Family};
+use crate::{ComponentFiles, Directory, DirectoryError, Family, FileIdentity, FileKind, TenantPath};
 
 #[cfg(test)]
 #[allow(clippy::disallowed_methods, reason = "tests plant what an attacker would")]
@@ -19,6 +19,7 @@ mod tests;
 /// Families with a directory of their own that is all theirs.
 const OWN_DIRECTORY: &[&str] = &["sessions", "memory", "cron", "channels", "devices", "nodes"];
 const DATABASE: &str = "state.db";
+const PLUGINS: &str = "plugins";
 
 /// The directory of one tenant.
 #[derive(Debug, Clone)]
@@ -40,6 +41,8 @@ pub struct FamilyPlace {
 pub struct DatabasePlace {
     pub directory: Directory,
     pub name: &'static str,
+    /// Where it is in the tenant's directory, to be shown to the operator.
+    pub shown: String,
 }
 
 impl TenantDir {
@@ -58,10 +61,31 @@ impl TenantDir {
     pub fn family(&self, family: &Family) -> Result<FamilyPlace, DirectoryError> {
         let (files, database) = places(family.as_str());
         let open = |path: &str| self.root.subdirectory(&fixed(path));
-        Ok(FamilyPlace {
-            files: open(&files)?,
-            database: DatabasePlace { directory: open(&database)?, name: DATABASE },
-        })
+        Ok(FamilyPlace { files: open(&files)?, database: DatabasePlace::new(open(&database)?, &database) })
+    }
+
+    /// Every family's database that there is; makes nothing.
+    pub fn databases(&self) -> Result<Vec<DatabasePlace>, DirectoryError> {
+        let mut directories: Vec<String> = OWN_DIRECTORY.iter().map(|&family| family.to_owned()).collect();
+        match self.root.list(&fixed(PLUGINS), None, usize::MAX) {
+            Ok(entries) => directories.extend(
+                entries
+                    .into_iter()
+                    .filter(|entry| entry.metadata.kind == FileKind::Directory)
+                    .map(|entry| format!("{PLUGINS}/{}", entry.name)),
+            ),
+            Err(DirectoryError::NotFound) => {}
+            Err(error) => return Err(error),
+        }
+        let mut found = Vec::new();
+        for path in directories {
+            let Ok(directory) = self.root.existing_subdirectory(&path.parse::<TenantPath>()?) else { continue };
+            // What is there and no file is a finding of whoever opens it.
+            if !matches!(directory.metadata(&fixed(DATABASE)), Ok(None)) {
+                found.push(DatabasePlace::new(directory, &path));
+            }
+        }
+        Ok(found)
     }
 
     /// The tenant's own components. No family has this name, so none is handed this directory.
@@ -77,7 +101,7 @@ impl TenantDir {
 
 /// The directories of a family's files and of its database.
 fn places(family: &str) -> (String, String) {
-    let plugin = format!("plugins/{family}");
+    let plugin = format!("{PLUGINS}/{family}");
     match family {
         "agents" => ("agents".to_owned(), plugin),
         "voicewake" => ("settings".to_owned(), plugin),
@@ -87,6 +111,16 @@ fn places(family: &str) -> (String, String) {
 }
 
 impl DatabasePlace {
+    fn new(directory: Directory, path: &str) -> Self {
+        Self { directory, name: DATABASE, shown: format!("{path}/{DATABASE}") }
+    }
+
+    /// What tells one state of the file from the next; none where there is no file.
+    #[must_use]
+    pub fn identity(&self) -> Option<FileIdentity> {
+        self.directory.metadata(&fixed(self.name)).ok().flatten().map(|metadata| metadata.identity)
+    }
+
     /// A path SQLite can open, valid as long as this value lives.
     ///
     /// # Errors

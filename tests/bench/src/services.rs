@@ -29,6 +29,7 @@ pub(crate) fn open(path: &Path) -> Result<(ServicesParts, ControlDb, HomeLock)> 
         rates: Arc::new(RateLimiter::new(&zone)),
         secret_key: home.secret_key(None)?,
         audit,
+        costs: None,
         home: Arc::new(home),
     };
     Ok((parts, control, lock))

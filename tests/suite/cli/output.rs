@@ -65,7 +65,7 @@ fn tenants_list_and_info() {
     displayName: Acme Ltd
     createdAt:   [time]
     disabled:    false
-    stateDir:    .
+    stateDir:    tenants/acme
     --- stderr
     ");
     insta::assert_snapshot!(shown(&home.cli(&["tenants", "info", "nobody"])), @r"
@@ -100,7 +100,7 @@ fn tenants_disable_enable_and_delete() {
     createdAt:      [time]
     disabled:       false
     diskUsageBytes: 0
-    stateDir:       .
+    stateDir:       tenants/acme
     totalSessions:  0
     --- stderr
     Error: nothing was deleted

@@ -86,6 +86,42 @@ fn call_without_a_daemon_runs_the_component_itself() {
 }
 
 #[test]
+fn a_number_is_a_string_where_the_method_wants_one() {
+    both(|openclaw| {
+        openclaw(&["tenants", "create", "acme"]).exited(0);
+        let call = ["call", "sessions.create", "key=agent:main:direct:1", "label=123", "--tenant", "acme"];
+        assert_eq!(openclaw(&call).exited(0).json()["entry"]["label"], "123");
+        let call = ["call", "sessions.list", "limit=5", "search=123", "--tenant", "acme"];
+        assert_eq!(openclaw(&call).exited(0).json()["count"], 1);
+    });
+}
+
+#[test]
+fn a_tenants_token_in_the_environment_is_not_the_operators() {
+    let daemon = Daemon::start();
+    let tenant = daemon.tenant("acme");
+    let with =
+        |token: &str, arguments: &[&str]| Cli::on(daemon.home().path(), arguments).env("OPENCLAW_TOKEN", token).run();
+    for arguments in [
+        &["tenants", "list"][..],
+        &["tenants", "create", "other"],
+        &["tenants", "quota", "set", "acme", "--quota.requests-per-minute", "1"],
+        &["components", "remove", "crm"],
+    ] {
+        let output = with(tenant.token(), arguments).exited(4);
+        assert!(output.stderr.contains("OPENCLAW_TOKEN holds a tenant's token"), "{output:?}");
+    }
+    assert_eq!(with(tenant.token(), &["tenants", "info", "acme", "--json"]).exited(0).json()["tenantId"], "acme");
+    with(tenant.token(), &["tenants", "info", "nobody"]).exited(4);
+    assert_eq!(pluck(&daemon.operator().ok("tenants.list", json!({}))["tenants"], "tenantId"), ["acme"]);
+    let list = with(daemon.operator_token(), &["tenants", "list", "--json"]).exited(0).json();
+    assert_eq!(pluck(&list["tenants"], "tenantId"), ["acme"]);
+    // Who names a tenant means to be the operator, and is told so.
+    let output = with(tenant.token(), &["call", "health", "--tenant", "acme"]).exited(0);
+    assert!(output.stderr.contains("the token of OPENCLAW_TOKEN is not used"), "{output:?}");
+}
+
+#[test]
 fn what_was_done_without_a_daemon_is_there_for_the_next_one() {
     let home = Home::warm();
     let created = home.cli(&["tenants", "create", "acme", "--json"]).exited(0).json();

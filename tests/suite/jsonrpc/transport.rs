@@ -112,6 +112,33 @@ fn a_body_over_the_limit_413_even_to_a_client_that_sends_everything_first() {
     assert_eq!(tenant.post(just_right).status, 200);
 }
 
+/// What a library says of a mistake changes with its release, and tells which it is.
+#[test]
+fn what_is_wrong_is_told_in_our_own_words_with_the_place() {
+    let (daemon, tenant) = stage();
+    let said = |client: &Client, body: &str| {
+        client.post(body).json()["error"]["message"].as_str().expect("a message").to_owned()
+    };
+    for (body, message) in [
+        ("{\"jsonrpc\":", "the body is not JSON: it ends too early, at line 1 column 11"),
+        ("nonsense", "the body is not JSON: a mistake at line 1 column 2"),
+        ("{\"a\":1,\n \"a\":2}", "the body is not JSON: the key \"a\" appears twice at line 2 column 6"),
+    ] {
+        assert_eq!(said(&tenant, body), message, "{body}");
+    }
+    let quotas = json!({ "tenantId": "acme", "quotas": { "requests_per_minute": "lots" } });
+    for (method, params) in [
+        ("tenants.quota.update", quotas),
+        ("components.install", json!({ "wasm": "not base64!" })),
+        ("components.install", json!({ "wasm": "AGFzbQ==" })),
+    ] {
+        let error = daemon.operator().err(method, params);
+        for word in ["invalid type", "expected u64", "Invalid symbol", "offset", "wasmparser", "0x"] {
+            assert!(!error.message.contains(word), "{word:?} is a library's: {error}");
+        }
+    }
+}
+
 #[test]
 fn a_refusal_reaches_a_client_without_a_token_that_sends_20_mib_first() {
     let (daemon, _tenant) = stage();

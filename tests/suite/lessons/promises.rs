@@ -107,10 +107,42 @@ fn promise_delete_wipes_everything_but_the_audit_log() {
     canary::plant(&daemon, &tenant, MARK);
     tenant.done("tenants.delete", json!({ "confirm": true }));
     assert!(!daemon.home().tenant("acme").exists());
-    let daemon = daemon.restarted();
+    let mut daemon = daemon.restarted();
     assert_eq!(daemon.client(tenant.token()).respond("health", &json!({})).status, 401);
     assert_eq!(daemon.operator().ok("tenants.list", json!({}))["tenants"], json!([]));
-    assert!(daemon.home().audit().len() >= 2);
+    let of_acme = daemon.home().audit().into_iter().filter(|line| line["tenant"] == "acme").collect();
+    let actions = pluck(&Value::Array(of_acme), "action");
+    for word in ["create", "delete"] {
+        assert_eq!(actions.iter().filter(|action| action.contains(word)).count(), 1, "{word} in {actions:?}");
+    }
+    assert!(daemon.terminate().success());
+    // Its sessions, files, settings and name; and the registry's row with the token's hash.
+    let logs = ["audit.jsonl", "gateway.log"].map(PathBuf::from);
+    let left: Vec<PathBuf> = daemon.home().files_with(MARK).into_iter().filter(|path| !logs.contains(path)).collect();
+    assert_eq!(left, Vec::<PathBuf>::new(), "what the tenant had is on the disk still");
+    assert_eq!(rows_with(&daemon.home().path().join("control.db"), "acme"), Vec::<String>::new());
+}
+
+/// The tables that have a row in which this text stands.
+fn rows_with(database: &std::path::Path, text: &str) -> Vec<String> {
+    use rusqlite::types::Value as Cell;
+    let database = rusqlite::Connection::open(database).expect("control.db");
+    let mut tables = database.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").expect("a query");
+    let tables: Vec<String> =
+        tables.query_map([], |row| row.get(0)).expect("tables").collect::<Result<_, _>>().expect("names");
+    assert!(tables.len() > 2, "{tables:?}");
+    let holds = |table: &String| {
+        let mut rows = database.prepare(&format!("SELECT * FROM {table}")).expect("a table");
+        let columns = rows.column_count();
+        let found =
+            rows.query_map([], |row| (0..columns).map(|column| row.get::<_, Cell>(column)).collect()).expect("rows");
+        found.flat_map(|row: Result<Vec<Cell>, _>| row.expect("a row")).any(|cell| match cell {
+            Cell::Text(cell) => cell.contains(text),
+            Cell::Blob(cell) => String::from_utf8_lossy(&cell).contains(text),
+            _ => false,
+        })
+    };
+    tables.into_iter().filter(holds).collect()
 }
 
 #[test]

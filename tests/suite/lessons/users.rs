@@ -2,6 +2,8 @@
 
 use std::{fs, os::unix::fs::PermissionsExt, thread};
 
+use rustix::fs::inotify;
+
 use crate::contract::*;
 
 /// Starts with this configuration; answers what was said when it did not.
@@ -14,10 +16,14 @@ fn refused(config: &str) -> String {
 
 #[test]
 fn users_1_an_exposed_gateway_does_not_start() {
-    let failed =
-        Daemon::start_as(Home::warm(), |command| command.args(["--listen", "0.0.0.0:0"])).expect_err("it started");
-    assert_eq!(failed.code, Some(8), "{failed}");
-    assert!(failed.log.contains("allow_plaintext_remote"), "{failed}");
+    for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:0"] {
+        let failed =
+            Daemon::start_as(Home::warm(), |command| command.args(["--listen", address])).expect_err("it started");
+        assert_eq!(failed.code, Some(8), "{address}: {failed}");
+        assert!(failed.log.contains("allow_plaintext_remote"), "{address}: {failed}");
+        let log = refused(&format!("gateway: {{listen: '{address}'}}\n"));
+        assert!(log.contains("allow_plaintext_remote"), "{address}: {log}");
+    }
 }
 
 #[test]
@@ -29,13 +35,18 @@ fn users_1_an_empty_token_is_an_error_and_not_no_authentication() {
     let home = Home::warm();
     fs::write(home.path().join("control-plane.token"), "\n").expect("an empty token");
     fs::set_permissions(home.path().join("control-plane.token"), fs::Permissions::from_mode(0o600)).expect("its mode");
-    match Daemon::start_on(home) {
-        Err(failed) => assert!(failed.log.contains("control-plane.token"), "{failed}"),
-        Ok(daemon) => {
-            assert_eq!(daemon.client("").respond("tenants.list", &json!({})).status, 401);
-            assert!(daemon.operator_token().len() >= 32, "an empty token was kept");
-        }
-    }
+    let failed = Daemon::start_on(home).expect_err("it started");
+    assert_eq!(failed.code, Some(8), "{failed}");
+    assert!(failed.log.contains("control-plane.token"), "{failed}");
+    let kept = fs::read(failed.home.path().join("control-plane.token")).expect("the file");
+    assert_eq!(kept, b"\n", "the file was touched");
+    // As a container is given it whose secret is missing.
+    let failed = Daemon::start_as(Home::warm(), |command| {
+        command.env("OPENCLAW_GATEWAY_CONTROL_PLANE_TOKEN", "").args(["--listen", "127.0.0.1:0"])
+    })
+    .expect_err("it started");
+    assert_eq!(failed.code, Some(8), "{failed}");
+    assert!(failed.log.contains("OPENCLAW_GATEWAY_CONTROL_PLANE_TOKEN"), "{failed}");
 }
 
 #[test]
@@ -122,14 +133,21 @@ fn users_12_the_start_does_not_touch_the_tenants() {
     for n in 0..50 {
         let _ = daemon.tenant(&format!("t{n}"));
     }
-    let daemon = daemon.restarted();
-    let open: Vec<_> = fs::read_dir(format!("/proc/{}/fd", daemon.pid()))
-        .expect("its files")
-        .flatten()
-        .filter_map(|entry| fs::read_link(entry.path()).ok())
-        .filter(|path| path.to_string_lossy().contains("/tenants/t"))
-        .collect();
-    assert_eq!(open, Vec::<std::path::PathBuf>::new(), "a tenant is opened when it is first served");
+    let mut daemon = daemon;
+    assert!(daemon.terminate().success());
+    let home = daemon.into_home();
+    let watch = inotify::init(inotify::CreateFlags::NONBLOCK).expect("inotify");
+    for n in 0..50 {
+        let all = inotify::WatchFlags::ALL_EVENTS;
+        inotify::add_watch(&watch, home.tenant(&format!("t{n}")), all).expect("a watch");
+    }
+    let mut buffer = [std::mem::MaybeUninit::uninit(); 4096];
+    let mut seen = inotify::Reader::new(&watch, &mut buffer);
+    let daemon = Daemon::start_on(home).unwrap_or_else(|failed| panic!("{failed}"));
+    assert_eq!(daemon.operator().ok("tenants.list", json!({}))["tenants"].as_array().map(Vec::len), Some(50));
+    assert_eq!(seen.next().err(), Some(rustix::io::Errno::AGAIN), "a tenant is opened when it is first served");
+    daemon.operator_for("t7").done("voicewake.get", json!({}));
+    assert!(seen.next().is_ok(), "the watch sees a tenant that is served");
 }
 
 /// A count of work instead of a time: bytes that are read to answer a page must not grow with the transcripts.
@@ -188,10 +206,42 @@ fn users_19_history_survives_restarts_resets_and_compaction_as_archives() {
     let daemon = daemon.restarted();
     let tenant = daemon.client(tenant.token());
     let history = tenant.ok("chat.history", json!({ "sessionKey": key })).to_string();
-    assert!(history.contains("line 5"), "{history}");
+    assert!(history.contains("line 5") && history.contains("line 4") && !history.contains("line 3"), "{history}");
     tenant.done("sessions.reset", json!({ "key": key }));
     tenant.done("chat.inject", json!({ "sessionKey": key, "message": "anew" }));
-    assert!(tenant.ok("chat.history", json!({ "sessionKey": key })).to_string().contains("anew"));
+    let daemon = daemon.restarted();
+    let tenant = daemon.client(tenant.token());
+    let history = tenant.ok("chat.history", json!({ "sessionKey": key })).to_string();
+    assert!(history.contains("anew") && !history.contains("line"), "{history}");
+
+    // Nothing that was said is gone: the whole transcript before the compaction, and the one before the reset.
+    let archives = archives_of(daemon, "acme");
+    let holds = |reason: &str, lines: &[u32]| {
+        let [(_, text)] = archives.iter().filter(|(of, _)| of == reason).collect::<Vec<_>>()[..] else {
+            panic!("one archive for {reason} in {archives:?}")
+        };
+        (0..6).all(|n| text.contains(&format!("line {n}")) == lines.contains(&n))
+    };
+    assert!(holds("bak", &[0, 1, 2, 3, 4, 5]), "{archives:?}");
+    assert!(holds("reset", &[4, 5]), "{archives:?}");
+}
+
+/// `(reason, all its lines)` of what the family `sessions` has archived of a tenant.
+fn archives_of(mut daemon: Daemon, tenant: &str) -> Vec<(String, String)> {
+    assert!(daemon.terminate().success());
+    let path = daemon.home().tenant(tenant).join("sessions/state.db");
+    let database = rusqlite::Connection::open(&path).expect("the family's database");
+    let mut archives = database.prepare("SELECT value FROM documents WHERE collection = 'archives'").expect("a query");
+    let mut lines = database.prepare("SELECT value FROM logs WHERE log = ?1 ORDER BY sequence").expect("a query");
+    let archives = archives.query_map([], |row| row.get::<_, Vec<u8>>(0)).expect("archives");
+    let archives = archives.map(|archive| {
+        let archive: Value = serde_json::from_slice(&archive.expect("an archive")).expect("JSON");
+        let text = |name: &str| archive[name].as_str().expect(name).to_owned();
+        let lines = lines.query_map([text("log")], |row| row.get::<_, Vec<u8>>(0)).expect("lines");
+        let lines: Vec<String> = lines.map(|line| String::from_utf8(line.expect("a line")).expect("text")).collect();
+        (text("reason"), lines.join("\n"))
+    });
+    archives.collect()
 }
 
 #[test]

@@ -4,7 +4,11 @@ use crate::{components, contract::*};
 
 #[test]
 fn keeps_the_contract() {
-    contract("components.activate", |_| json!({ "family": "swap" }));
+    contract("components.activate", |stage| {
+        let first = components::install(&stage.daemon.operator(), "ok00001")["digest"].clone();
+        let _ = components::install(&stage.daemon.operator(), "ok00002");
+        json!({ "family": "swap", "digest": first })
+    });
 }
 
 #[test]

@@ -4,7 +4,9 @@ use crate::{components, contract::*};
 
 #[test]
 fn keeps_the_contract() {
-    contract("components.install", |_| json!({ "wasm": "" }));
+    contract("components.install", |_| {
+        components::params(&components::swap("ok00001"), json!({ "grants": components::GRANTS }))
+    });
 }
 
 #[test]

@@ -4,7 +4,10 @@ use crate::{components, contract::*};
 
 #[test]
 fn keeps_the_contract() {
-    contract("components.remove", |_| json!({ "family": "swap" }));
+    contract("components.remove", |stage| {
+        let _ = components::install(&stage.daemon.operator(), "ok00001");
+        json!({ "family": "swap" })
+    });
 }
 
 #[test]

@@ -1,10 +1,15 @@
 //! `components.rollback`: goes back to the version before.
 
-use crate::contract::*;
+use crate::{components, contract::*};
 
 #[test]
 fn keeps_the_contract() {
-    contract("components.rollback", |_| json!({ "family": "swap" }));
+    contract("components.rollback", |stage| {
+        for version in ["ok00001", "ok00002"] {
+            let _ = components::install(&stage.daemon.operator(), version);
+        }
+        json!({ "family": "swap" })
+    });
 }
 
 #[test]

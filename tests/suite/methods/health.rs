@@ -21,8 +21,8 @@ fn a_new_tenant_is_well_and_has_the_agent_main() {
     assert_eq!(health["channelOrder"], json!([]));
     assert_eq!(health["defaultAgentId"], "main");
     let [agent] = health["agents"].as_array().expect("agents").as_slice() else { panic!("{health}") };
-    has_fields(agent, "agentId name? isDefault heartbeat sessions");
-    assert_eq!(agent["agentId"], "main");
+    has_fields(agent, "agentId name isDefault heartbeat sessions");
+    assert_eq!((&agent["agentId"], &agent["name"]), (&json!("main"), &json!("main")));
     assert_eq!(agent["isDefault"], true);
     assert_eq!(health["sessions"], json!({ "path": "sessions", "count": 0, "recent": [] }));
 }

@@ -64,6 +64,34 @@ fn every_reference_in_a_schema_can_be_followed() {
 }
 
 #[test]
+fn every_result_is_a_closed_object() {
+    /// The places of objects with members that let other members in.
+    fn open(schema: &Value, place: &str) -> Vec<String> {
+        let below: Vec<String> = match schema {
+            Value::Object(members) => {
+                members.iter().flat_map(|(name, member)| open(member, &format!("{place}/{name}"))).collect()
+            }
+            Value::Array(items) => {
+                items.iter().enumerate().flat_map(|(index, item)| open(item, &format!("{place}/{index}"))).collect()
+            }
+            _ => Vec::new(),
+        };
+        // `properties` is also what a member may be called.
+        let is_open = schema["properties"].is_object()
+            && !place.ends_with("/properties")
+            && schema["additionalProperties"] != false
+            && schema["unevaluatedProperties"] != false;
+        below.into_iter().chain(is_open.then(|| place.to_owned())).collect()
+    }
+    let daemon = Daemon::start();
+    for method in discover::methods(&daemon.operator()) {
+        assert_eq!(method.result["type"], "object", "{}: {}", method.name, method.result);
+        assert!(method.result["properties"].is_object(), "{}: {}", method.name, method.result);
+        assert_eq!(open(&method.result, ""), Vec::<String>::new(), "{}: {}", method.name, method.result);
+    }
+}
+
+#[test]
 fn a_tenant_is_not_told_of_the_operators_methods() {
     let daemon = Daemon::start();
     let (tenants, operators) = (document(&daemon.tenant("acme")), document(&daemon.operator()));

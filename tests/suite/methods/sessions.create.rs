@@ -22,6 +22,24 @@ fn without_a_key_it_makes_one_of_the_agent() {
 }
 
 #[test]
+fn an_agent_that_is_not_there_is_not_found() {
+    let daemon = Daemon::start();
+    let tenant = daemon.tenant("acme");
+    tenant.done("agents.create", json!({ "name": "helper" }));
+    for agent in ["nobody", "", "Main", "../main", MARK] {
+        for params in [json!({ "agentId": agent }), json!({ "agentId": agent, "key": "agent:main:direct:1" })] {
+            let error = tenant.err("sessions.create", params);
+            assert_eq!((error.code, error.name()), (-32004, "NOT_FOUND"), "{agent:?}: {error}");
+        }
+    }
+    assert_eq!(tenant.ok("sessions.list", json!({}))["count"], 0);
+    for agent in ["helper", "main"] {
+        let key = tenant.ok("sessions.create", json!({ "agentId": agent }))["key"].clone();
+        assert!(key.as_str().is_some_and(|key| key.starts_with(&format!("agent:{agent}:direct:"))), "{key}");
+    }
+}
+
+#[test]
 fn the_one_that_is_there_is_answered() {
     let daemon = Daemon::start();
     let tenant = daemon.tenant("acme");

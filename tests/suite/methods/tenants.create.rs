@@ -12,6 +12,7 @@ fn answers_a_token_that_works() {
     let daemon = Daemon::start();
     let created = daemon.operator().ok("tenants.create", json!({ "tenantId": "acme_2-x", "displayName": "Acme" }));
     has_fields(&created, "tenantId token createdAt stateDir");
+    assert_eq!(created["stateDir"], "tenants/acme_2-x", "as tenants.get has it");
     is_rfc3339(&created["createdAt"]);
     let token = created["token"].as_str().expect("token");
     assert!(token.starts_with("tk_acme_2-x_"), "{token}");

@@ -36,6 +36,27 @@ fn counts_the_requests() {
 }
 
 #[test]
+fn counts_the_sessions_and_what_was_said_in_them() {
+    let daemon = Daemon::start();
+    let tenant = daemon.tenant("acme");
+    let counted = || {
+        let usage = tenant.ok("tenants.usage", json!({}));
+        ["totalSessions", "activeSessions", "totalMessages"].map(|name| usage[name].as_u64().expect(name))
+    };
+    assert_eq!(counted(), [0, 0, 0]);
+    for key in ["agent:main:direct:1", "agent:main:direct:2", "agent:main:direct:3"] {
+        tenant.done("sessions.create", json!({ "key": key }));
+    }
+    for (key, message) in [("1", "one"), ("1", "two"), ("2", "three")] {
+        let key = format!("agent:main:direct:{key}");
+        tenant.done("chat.inject", json!({ "sessionKey": key, "message": message }));
+    }
+    assert_eq!(counted(), [3, 3, 3]);
+    tenant.done("sessions.delete", json!({ "key": "agent:main:direct:1" }));
+    assert_eq!(counted(), [2, 2, 1]);
+}
+
+#[test]
 fn the_disk_is_measured_on_request() {
     let daemon = Daemon::start();
     let tenant = daemon.tenant("acme");

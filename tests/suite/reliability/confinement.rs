@@ -21,8 +21,62 @@ use super::{HOSTILE_GRANTS, config_with};
 const OPERATIONS: [&str; 10] =
     ["read", "write", "append", "metadata", "list", "createDirectory", "remove", "removeAll", "rename", "subdirectory"];
 
-/// A method and its parameters with a hostile name in them.
-type Attack = fn(&str) -> (&'static str, Value);
+/// A method, and the parameters of a good call except one text, which is a hostile name.
+#[derive(Clone, Debug)]
+struct Attack {
+    method: String,
+    params: Value,
+    place: String,
+}
+
+impl Attack {
+    /// Every parameter that holds a text, of every method that a tenant may call. What ends the tenant is left out.
+    fn all(tenant: &Client) -> Vec<Self> {
+        let methods = discover::methods(tenant);
+        let methods = methods.iter().filter(|method| !["tenants.delete", "tenants.rotate"].contains(&&*method.name));
+        methods
+            .flat_map(|method| {
+                let texts = method.params.iter().filter(|param| is_text(&param.schema));
+                texts.map(|param| Self {
+                    method: method.name.clone(),
+                    params: good_params(method, &param.name),
+                    place: param.name.clone(),
+                })
+            })
+            .collect()
+    }
+
+    fn params(&self, name: &str) -> Value {
+        let mut params = self.params.clone();
+        let is_list = params[&self.place].is_array();
+        params[&self.place] = match self.place.as_str() {
+            "raw" => json!(json!({ "agents": { "list": [{ "id": "x", "workspace": name }] } }).to_string()),
+            _ if is_list => json!([name]),
+            _ => json!(name),
+        };
+        params
+    }
+}
+
+/// Whether a parameter can hold any text, or a list of such.
+fn is_text(schema: &Value) -> bool {
+    let names =
+        |kind: &str| schema["type"] == kind || schema["type"].as_array().is_some_and(|all| all.contains(&json!(kind)));
+    schema.get("enum").is_none() && (names("string") || (names("array") && is_text(&schema["items"])))
+}
+
+/// What a call needs, and the one optional parameter that is to be tried.
+fn good_params(method: &discover::Method, tried: &str) -> Value {
+    let wanted = method.params.iter().filter(|param| param.required || param.name == tried);
+    let value = |param: &discover::Param| match param.name.as_str() {
+        "agentId" => json!("main"),
+        "name" => json!("SOUL.md"),
+        "key" | "sessionKey" => json!("agent:main:main"),
+        _ if param.schema["type"] == "array" => json!([]),
+        _ => json!("x"),
+    };
+    Value::Object(wanted.map(|param| (param.name.clone(), value(param))).collect())
+}
 
 fn runner(cases: u32) -> TestRunner {
     let config =
@@ -126,31 +180,11 @@ fn generated_names_through_every_method_that_takes_one() {
             .unwrap_or_default()
     };
     let roots_before = (top(&home), top(&home.join("tenants")));
-    let calls: Vec<Attack> = vec![
-        |name| ("agents.files.get", json!({ "agentId": "main", "name": name })),
-        |name| ("agents.files.set", json!({ "agentId": "main", "name": name, "content": "pwned" })),
-        |name| ("agents.files.get", json!({ "agentId": name, "name": "SOUL.md" })),
-        |name| ("agents.files.set", json!({ "agentId": name, "name": "SOUL.md", "content": "pwned" })),
-        |name| ("agents.files.list", json!({ "agentId": name })),
-        |name| ("agents.create", json!({ "name": name, "workspace": name })),
-        |name| ("agents.delete", json!({ "agentId": name })),
-        |name| ("sessions.create", json!({ "key": name, "cwd": name })),
-        |name| ("sessions.create", json!({ "agentId": name })),
-        |name| ("sessions.compact", json!({ "key": name })),
-        |name| ("sessions.delete", json!({ "key": name, "deleteTranscript": false })),
-        |name| ("chat.history", json!({ "sessionKey": name })),
-        |name| {
-            (
-                "config.patch",
-                json!({ "raw": json!({ "agents": { "list": [{ "id": "x", "workspace": name }] } }).to_string() }),
-            )
-        },
-        |name| ("tenants.get", json!({ "tenantId": name })),
-        |name| ("plain.read", json!({ "path": name })),
-    ];
+    let calls = Attack::all(&prison.tenant);
+    assert!(calls.len() > 40, "only {} parameters take a name: {calls:?}", calls.len());
     runner(300)
         .run(&(prop::sample::select(calls), hostile_path()), |(call, path)| {
-            let (method, params) = call(&path);
+            let (method, params) = (&call.method, call.params(&path));
             let answer = prison.tenant.respond(method, &params);
             prop_assert!(answer.status < 500 && !answer.text().contains(MARK), "{method} {params}: {}", answer.text());
             prop_assert!(!answer.text().contains("root:x:0"), "{method} {params} read /etc/passwd");

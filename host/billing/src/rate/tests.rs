@@ -32,7 +32,7 @@ fn limiter() -> RateLimiter {
 fn without_a_quota_requests_are_counted_and_admitted() {
     let (limiter, a) = (limiter(), tenant("a"));
     for ms in 0..1_000 {
-        assert!(limiter.check(&a, &Quotas::default(), at(ms)).unwrap().headers.policies.is_empty());
+        assert!(limiter.check(&a, &Quotas::default(), at(ms)).is_ok());
     }
     let rates = |ms| limiter.rates(&a, &Quotas::default(), at(ms));
     assert_eq!(rates(1_000), RequestRates { minute: 1_000, hour: 1_000, resets_at: Vec::new() });
@@ -55,6 +55,28 @@ fn a_refusal_names_the_moment_at_which_the_next_request_is_admitted() {
     assert!(limiter.check(&a, &quotas, at(59_999)).is_err());
     assert!(limiter.check(&a, &quotas, at(60_000)).is_ok());
     assert!(limiter.check(&a, &quotas, at(60_001)).is_err());
+}
+
+#[test]
+fn two_refusals_of_one_window_name_one_time() {
+    let (limiter, a, quotas) = (limiter(), tenant("a"), per_minute(1));
+    let later = |ms: u64, nanoseconds: u64| {
+        let instants = at(ms);
+        // The two clocks are never read at one instant.
+        Instants {
+            monotonic: instants.monotonic + Duration::from_nanos(999_999),
+            wall: instants.wall + Duration::from_nanos(nanoseconds),
+        }
+    };
+    assert!(limiter.check(&a, &quotas, later(0, 0)).is_ok());
+    let told = |now| limiter.check(&a, &quotas, now).unwrap_err().resets_at;
+    let first = told(later(10, 1));
+    for now in [later(10, 999_999), later(11, 5), later(500, 1_700_000), later(59_000, 400_000_000)] {
+        assert_eq!(told(now), first);
+    }
+    assert_eq!(limiter.rates(&a, &quotas, later(59_500, 77)).resets_at, [("requests_per_minute", first.unwrap())]);
+    let set = Instants { wall: at(59_000).wall + Duration::from_secs(3_600), ..later(59_000, 0) };
+    assert!(told(set) > first, "a clock that was set is followed");
 }
 
 #[test]

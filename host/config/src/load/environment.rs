@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use super::{Layers, Source};
+use super::{Layers, Source, Warning};
 use crate::path::{KeyPath, Segment};
-use crate::shape::{Shape, gateway_schema};
+use crate::shape::{Shape, closest, gateway_schema};
 use crate::text;
 
 /// Variables of this prefix that are no keys of the configuration.
@@ -22,7 +22,8 @@ pub fn variable(key: &KeyPath) -> Option<String> {
     Some(name)
 }
 
-/// Sets every key that a variable names; variables that name none are left alone.
+/// Sets every key that a variable names. A variable that names none is told of and no error: others
+/// set such variables too (a cluster does, for a service called `openclaw`).
 pub(super) fn apply(layers: &mut Layers, env: impl IntoIterator<Item = (String, String)>) {
     let mut ours: Vec<(String, String)> = env
         .into_iter()
@@ -38,8 +39,18 @@ pub(super) fn apply(layers: &mut Layers, env: impl IntoIterator<Item = (String, 
         let key = paths.iter().find(|(path, _)| variable(path).as_deref() == Some(name.as_str()));
         if let Some((path, shape)) = key {
             layers.set(path.clone(), *shape, &text, Source::Env { name });
+        } else {
+            layers.warnings.push(unknown(name, &paths));
         }
     }
+}
+
+fn unknown(name: String, paths: &[(KeyPath, Shape<'_>)]) -> Warning {
+    let known: Vec<String> = paths.iter().filter_map(|(path, _)| variable(path)).collect();
+    let known = known.iter().map(String::as_str).chain(RESERVED);
+    let meant = closest(&name, known).map(|known| format!(" (did you mean {known}?)"));
+    let message = format!("no key of the configuration has this variable: it is ignored{}", meant.unwrap_or_default());
+    Warning { source_of: Source::Env { name }, key: KeyPath::root(), message }
 }
 
 /// The value that a text stands for at a place of this shape. What does not fit stays a text, for

@@ -50,12 +50,12 @@ const TABLE: &[(&str, &str)] = &[
     ("memory", "has no effect yet: nothing is remembered"),
 ];
 
-/// A setting that does not do what its name says.
+/// A setting that does not do what its name says, or has a name that says nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Warning {
     /// Where the key was set.
     pub source_of: Source,
-    /// The key, or the section of which something was set.
+    /// The key, or the section of which something was set; the root where no key was meant.
     pub key: KeyPath,
     /// What is to be known; names the key, holds no value.
     pub message: String,
@@ -68,11 +68,12 @@ impl fmt::Display for Warning {
 }
 
 impl Loaded {
-    /// The settings that differ from their defaults and have no effect.
+    /// The settings that have no effect: those that differ from their defaults, and variables of the
+    /// environment that set nothing.
     pub fn warnings(&self) -> Vec<Warning> {
         let value = |config: &GatewayConfig| serde_json::to_value(config).unwrap_or(Value::Null);
         let (set, default) = (value(&self.config), value(&GatewayConfig::default()));
-        let mut warnings = Vec::new();
+        let mut warnings = self.warnings.clone();
         for (key, what) in TABLE {
             let Ok(key) = KeyPath::parse(key) else { continue };
             if key.get(&set) == key.get(&default) {

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use openclaw_tenancy::FileIdentity;
 
-use super::Subject;
 use super::reading::Reading;
+use super::{Damaged, Subject};
 
 /// Most subjects that are kept.
 const MAX_SLOTS: usize = 4096;
@@ -28,6 +28,8 @@ pub(super) struct Cached {
 pub(super) struct Slot {
     cached: Mutex<Option<Cached>>,
     writing: Mutex<()>,
+    /// The damage that the log was told of.
+    told: Mutex<Option<Damaged>>,
     last_used: AtomicU64,
     bytes: AtomicUsize,
 }
@@ -42,6 +44,14 @@ impl Slot {
     pub(super) fn put(&self, cached: Cached) {
         self.bytes.store(cached.reading.bytes, Ordering::Relaxed);
         *lock(&self.cached) = Some(cached);
+    }
+
+    /// Whether the log is to be told: not of the same damage again, as long as the file is not mended.
+    pub(super) fn is_news(&self, damaged: Option<&Damaged>) -> bool {
+        let mut told = lock(&self.told);
+        let is_news = damaged.is_some() && told.as_ref() != damaged;
+        *told = damaged.cloned();
+        is_news
     }
 
     /// Held while the file is written.

@@ -1,17 +1,20 @@
 //! `openclaw call METHOD …`
 
 mod params;
+mod schema;
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use openclaw_config::Secret;
+use serde_json::{Value, json};
 
 use crate::cli::Global;
 use crate::client::{self, Client};
 use crate::error::CliError;
 use crate::output::Output;
+use params::Words;
 
 /// Far longer than any token.
 const TOKEN_BYTES_MAX: u64 = 4096;
@@ -33,8 +36,9 @@ pub(crate) struct Call {
     method: String,
     /// The parameters: one JSON object, or key=value pairs.
     ///
-    /// A value that is JSON is taken as such, any other is a string; dots in a
-    /// key nest: patch.label=x is {"patch":{"label":"x"}}.
+    /// A value that is JSON is taken as such, unless the method wants a string
+    /// there; any other is a string, and so is one in double quotes. Dots in a key
+    /// nest: patch.label=x is {"patch":{"label":"x"}}.
     #[arg(value_name = "PARAMS")]
     params: Vec<String>,
     /// The tenant whose call it is.
@@ -47,17 +51,31 @@ pub(crate) struct Call {
 
 impl Call {
     pub(crate) async fn run(self, global: &Global, output: &Output) -> Result<(), CliError> {
-        let params = params::parse(&self.params)?;
+        let words = Words::read(&self.params)?;
         // At a URL the operator names a tenant too, and is known by the token alone.
         let by_token = self.tenant.is_none() || client::url(global).is_some();
         let token = match &self.token_file {
             Some(file) => Some(read_token(file)?),
             None if by_token => client::token_of_environment(),
-            None => None,
+            None => {
+                if client::token_of_environment().is_some() {
+                    output.note("with --tenant the operator calls: the token of OPENCLAW_TOKEN is not used");
+                }
+                None
+            }
         };
         let client = Client::with_token(global, token);
+        let method = if words.are_ambiguous() { self.described(&client).await } else { None };
+        let params = words.into_params(method.as_ref())?;
         let result = client.request(&self.method, params, self.tenant.as_deref()).await?;
         output.document(&result)
+    }
+
+    /// The method's entry in `rpc.discover`. Where it cannot be had, the call itself tells why.
+    async fn described(&self, client: &Client<'_>) -> Option<Value> {
+        let mut document = client.request("rpc.discover", json!({}), self.tenant.as_deref()).await.ok()?;
+        let methods = document["methods"].as_array_mut()?;
+        methods.iter_mut().find(|method| method["name"] == self.method).map(Value::take)
     }
 }
 

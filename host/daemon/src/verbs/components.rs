@@ -1,15 +1,19 @@
 //! `openclaw components …`: what the author of a component works with, and what
 //! the operator installs and swaps by.
 
+mod bench;
 mod bindings;
 mod calls;
 mod check;
 mod compare;
+mod dev;
+mod encode;
 mod file;
 mod install;
 mod keygen;
 mod keys;
 mod list;
+mod new;
 mod sign;
 mod test;
 mod trial;
@@ -22,7 +26,7 @@ use crate::client::Client;
 use crate::error::CliError;
 use crate::output::Output;
 
-/// Look at components, try them, sign them; install and swap them.
+/// Make components, look at them, try them, sign them; install and swap them.
 #[derive(Debug, Args)]
 pub(crate) struct Components {
     #[command(subcommand)]
@@ -31,8 +35,13 @@ pub(crate) struct Components {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    New(new::New),
     Check(check::Check),
     Test(test::Test),
+    Bench(bench::Bench),
+    Dev(dev::Dev),
+    CBindings(encode::CBindings),
+    Encode(encode::Encode),
     Keygen(keygen::Keygen),
     Sign(sign::Sign),
     Verify(verify::Verify),
@@ -45,10 +54,15 @@ enum Verb {
 
 impl Components {
     pub(crate) async fn run(self, global: &Global, output: &Output) -> Result<(), CliError> {
-        let client = &Client::operator(global);
+        let client = &Client::of_environment(global);
         match self.verb {
+            Verb::New(new) => new.run(output),
             Verb::Check(check) => check.run(output).await,
             Verb::Test(test) => test.run(output).await,
+            Verb::Bench(bench) => bench.run(output).await,
+            Verb::Dev(dev) => dev.run(client, output).await,
+            Verb::CBindings(bindings) => bindings.run(),
+            Verb::Encode(encode) => encode.run(output),
             Verb::Keygen(keygen) => keygen.run(output),
             Verb::Sign(sign) => sign.run(output),
             Verb::Verify(verify) => verify.run(output),

@@ -8,6 +8,7 @@ mod finding;
 mod machine;
 mod permissions;
 mod state;
+mod tenants;
 
 use std::path::Path;
 
@@ -44,7 +45,7 @@ impl Doctor {
         let config = settings.map(|settings| settings.loaded.config).unwrap_or_default();
         let daemon = daemon::find(&home);
         findings.extend(daemon::check(&daemon, config.gateway.listen));
-        findings.extend(state::check(&home));
+        findings.extend(state::check(&home, &config));
         findings.push(machine::clock(&home));
         findings.push(machine::disk(&home));
         findings.push(machine::open_files());

@@ -45,6 +45,9 @@ pub(crate) struct Serve {
     /// Address and port to listen on, instead of gateway.listen.
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<String>,
+    /// Only check the flags, the configuration and that the address is free.
+    #[arg(long)]
+    check: bool,
 }
 
 /// What a running daemon is made of.
@@ -85,6 +88,9 @@ impl Serve {
         if config.gateway.tls.is_some() {
             return Err(CliError::new(Kind::Configuration, "gateway.tls: this release does not serve TLS itself")
                 .hint("let a proxy terminate it, and set gateway.allow_plaintext_remote where that is needed"));
+        }
+        if self.check {
+            return Listeners::check(config.gateway.listen).await.map_err(explain);
         }
         // From here on signals are ours: none may end the process half way.
         let mut signals = Signals::new()?;

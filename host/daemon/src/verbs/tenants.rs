@@ -38,7 +38,7 @@ enum Verb {
 
 impl Tenants {
     pub(crate) async fn run(self, global: &Global, output: &Output) -> Result<(), CliError> {
-        let client = &Client::operator(global);
+        let client = &Client::of_environment(global);
         match self.verb {
             Verb::Create(create) => create.run(client, output).await,
             Verb::List(list) => list.run(client, output).await,

@@ -6,6 +6,7 @@ use rusqlite::Connection;
 
 use super::*;
 use crate::connection::refuse_links;
+use crate::quick_check;
 
 #[tokio::test]
 async fn reading_a_database_that_is_not_there_makes_no_file() {
@@ -34,7 +35,7 @@ async fn a_damaged_database_is_named_and_left_as_it_is() {
     assert_eq!(db.get("c", "k").await, Err(damaged.clone()));
     assert_eq!(db.transact(vec![put("k", "v", Expectation::Any)]).await, Err(damaged.clone()));
     assert_eq!(std::fs::read(&file).unwrap(), vec![b'x'; 8_192]);
-    assert_eq!(damaged.to_string(), "the sessions database is damaged");
+    assert!(damaged.to_string().starts_with("the sessions database is damaged"));
 }
 
 #[tokio::test]
@@ -130,4 +131,53 @@ async fn what_was_deleted_leaves_room_for_the_next_writes() {
     assert!(free("a").await < freed / 4, "it was used again");
     store.close_all().await;
     assert_eq!(free("a").await, 0, "of what is closed nothing is known");
+}
+
+/// The place of the tenant's database, as [`database`] has it.
+fn place(home: &Path, tenant: &str) -> DatabasePlace {
+    let directory = Home::existing(&home.join(tenant)).unwrap().unwrap().directory().clone();
+    DatabasePlace { directory, name: "state.db", shown: "sessions/state.db".to_owned() }
+}
+
+#[tokio::test]
+async fn a_database_is_checked_while_it_is_open_and_nothing_is_left_behind() {
+    let home = tempfile::tempdir().unwrap();
+    let store = Store::new(settings());
+    let db = database(&store, home.path(), "a");
+    for key in 0..200 {
+        db.transact(vec![put(&format!("{key:03}"), &"v".repeat(500), Expectation::Any)]).await.unwrap();
+    }
+    assert_eq!(quick_check(&place(home.path(), "a")), Ok(None));
+    let open = files(&home.path().join("a"));
+    store.close_all().await;
+    assert_eq!(quick_check(&place(home.path(), "a")), Ok(None));
+    assert_eq!((open.len(), files(&home.path().join("a"))), (2, vec!["state.db".to_owned()]));
+}
+
+#[tokio::test]
+async fn a_check_finds_damage_and_a_wal_that_was_not_written_back_is_none() {
+    let home = tempfile::tempdir().unwrap();
+    let store = Store::new(settings());
+    let db = database(&store, home.path(), "a");
+    for key in 0..200 {
+        db.transact(vec![put(&format!("{key:03}"), &"v".repeat(500), Expectation::Any)]).await.unwrap();
+    }
+    let wal = std::fs::read(home.path().join("a/state.db-wal")).unwrap();
+    store.close_all().await;
+    let file = home.path().join("a/state.db");
+    let whole = std::fs::read(&file).unwrap();
+    for (start, damage) in [(0, 0xAA), (4_096 * 6, 0xAA)] {
+        let mut bytes = whole.clone();
+        bytes[start..].fill(damage);
+        std::fs::write(&file, &bytes).unwrap();
+        assert!(quick_check(&place(home.path(), "a")).unwrap().is_some(), "{start}");
+        assert_eq!(std::fs::read(&file).unwrap(), bytes);
+    }
+    // As a kill in the middle of a checkpoint leaves it: some pages are old, the WAL has them all.
+    let mut bytes = whole;
+    bytes[4_096 * 6..].fill(0);
+    std::fs::write(&file, &bytes).unwrap();
+    assert!(quick_check(&place(home.path(), "a")).unwrap().is_some());
+    std::fs::write(home.path().join("a/state.db-wal"), wal).unwrap();
+    assert_eq!(quick_check(&place(home.path(), "a")), Ok(None));
 }

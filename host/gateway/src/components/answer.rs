@@ -4,6 +4,8 @@ use openclaw_runtime::{BindingScope, Changed, Component, Digest, Grants, Install
 use openclaw_tenancy::Family;
 use serde_json::{Map, Value, json};
 
+use crate::discover::closed_object;
+
 /// A line of the list. What others' calls did is not a tenant's to know: the counters of what it
 /// shares with them are the operator's.
 pub(super) fn row(listed: &Listed, operator: bool) -> Value {
@@ -31,7 +33,7 @@ pub(super) fn row(listed: &Listed, operator: bool) -> Value {
         row.insert("p99Us".into(), counted.p99_us.into());
     }
     if let Some(error) = &listed.error {
-        row.insert("error".into(), error.to_string().into());
+        row.insert("error".into(), super::loading(error).into());
     }
     Value::Object(row)
 }
@@ -44,6 +46,37 @@ pub(super) fn installed(installed: &Installed) -> Value {
     row.insert("previous".into(), text(installed.previous));
     row.insert("checks".into(), installed.checks.clone().into());
     Value::Object(row)
+}
+
+/// The schema of [`installed`]'s answer, or of a list of rows.
+pub(super) fn schema(list: bool) -> Value {
+    let text = json!({ "type": "string" });
+    let number = json!({ "type": "integer", "minimum": 0 });
+    let texts = json!({ "type": "array", "items": text });
+    let mut properties = json!({
+        "family": text, "name": text, "version": text, "digest": text, "source": text, "state": text,
+        "methods": texts, "capabilities": texts, "grants": texts, "canaryPercent": number,
+        "calls": number, "errors": number, "p50Us": number, "p99Us": number,
+    });
+    let required = json!(["methods", "capabilities"]);
+    if list {
+        properties["error"] = text;
+        let rows = json!({ "components": { "type": "array", "items": closed_object(&properties, &required) } });
+        return closed_object(&rows, &json!(["components"]));
+    }
+    properties["previous"] = json!({ "type": ["string", "null"] });
+    properties["checks"] = texts;
+    closed_object(&properties, &required)
+}
+
+/// The schema of [`changed`]'s answer.
+pub(super) fn changed_schema() -> Value {
+    let digest = json!({ "type": ["string", "null"] });
+    let removed = json!({ "type": "array", "items": { "type": "string" } });
+    closed_object(
+        &json!({ "family": { "type": "string" }, "active": digest, "previous": digest, "removed": removed }),
+        &json!(["family", "active", "previous", "removed"]),
+    )
 }
 
 /// What a change led to.

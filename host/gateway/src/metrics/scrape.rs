@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use axum::{
-    extract::{Request, State},
-    http::{StatusCode, header},
+    Extension,
+    extract::State,
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use prometheus_client::encoding::prometheus_text;
@@ -12,31 +13,35 @@ use prometheus_client::encoding::prometheus_text;
 use super::process;
 use crate::{
     Gateway,
-    http::{Peer, problem_json},
+    http::{Peer, RequestId, problem_json},
     reply::Problem,
 };
 
-pub(crate) async fn scrape(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
-    let peer = request.extensions().get::<Peer>().copied();
-    let identity = gateway.identify(peer, request.headers()).and_then(|identity| {
+pub(crate) async fn scrape(
+    State(gateway): State<Arc<Gateway>>,
+    Extension(peer): Extension<Peer>,
+    Extension(id): Extension<RequestId>,
+    headers: HeaderMap,
+) -> Response {
+    let identity = gateway.identify(peer, &headers).and_then(|identity| {
         let refused = || Problem::forbidden("metrics are for the operator").status(StatusCode::FORBIDDEN);
         if identity.caller.is_operator() { Ok(()) } else { Err(refused()) }
     });
     if let Err(problem) = identity {
-        return refuse(&problem, &request);
+        return refuse(&problem, &id);
     }
     match gateway.metrics_text() {
         Ok(text) => ([(header::CONTENT_TYPE, prometheus_text::CONTENT_TYPE)], text).into_response(),
         Err(error) => {
             tracing::error!(%error, "the metrics cannot be written");
-            problem_json(StatusCode::INTERNAL_SERVER_ERROR, "Internal error", "see the log", request.extensions())
+            problem_json(StatusCode::INTERNAL_SERVER_ERROR, "Internal error", "see the log", &id)
         }
     }
 }
 
-fn refuse(problem: &Problem, request: &Request) -> Response {
+fn refuse(problem: &Problem, id: &RequestId) -> Response {
     let title = problem.status.canonical_reason().unwrap_or("Refused");
-    let mut response = problem_json(problem.status, title, &problem.message, request.extensions());
+    let mut response = problem_json(problem.status, title, &problem.message, id);
     for (name, value) in &problem.headers {
         if let Ok(value) = value.parse() {
             response.headers_mut().insert(*name, value);

@@ -1,5 +1,6 @@
 //! `events`: publishing on the tenant's own bus.
 
+use openclaw_config::json;
 use serde_json::value::RawValue;
 use wasmtime::component::Resource;
 
@@ -35,8 +36,8 @@ impl events::HostBus for CallState {
         if self.events > WINDOW {
             return Err(CapabilityError::Trap(self.broke(Limit::HostCalls)));
         }
-        let payload: Box<RawValue> = serde_json::from_slice(&payload)
-            .map_err(|error| CapabilityError::invalid(format!("an event's payload is JSON: {error}")))?;
+        let payload =
+            raw(&payload).map_err(|_| CapabilityError::invalid("an event's payload is JSON, and this one is not"))?;
         Ok(self.services.events.publish(&self.tenant()?.id, &event, payload))
     }
 
@@ -44,4 +45,10 @@ impl events::HostBus for CallState {
         self.table.delete(bus)?;
         Ok(())
     }
+}
+
+#[allow(clippy::disallowed_methods, reason = "checked, and kept as text")]
+fn raw(payload: &[u8]) -> Result<Box<RawValue>, String> {
+    json::check(payload, json::DEPTH_MAX).map_err(|error| error.to_string())?;
+    serde_json::from_slice(payload).map_err(|error| error.to_string())
 }

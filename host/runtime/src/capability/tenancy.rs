@@ -35,8 +35,7 @@ impl tenancy::HostRegistration for CallState {
             ("tenantId".into(), Value::from(record.id.as_str())),
             ("createdAt".into(), Value::from(record.created_at.to_string())),
             ("disabled".into(), Value::from(record.disabled)),
-            // The tenant's root: every path it is shown is relative to this.
-            ("stateDir".into(), Value::from(".")),
+            ("stateDir".into(), Value::from(record.state_dir())),
         ]);
         if let Some(name) = &record.display_name {
             row.insert("displayName".into(), Value::from(name.as_str()));

@@ -9,7 +9,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use super::imports::PACKAGE;
 use crate::{
     Limit, Limits, LoadError,
-    engine::{self, Pool, TICK},
+    engine::{self, Counting, Pool, TICK},
     limits::MemoryBudget,
 };
 
@@ -32,7 +32,7 @@ impl WasiView for State {
 
 /// `limits` are those of `pool`.
 pub(super) async fn read(wasm: &[u8], pool: Pool, limits: &Limits) -> Result<Vec<u8>, LoadError> {
-    let engine = engine::engine(pool, limits)?;
+    let engine = engine::engine(pool, limits, Counting::Off)?;
     let component = Component::new(&engine, wasm).map_err(LoadError::invalid)?;
     let linker = linker(&engine, &component).map_err(LoadError::invalid)?;
     let mut store = Store::new(&engine, State::new(limits));

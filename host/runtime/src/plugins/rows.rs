@@ -102,6 +102,7 @@ fn rows(db: &Connection, sql: &str) -> Result<Vec<Row>, ControlError> {
 #[error("a row of the installed components cannot be read: {0}")]
 struct UnreadableRow(String);
 
+#[allow(clippy::disallowed_methods, reason = "a row of control.db, into a list of texts")]
 fn read(row: &SqlRow<'_>) -> Result<Row, String> {
     let text = |index: usize| row.get::<_, String>(index).map_err(|error| error.to_string());
     let number = |index: usize| row.get::<_, Option<i64>>(index).map_err(|error| error.to_string());

@@ -16,10 +16,23 @@ const CHUNK: u64 = 64 * 1024;
 /// Longer than any line; keeps a broken file from filling the memory.
 const LONGEST_LINE: u64 = 16 * 1024 * 1024;
 
+/// The action of an entry that begins a new file after one that was lost.
+pub(super) const LOST: &str = "audit.lost";
+
 /// What a sound log holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AuditSummary {
     pub entries: u64,
+    /// Where its first entry says that an earlier file was lost.
+    pub lost: Option<LostEntries>,
+}
+
+/// What was in a file that was lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LostEntries {
+    Number(u64),
+    /// It was lost while nobody looked.
+    Unknown,
 }
 
 /// The first line at which a log is not sound; 0 where it cannot be read.
@@ -39,6 +52,7 @@ pub(super) struct Tail {
 
 #[derive(Deserialize)]
 struct Links {
+    action: String,
     seq: u64,
     prev: String,
     hash: String,
@@ -71,6 +85,7 @@ pub(super) fn seal(line: &str, hash: &str) -> String {
 }
 
 /// Whether a line's own hash is right, and how it is linked.
+#[allow(clippy::disallowed_methods, reason = "into a type of ours")]
 fn check(line: &[u8]) -> Result<Links, String> {
     let text = std::str::from_utf8(line).map_err(|error| error.to_string())?;
     let links: Links = serde_json::from_str(text).map_err(|error| error.to_string())?;
@@ -125,30 +140,45 @@ fn read_range(file: &File, from: u64, to: u64) -> std::io::Result<Vec<u8>> {
 pub(super) fn verify(path: &Path) -> Result<AuditSummary, AuditFault> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = match rustix::fs::open(path, flags, Mode::empty()) {
-        Err(rustix::io::Errno::NOENT) => return Ok(AuditSummary { entries: 0 }),
+        Err(rustix::io::Errno::NOENT) => return Ok(AuditSummary { entries: 0, lost: None }),
         file => file.map_err(|error| fault(0, error.to_string()))?,
     };
     let mut reader = BufReader::new(File::from(file));
     let mut tail = Tail::default();
+    let mut summary = AuditSummary { entries: 0, lost: None };
     loop {
-        let number = tail.seq + 1;
+        let number = summary.entries + 1;
         let mut line = Vec::new();
         let read = reader.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line);
         if read.map_err(|error| fault(number, error.to_string()))? == 0 {
-            return Ok(AuditSummary { entries: tail.seq });
+            return Ok(summary);
         }
         if line.pop() != Some(b'\n') {
             return Err(fault(number, "it was cut short"));
         }
         let links = check(&line).map_err(|reason| fault(number, reason))?;
-        if links.seq != number {
-            let reason = format!("its number is {}, expected {number}", links.seq);
+        if number == 1 && links.action == LOST {
+            summary.lost = Some(links.entries_before());
+            tail = Tail { seq: links.seq.saturating_sub(1), hash: links.prev.clone() };
+        }
+        if links.seq != tail.seq + 1 {
+            let reason = format!("its number is {}, expected {}", links.seq, tail.seq + 1);
             return Err(fault(number, reason));
         }
         if links.prev != tail.hash {
             return Err(fault(number, "it does not continue the line before it"));
         }
         tail = Tail { seq: links.seq, hash: links.hash };
+        summary.entries = number;
+    }
+}
+
+impl Links {
+    fn entries_before(&self) -> LostEntries {
+        match self.seq.saturating_sub(1) {
+            0 => LostEntries::Unknown,
+            entries => LostEntries::Number(entries),
+        }
     }
 }
 

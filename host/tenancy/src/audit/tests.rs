@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{Actor, Audit, AuditError, AuditEvent};
+use super::{Actor, Audit, AuditError, AuditEvent, LostEntries};
 use crate::Home;
 
 fn home() -> (tempfile::TempDir, Home, PathBuf) {
@@ -86,6 +86,62 @@ fn concurrent_entries_keep_one_chain() {
 fn a_missing_log_holds_nothing() {
     let (_parent, _home, path) = home();
     assert_eq!(Audit::verify(&path).unwrap().entries, 0);
+}
+
+fn lines(path: &std::path::Path) -> Vec<Value> {
+    std::fs::read_to_string(path).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn a_log_that_is_lost_under_its_writer_is_begun_anew_and_the_first_entry_says_so() {
+    type Lose = fn(&std::path::Path);
+    let ways: [(&str, Lose); 4] = [
+        ("removed", |path| std::fs::remove_file(path).unwrap()),
+        ("replaced", |path| {
+            std::fs::remove_file(path).unwrap();
+            std::fs::write(path, "another file\n").unwrap();
+        }),
+        ("altered", |path| std::fs::write(path, "").unwrap()),
+        ("altered", |path| {
+            std::fs::OpenOptions::new().append(true).open(path).unwrap().write_all(b"forged\n").unwrap();
+        }),
+    ];
+    for (loss, lose) in ways {
+        let (parent, home, path) = home();
+        let audit = Audit::open(&home).unwrap();
+        (0..3).for_each(|n| audit.append(event(n)).unwrap());
+        let last = lines(&path).pop().unwrap();
+        lose(&path);
+        let left = std::fs::read(&path).ok();
+        (3..5).for_each(|n| audit.append(event(n)).unwrap());
+        let written = lines(&path);
+        assert_eq!(written.len(), 3, "{loss}");
+        assert_eq!(written[0]["action"], "audit.lost");
+        assert_eq!(written[0]["detail"]["loss"], loss);
+        assert_eq!((&written[0]["detail"]["lastSeq"], &written[0]["seq"]), (&json!(3), &json!(4)));
+        assert_eq!(written[0]["detail"]["lastHash"], last["hash"]);
+        assert_eq!(written[0]["prev"], last["hash"]);
+        let summary = Audit::verify(&path).unwrap();
+        assert_eq!((summary.entries, summary.lost), (3, Some(LostEntries::Number(3))), "{loss}");
+        // What had the name meanwhile keeps every byte.
+        let aside = written[0]["detail"]["setAside"].as_str().map(|name| std::fs::read(parent.path().join(name)));
+        assert_eq!(aside.transpose().unwrap(), left, "{loss}");
+        // The new file is continued like any other.
+        drop(audit);
+        write(&home, 1);
+        assert_eq!(Audit::verify(&path).unwrap().entries, 4);
+    }
+}
+
+#[test]
+fn a_log_that_is_missing_beside_tenants_is_begun_with_an_entry_that_says_so() {
+    let (parent, home, path) = home();
+    std::fs::create_dir_all(parent.path().join("tenants/acme")).unwrap();
+    write(&home, 1);
+    assert_eq!(lines(&path)[0]["detail"]["loss"], "missing");
+    assert_eq!(Audit::verify(&path).unwrap().lost, Some(LostEntries::Unknown));
+    write(&home, 1);
+    assert_eq!(Audit::verify(&path).unwrap().entries, 3);
 }
 
 proptest! {

@@ -113,3 +113,32 @@ fn a_tenant_without_a_directory_is_named_and_none_is_made() {
     }
     home.tenant_dir(&acme).unwrap();
 }
+
+#[test]
+fn a_registry_that_is_missing_beside_tenants_is_refused() {
+    let parent = tempfile::tempdir().unwrap();
+    let home = Home::open(parent.path()).unwrap();
+    home.refuse_lost_registry().unwrap();
+    std::fs::create_dir_all(parent.path().join("tenants/beta")).unwrap();
+    std::fs::create_dir(parent.path().join("tenants/acme")).unwrap();
+    let error = home.refuse_lost_registry().unwrap_err();
+    assert!(
+        matches!(&error, HomeError::RegistryMissing { first, count: 2, .. } if first.as_str() == "acme"),
+        "{error}"
+    );
+    std::fs::write(home.control_db_path(), "").unwrap();
+    home.refuse_lost_registry().unwrap();
+}
+
+#[test]
+fn looking_at_a_home_changes_nothing() {
+    let parent = tempfile::tempdir().unwrap();
+    let path = parent.path().join("home");
+    assert!(Home::existing(&path).unwrap().is_none());
+    std::fs::create_dir(&path).unwrap();
+    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
+    let home = Home::existing(&path).unwrap().unwrap();
+    assert!(!home.has_secret_key(None).unwrap());
+    assert!(home.tenant_ids().unwrap().is_empty());
+    assert_eq!((mode(&path), std::fs::read_dir(&path).unwrap().count()), (0o755, 0));
+}

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{Inner, Registry, RegistryError, TenantRecord, WhatChanged, store};
+use super::{Inner, Registry, RegistryError, TenantRecord, WhatChanged};
 use crate::{Actor, AuditEvent, TenantId, Token, TokenKind};
 
 /// Most characters of a display name.
@@ -93,8 +93,7 @@ impl Registry {
                 return Ok(current);
             };
             let changed = Arc::new(changed);
-            let row = Arc::clone(&changed);
-            inner.db.write(move |tx| store::update(tx, &row)).await?;
+            inner.store.update(Arc::clone(&changed)).await?;
             inner.insert(Arc::clone(&changed));
             inner.announce(&id, what);
             drop(guard);

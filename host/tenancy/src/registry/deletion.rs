@@ -1,15 +1,14 @@
 //! Wiping the directory of a deleted tenant.
 //!
 //! The directory is first renamed within `tenants/`, so that its id is free at
-//! once and nothing finds it any more; `tenant_deletions` holds the name until
+//! once and nothing finds it any more; the registry holds the name until
 //! it is gone. What a crash left is ended at the next start.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use openclaw_control::ControlDb;
-
-use super::{RegistryError, TenantRecord, store};
+use super::store::{Deletion, TenantStore};
+use super::{RegistryError, TenantRecord};
 use crate::home::fixed;
 use crate::{Directory, DirectoryError, TenantId};
 
@@ -31,11 +30,11 @@ pub(super) fn wipe(tenants: &Directory, aside: &str) -> Result<(), DirectoryErro
 
 /// Ends what was begun before the last stop.
 pub(super) fn finish(
-    db: &ControlDb,
+    store: &dyn TenantStore,
     tenants: &Directory,
     records: &BTreeMap<TenantId, Arc<TenantRecord>>,
 ) -> Result<(), RegistryError> {
-    for (id, aside) in db.read_blocking(store::deletions)? {
+    for Deletion { tenant: id, aside } in store.deletions()? {
         let unreadable = |reason: String| RegistryError::Row { row: 0, reason };
         let tenant: TenantId = id.parse().map_err(|error| unreadable(format!("deletion of {id:?}: {error}")))?;
         let place = aside.parse().map_err(|error| unreadable(format!("deletion of {id:?}: {error}")))?;
@@ -49,7 +48,7 @@ pub(super) fn finish(
             wipe(tenants, &aside)
         };
         done.map_err(RegistryError::Directory)?;
-        db.write_blocking(move |tx| store::end_deletion(tx, &aside))?;
+        store.end_deletion_blocking(aside)?;
     }
     Ok(())
 }

@@ -20,7 +20,7 @@ pub enum RegistryError {
     #[error(transparent)]
     Quotas(#[from] QuotaError),
     #[error(
-        "the registry has no tenant and was made anew, but {0} has a directory with files: put the control.db back that belongs to it, or move the directory away"
+        "control.db was made anew and knows no tenant, but {0} has a directory with files: restore the control.db that belongs to it from a backup; where there is none, move the directory away"
     )]
     Lost(TenantId),
     #[error("row {row} of the registry cannot be read: {reason}")]

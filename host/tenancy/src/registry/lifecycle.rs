@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::change::{action, check_display_name};
 use super::record::LastSeen;
+use super::store::Deletion;
 use super::{Inner, Registry, RegistryError, TenantRecord, WhatChanged, deletion, store};
 use crate::home::fixed;
 use crate::{Actor, DirectoryError, Home, Quotas, TenantId, Token, TokenHash, TokenKind};
@@ -62,8 +63,7 @@ impl Registry {
             registry
                 .blocking(move |inner| deletion::wipe(&inner.tenants, &name).map_err(RegistryError::Directory))
                 .await?;
-            let db = &registry.inner.db;
-            Ok(db.write(move |tx| store::end_deletion(tx, &aside)).await?)
+            Ok(registry.inner.store.end_deletion(aside).await?)
         })
         .await
     }
@@ -78,17 +78,11 @@ impl Registry {
         let inner = &self.inner;
         let guard = inner.lock(id).await;
         let record = self.get(id).ok_or_else(|| RegistryError::NotFound(id.clone()))?;
-        let (row, name, place) = (record.row, id.clone(), aside.to_owned());
-        inner
-            .db
-            .write(move |tx| {
-                store::delete(tx, row)?;
-                match data {
-                    TenantData::Wipe => store::begin_deletion(tx, name.as_str(), &place),
-                    TenantData::Keep => Ok(()),
-                }
-            })
-            .await?;
+        let deletion = match data {
+            TenantData::Wipe => Some(Deletion { tenant: id.as_str().to_owned(), aside: aside.to_owned() }),
+            TenantData::Keep => None,
+        };
+        inner.store.delete(record.row, deletion).await?;
         inner.forget(id);
         inner.announce(id, WhatChanged::Deleted);
         if data == TenantData::Wipe {
@@ -116,8 +110,7 @@ impl Registry {
             registry.blocking(move |inner| inner.claim(&name)).await?;
             // A failure here leaves directories without files, which the next
             // attempt takes over.
-            let row = record.clone();
-            record.row = inner.db.write(move |tx| store::insert(tx, &row)).await?;
+            record.row = inner.store.insert(record.clone()).await?;
             let record = Arc::new(record);
             inner.insert(Arc::clone(&record));
             inner.announce(&id, WhatChanged::Created);
@@ -146,7 +139,7 @@ impl Inner {
             Err(error) => return Err(RegistryError::Directory(error)),
         }
         Home::make_tenant_tree(&self.tenants, id)
-            .and_then(|()| match self.db.durability() {
+            .and_then(|()| match self.store.durability() {
                 Durability::Process => Ok(()),
                 Durability::PowerSafe => {
                     self.tenants.subdirectory(&fixed(id.as_str()))?.sync()?;

@@ -25,6 +25,12 @@ pub struct TenantRecord {
 }
 
 impl TenantRecord {
+    /// Its directory as it is shown: relative to the state directory, whose place is the operator's business.
+    #[must_use]
+    pub fn state_dir(&self) -> String {
+        crate::home::tenant_path(&self.id).to_string()
+    }
+
     /// When a token of this tenant was last accepted.
     #[must_use]
     pub fn last_seen_at(&self) -> Option<Timestamp> {

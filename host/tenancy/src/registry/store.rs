@@ -1,164 +1,68 @@
-//! The registry's tables.
+//! What the registry writes down, and the seam behind which it does: `control.db` is the one
+//! implementation, a database that several gateways share can be another.
 
-use std::collections::BTreeMap;
-use std::error::Error;
+mod sqlite;
+
+use std::pin::Pin;
 use std::sync::Arc;
 
-use jiff::Timestamp;
-use openclaw_control::{ControlDb, ControlError};
-use rusqlite::{Connection, Row, Transaction, params};
+use openclaw_control::{ControlError, Durability};
 
-use super::record::LastSeen;
 use super::{RegistryError, TenantRecord};
-use crate::{Directory, DirectoryError, Quotas, TenantId, TenantPath, TokenHash, TokenKind};
+use crate::{Directory, DirectoryError, TenantId, TenantPath};
 
-const STEPS: &[&str] = &["
-CREATE TABLE tenants (
-    row          INTEGER PRIMARY KEY AUTOINCREMENT,
-    id           TEXT NOT NULL UNIQUE,
-    display_name TEXT,
-    created_at   INTEGER NOT NULL,
-    last_seen_at INTEGER,
-    disabled     INTEGER NOT NULL,
-    quotas       TEXT NOT NULL,
-    token_hash   BLOB NOT NULL,
-    token_kind   TEXT NOT NULL CHECK (token_kind IN ('minted', 'imported')),
-    generation   INTEGER NOT NULL
-) STRICT;
-CREATE TABLE tenant_deletions (
-    aside TEXT PRIMARY KEY,
-    id    TEXT NOT NULL
-) STRICT, WITHOUT ROWID;
-"];
+pub(super) use sqlite::SqliteTenants;
 
-type Records = BTreeMap<TenantId, Arc<TenantRecord>>;
+/// The answer to a write; it is durable then.
+pub(super) type Stored<'a, T> = Pin<Box<dyn Future<Output = Result<T, ControlError>> + Send + 'a>>;
 
-pub(super) fn migrate(db: &ControlDb) -> Result<(), ControlError> {
-    db.migrate("tenancy", STEPS)
+/// A directory that is to be wiped.
+pub(super) struct Deletion {
+    /// The id of the tenant that it was of.
+    pub(super) tenant: String,
+    /// Its name until it is gone.
+    pub(super) aside: String,
 }
 
-/// Every record, or the first error.
-pub(super) fn load(db: &ControlDb) -> Result<Records, RegistryError> {
-    db.read_blocking(records).map_err(|error| error.rejection().unwrap_or_else(RegistryError::Control))
-}
+/// The rows of the registry. What reads is for the start, and blocks.
+pub(super) trait TenantStore: Send + Sync {
+    /// Every record, or the first that cannot be read.
+    fn load(&self) -> Result<Vec<TenantRecord>, RegistryError>;
 
-fn records(db: &Connection) -> Result<Records, ControlError> {
-    let sql = "SELECT row, id, display_name, created_at, last_seen_at, disabled, quotas,
-                      token_hash, token_kind, generation
-               FROM tenants";
-    let no_quotas = Arc::new(Quotas::default());
-    let mut statement = db.prepare(sql)?;
-    let mut rows = statement.query([])?;
-    let mut records = Vec::new();
-    while let Some(row) = rows.next()? {
-        let number = row.get(0)?;
-        let record = record(row, number, &no_quotas)
-            .map_err(|reason| ControlError::rejected(RegistryError::Row { row: number, reason: reason.to_string() }))?;
-        records.push((record.id.clone(), Arc::new(record)));
-    }
-    Ok(records.into_iter().collect())
-}
+    /// Whether there ever was a tenant.
+    fn had_tenants(&self) -> Result<bool, ControlError>;
 
-fn record(row: &Row<'_>, number: i64, no_quotas: &Arc<Quotas>) -> Result<TenantRecord, Box<dyn Error>> {
-    let quotas = match row.get_ref(6)?.as_str()? {
-        "{}" => Arc::clone(no_quotas),
-        text => Arc::new(serde_json::from_str(text)?),
-    };
-    let token_kind = match row.get_ref(8)?.as_str()? {
-        "imported" => TokenKind::Imported,
-        _ => TokenKind::Minted,
-    };
-    Ok(TenantRecord {
-        id: row.get_ref(1)?.as_str()?.parse()?,
-        row: u64::try_from(number)?,
-        display_name: row.get(2)?,
-        created_at: Timestamp::from_millisecond(row.get(3)?)?,
-        disabled: row.get(5)?,
-        quotas,
-        token_kind,
-        generation: u64::try_from(row.get::<_, i64>(9)?)?,
-        hash: TokenHash::from_bytes(row.get(7)?),
-        last_seen: Arc::new(LastSeen::stored(row.get(4)?)),
-    })
-}
+    /// Deletions that were not ended.
+    fn deletions(&self) -> Result<Vec<Deletion>, ControlError>;
 
-/// A new row; answers its number.
-pub(super) fn insert(tx: &Transaction<'_>, record: &TenantRecord) -> Result<u64, ControlError> {
-    tx.prepare_cached(
-        "INSERT INTO tenants (id, display_name, created_at, disabled, quotas, token_hash,
-                              token_kind, generation)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-    )?
-    .execute(params![
-        record.id.as_str(),
-        record.display_name,
-        record.created_at.as_millisecond(),
-        record.disabled,
-        json(&record.quotas)?,
-        record.hash.as_bytes(),
-        kind(record.token_kind),
-        integer(record.generation),
-    ])?;
-    Ok(tx.last_insert_rowid().unsigned_abs())
-}
+    /// What an answered write survives.
+    fn durability(&self) -> Durability;
 
-/// Everything of a row that can change, but the time it was last seen.
-pub(super) fn update(tx: &Transaction<'_>, record: &TenantRecord) -> Result<(), ControlError> {
-    tx.prepare_cached(
-        "UPDATE tenants SET display_name = ?2, disabled = ?3, quotas = ?4, token_hash = ?5,
-                            token_kind = ?6, generation = ?7
-         WHERE row = ?1",
-    )?
-    .execute(params![
-        integer(record.row),
-        record.display_name,
-        record.disabled,
-        json(&record.quotas)?,
-        record.hash.as_bytes(),
-        kind(record.token_kind),
-        integer(record.generation),
-    ])?;
-    Ok(())
-}
+    /// Makes a row; answers its number, which no other ever has.
+    fn insert(&self, record: TenantRecord) -> Stored<'_, u64>;
 
-pub(super) fn delete(tx: &Transaction<'_>, row: u64) -> Result<(), ControlError> {
-    tx.execute("DELETE FROM tenants WHERE row = ?1", [integer(row)])?;
-    Ok(())
-}
+    /// Writes everything of a row that can change, but the time it was last seen.
+    fn update(&self, record: Arc<TenantRecord>) -> Stored<'_, ()>;
 
-pub(super) fn set_last_seen(tx: &Transaction<'_>, rows: Vec<(u64, i64)>) -> Result<(), ControlError> {
-    let mut statement = tx.prepare_cached("UPDATE tenants SET last_seen_at = ?2 WHERE row = ?1")?;
-    for (row, at) in rows {
-        statement.execute([integer(row), at])?;
-    }
-    Ok(())
-}
+    /// Writes when rows were last seen, in milliseconds since 1970.
+    fn set_last_seen(&self, rows: Vec<(u64, i64)>) -> Stored<'_, ()>;
 
-/// Notes that the directory of a tenant is to be moved aside and wiped.
-pub(super) fn begin_deletion(tx: &Transaction<'_>, id: &str, aside: &str) -> Result<(), ControlError> {
-    tx.execute("INSERT INTO tenant_deletions (aside, id) VALUES (?1, ?2)", [aside, id])?;
-    Ok(())
-}
+    /// Removes a row and notes the directory that is to be wiped: both, or neither.
+    fn delete(&self, row: u64, deletion: Option<Deletion>) -> Stored<'_, ()>;
 
-pub(super) fn end_deletion(tx: &Transaction<'_>, aside: &str) -> Result<(), ControlError> {
-    tx.execute("DELETE FROM tenant_deletions WHERE aside = ?1", [aside])?;
-    Ok(())
-}
+    /// Forgets a deletion whose directory is gone.
+    fn end_deletion(&self, aside: String) -> Stored<'_, ()>;
 
-/// Deletions that were not ended: the tenant's id and the name aside.
-pub(super) fn deletions(db: &Connection) -> Result<Vec<(String, String)>, ControlError> {
-    let mut statement = db.prepare("SELECT id, aside FROM tenant_deletions")?;
-    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    /// The same at the start; blocks.
+    fn end_deletion_blocking(&self, aside: String) -> Result<(), ControlError>;
 }
 
 /// A registry that never had a tenant does not belong to a home that has some.
-pub(super) fn refuse_new_beside_tenants(db: &ControlDb, tenants: &Directory) -> Result<(), RegistryError> {
-    let had_tenants = db.read_blocking(|db| {
-        let sql = "SELECT count(*) FROM sqlite_sequence WHERE name = 'tenants'";
-        Ok(db.query_row(sql, [], |row| row.get::<_, i64>(0))? > 0)
-    })?;
-    if had_tenants {
+pub(super) fn refuse_new_beside_tenants(
+    store: Option<&dyn TenantStore>,
+    tenants: &Directory,
+) -> Result<(), RegistryError> {
+    if store.map(TenantStore::had_tenants).transpose()?.unwrap_or(false) {
         return Ok(());
     }
     let entries = tenants.list(&TenantPath::root(), None, usize::MAX).map_err(RegistryError::Directory)?;
@@ -177,20 +81,4 @@ pub(super) fn holds_files(tenants: &Directory, id: &TenantId) -> Result<bool, Di
         Err(DirectoryError::NotFound) => Ok(false),
         Err(error) => Err(error),
     }
-}
-
-fn json(quotas: &Quotas) -> Result<String, ControlError> {
-    serde_json::to_string(quotas).map_err(ControlError::rejected)
-}
-
-fn kind(kind: TokenKind) -> &'static str {
-    match kind {
-        TokenKind::Minted => "minted",
-        TokenKind::Imported => "imported",
-    }
-}
-
-/// Rows and generations count up from 1: never near the end of an i64.
-fn integer(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
 }

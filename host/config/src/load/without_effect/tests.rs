@@ -29,6 +29,21 @@ fn what_the_environment_sets_is_told_by_its_variable() {
 }
 
 #[test]
+fn a_variable_that_sets_nothing_is_told_with_what_was_meant() {
+    assert_eq!(
+        warnings("", &[("OPENCLAW_GATEWAY_LISTN", "127.0.0.1:1"), ("OPENCLAW_TOKEN", "x"), ("OPENCLAW_HMOE", "/x")]),
+        [
+            "env OPENCLAW_GATEWAY_LISTN: no key of the configuration has this variable: it is ignored (did you mean \
+             OPENCLAW_GATEWAY_LISTEN?)",
+            "env OPENCLAW_HMOE: no key of the configuration has this variable: it is ignored (did you mean \
+             OPENCLAW_HOME?)",
+        ]
+    );
+    let [stranger] = &*warnings("", &[("OPENCLAW_PORT_18789_TCP", "tcp://10.0.0.1:18789")]) else { panic!("one") };
+    assert!(!stranger.contains("10.0.0.1"), "{stranger}");
+}
+
+#[test]
 fn what_is_in_force_and_what_is_left_at_its_default_is_not_told() {
     let in_force = "durability: power-safe\nquotas: {default: {requests_per_minute: 5}}\nbilling: {timezone: UTC}\n\
                     telemetry: {log: {level: debug}}\nsession: {scope: global}\nagents: {defaults: {model: x}}\n";

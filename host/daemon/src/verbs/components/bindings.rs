@@ -19,6 +19,11 @@ pub(super) struct Scope {
 }
 
 impl Scope {
+    /// One tenant's.
+    pub(super) fn tenant(id: &str) -> Self {
+        Self { tenant: Some(id.to_owned()), group: None }
+    }
+
     /// Calls a method about these bindings; members that are null are left out.
     pub(super) async fn request(&self, client: &Client<'_>, method: &str, params: Value) -> Result<Value, CliError> {
         let mut members = match params {

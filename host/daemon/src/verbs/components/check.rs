@@ -82,7 +82,7 @@ impl<'a> Report<'a> {
     /// The gateway's own word on it, where nothing is known against it yet.
     async fn load(&mut self) -> Result<(), CliError> {
         let Some(manifest) = self.manifest.as_ref().filter(|_| self.problems.is_empty()) else { return Ok(()) };
-        match Trial::open(self.file, manifest.family.as_str(), self.grants.clone()).await? {
+        match Trial::open(self.file, manifest.family.as_str(), self.grants.clone(), None).await? {
             Ok(trial) => trial.close().await,
             Err(refusal) => self.problems.push(refusal.to_string()),
         }

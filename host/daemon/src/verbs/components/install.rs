@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use clap::Args;
 use openclaw_config::gateway::CallLimits;
-use openclaw_runtime::Limits;
+use openclaw_runtime::{Limits, Manifest};
 use serde_json::{Value, json};
 
 use super::bindings::Scope;
@@ -49,24 +49,14 @@ pub(super) struct Install {
 impl Install {
     pub(super) async fn run(self, client: &Client<'_>, output: &Output) -> Result<(), CliError> {
         let file = ComponentFile::read(&self.file)?;
-        let refused = |error: openclaw_runtime::LoadError| {
-            CliError::failed(format!("{} is refused: {error}", self.file.display()))
-                .hint("`openclaw components check FILE` says more")
-        };
-        let manifest = file.manifest(&Limits::from(&CallLimits::default())).await.map_err(refused)?;
-        let needed = file.grants(&manifest);
+        let manifest = manifest(&file).await?;
+        let family = manifest.family.as_str();
+        let mut consent = if self.yes { Consent::All } else { Consent::Ask };
         let grants =
-            if self.grants.is_empty() { self.consent(manifest.family.as_str(), needed, output)? } else { self.grants };
+            if self.grants.is_empty() { consent.to(family, file.grants(&manifest), output)? } else { self.grants };
         let signature = signature(self.signature, &self.file)?;
-        let params = json!({
-            "family": manifest.family.as_str(),
-            "wasm": STANDARD.encode(&file.wasm),
-            "expectDigest": file.inspection.digest.to_string(),
-            "grants": grants,
-            "signature": signature,
-            "canaryPercent": self.canary,
-        });
-        let row = self.scope.request(client, "components.install", params).await?;
+        let request = Request { file: &file, family, grants, signature, canary: self.canary };
+        let row = request.send(&self.scope, client).await?;
         if output.json {
             return output.document(&row);
         }
@@ -75,10 +65,60 @@ impl Install {
         }
         output.line(&describe(&row))
     }
+}
 
-    /// The grants that it needs, where somebody says yes to them.
-    fn consent(&self, family: &str, needed: Vec<String>, output: &Output) -> Result<Vec<String>, CliError> {
-        if needed.is_empty() || self.yes {
+/// What a file says of itself, or why no gateway would take it.
+pub(super) async fn manifest(file: &ComponentFile) -> Result<Manifest, CliError> {
+    file.manifest(&Limits::from(&CallLimits::default())).await.map_err(|error| {
+        CliError::failed(format!("{} is refused: {error}", file.path.display()))
+            .hint("`openclaw components check FILE` says more")
+    })
+}
+
+/// One `components.install`.
+pub(super) struct Request<'a> {
+    pub(super) file: &'a ComponentFile,
+    pub(super) family: &'a str,
+    pub(super) grants: Vec<String>,
+    pub(super) signature: Option<String>,
+    pub(super) canary: Option<u8>,
+}
+
+impl Request<'_> {
+    /// Answers the row of what was installed.
+    pub(super) async fn send(self, scope: &Scope, client: &Client<'_>) -> Result<Value, CliError> {
+        let params = json!({
+            "family": self.family,
+            "wasm": STANDARD.encode(&self.file.wasm),
+            "expectDigest": self.file.inspection.digest.to_string(),
+            "grants": self.grants,
+            "signature": self.signature,
+            "canaryPercent": self.canary,
+        });
+        scope.request(client, "components.install", params).await
+    }
+}
+
+/// Who says yes to what a component asks for.
+#[derive(Debug)]
+pub(super) enum Consent {
+    /// The command line, to everything.
+    All,
+    /// Somebody at the terminal, who has not been asked.
+    Ask,
+    /// Somebody who said yes to these.
+    Given(Vec<String>),
+}
+
+impl Consent {
+    /// The grants that are needed, where somebody says yes to them.
+    pub(super) fn to(&mut self, family: &str, needed: Vec<String>, output: &Output) -> Result<Vec<String>, CliError> {
+        let given = match self {
+            Self::All => true,
+            Self::Ask => needed.is_empty(),
+            Self::Given(given) => needed.iter().all(|grant| given.contains(grant)),
+        };
+        if given {
             return Ok(needed);
         }
         let asks = format!("{family} asks for: {}", needed.join(", "));
@@ -91,6 +131,7 @@ impl Install {
         let mut answer = String::new();
         io::stdin().lock().read_line(&mut answer)?;
         if answer.trim().eq_ignore_ascii_case("y") {
+            *self = Self::Given(needed.clone());
             return Ok(needed);
         }
         Err(CliError::failed("nothing was granted, and nothing installed"))
@@ -108,7 +149,7 @@ fn signature(named: Option<PathBuf>, component: &Path) -> Result<Option<String>,
     }
 }
 
-fn describe(row: &Value) -> String {
+pub(super) fn describe(row: &Value) -> String {
     let (family, version, digest) = (plain(&row["family"]), plain(&row["version"]), plain(&row["digest"]));
     match row["canaryPercent"].as_u64() {
         Some(percent) => format!("{family} {version} takes {percent} % of the calls: {digest}"),

@@ -1,11 +1,12 @@
 //! `openclaw components test FILE`
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Args;
 use openclaw_config::gateway::CallLimits;
-use openclaw_runtime::Limits;
+use openclaw_runtime::{CostLog, Limits};
 use serde_json::{Value, json};
 
 use super::calls::{self, Call};
@@ -48,19 +49,19 @@ pub(crate) struct Test {
 }
 
 /// How a call went.
-struct Outcome {
+pub(super) struct Outcome {
     name: String,
     took: Duration,
-    mismatch: Option<Mismatch>,
+    pub(super) mismatch: Option<Mismatch>,
 }
 
 impl Test {
     pub(super) async fn run(self, output: &Output) -> Result<(), CliError> {
         let file = ComponentFile::read(&self.file)?;
         let calls = calls::read(self.calls, &self.file)?;
-        let trial = open(&file).await?;
+        let trial = open(&file, None).await?;
         let mut outcomes = Vec::new();
-        for call in calls {
+        for call in &calls {
             outcomes.push(Outcome::of(&trial, call).await?);
         }
         trial.close().await;
@@ -77,7 +78,7 @@ impl Test {
 }
 
 /// A gateway with the component in it.
-pub(super) async fn open(file: &ComponentFile) -> Result<Trial, CliError> {
+pub(super) async fn open(file: &ComponentFile, costs: Option<Arc<CostLog>>) -> Result<Trial, CliError> {
     let refused = |reason: String| {
         CliError::failed(format!("{} is refused: {reason}", file.path.display()))
             .hint("`openclaw components check FILE` says more")
@@ -85,15 +86,15 @@ pub(super) async fn open(file: &ComponentFile) -> Result<Trial, CliError> {
     let limits = Limits::from(&CallLimits::default());
     let manifest = file.manifest(&limits).await.map_err(|error| refused(error.to_string()))?;
     let grants = file.grants(&manifest);
-    Trial::open(file, manifest.family.as_str(), grants).await?.map_err(|error| refused(error.to_string()))
+    Trial::open(file, manifest.family.as_str(), grants, costs).await?.map_err(|error| refused(error.to_string()))
 }
 
 impl Outcome {
-    async fn of(trial: &Trial, call: Call) -> Result<Self, CliError> {
+    pub(super) async fn of(trial: &Trial, call: &Call) -> Result<Self, CliError> {
         let started = Instant::now();
         let reply = trial.call(&call.method, &call.params, &call.scopes).await?;
         let took = started.elapsed();
-        Ok(Self { mismatch: call.judge(&reply), name: call.name, took })
+        Ok(Self { mismatch: call.judge(&reply), name: call.name.clone(), took })
     }
 
     fn to_json(&self) -> Value {
@@ -105,7 +106,7 @@ impl Outcome {
         document
     }
 
-    fn print(&self, output: &Output) -> Result<(), CliError> {
+    pub(super) fn print(&self, output: &Output) -> Result<(), CliError> {
         let (colour, word) = if self.mismatch.is_none() { (Colour::Green, "ok  ") } else { (Colour::Red, "FAIL") };
         let word = output.paint(colour, word);
         output.painted_line(&format!("{word}  {} ({} µs)", printable(&self.name), self.took.as_micros()))?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use openclaw_config::gateway::Components;
 use openclaw_config::store::Overrides;
 use openclaw_gateway::{Gateway, GatewaySettings, Identity, OpenError};
-use openclaw_runtime::{LoadError, Scope};
+use openclaw_runtime::{CostLog, LoadError, Scope};
 use openclaw_tenancy::Home;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -24,10 +24,12 @@ pub(super) struct Trial {
 
 impl Trial {
     /// Loads the component as one of the operator's, with these grants; why it was refused is an error of its own.
+    /// Where there are `costs`, its calls write what they took to them.
     pub(super) async fn open(
         file: &ComponentFile,
         family: &str,
         grants: Vec<String>,
+        costs: Option<Arc<CostLog>>,
     ) -> Result<Result<Self, LoadError>, CliError> {
         let directory = tempfile::tempdir()?;
         let home = Home::open(directory.path())?;
@@ -38,7 +40,8 @@ impl Trial {
             grants: [(family.to_owned(), grants)].into(),
             ..Components::default()
         };
-        let settings = GatewaySettings { home, lock, loaded, overrides: Overrides::default(), builtin: Vec::new() };
+        let settings =
+            GatewaySettings { home, lock, loaded, overrides: Overrides::default(), builtin: Vec::new(), costs };
         let gateway = match Gateway::open(settings).await {
             Ok(gateway) => gateway,
             Err(OpenError::Component(refusal)) => return Ok(Err(refusal.error)),
@@ -56,6 +59,7 @@ impl Trial {
         self.reply(&identity, method, params).await
     }
 
+    #[allow(clippy::disallowed_methods, reason = "written by the gateway in this process")]
     async fn reply(&self, identity: &Identity, method: &str, params: &Value) -> Result<Value, CliError> {
         let request = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
         let reply = self.gateway.rpc(identity, request.to_string().as_bytes(), &"trial".into()).await;

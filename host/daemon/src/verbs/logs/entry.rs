@@ -1,6 +1,7 @@
 //! One line of the log.
 
 use jiff::Timestamp;
+use openclaw_config::json;
 use serde_json::Value;
 
 use crate::output::{Colour, Output, on_one_line, plain, printable};
@@ -16,7 +17,7 @@ pub(super) enum Entry {
 
 impl Entry {
     pub(super) fn read(line: &str) -> Self {
-        match serde_json::from_str(line) {
+        match json::read(line.as_bytes(), json::DEPTH_MAX) {
             Ok(Value::Object(event)) => Self::Event(Value::Object(event)),
             _ => Self::Text(line.to_owned()),
         }

@@ -89,14 +89,27 @@ impl clap::FromArgMatches for QuotaFlags {
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
         for key in keys() {
             if let Some(text) = matches.get_one::<String>(key) {
+                let mut alone = Self::default();
+                alone.add(key, text);
+                if Quotas::default().merge(&alone.into_patch()).is_err() {
+                    return Err(clap::Error::raw(ErrorKind::ValueValidation, wrong(key, text)));
+                }
                 self.add(key, text);
             }
         }
-        match Quotas::default().merge(&Value::Object(self.0.clone())) {
-            Ok(_) => Ok(()),
-            Err(error) => Err(clap::Error::raw(ErrorKind::ValueValidation, format!("{error}\n"))),
-        }
+        Ok(())
     }
+}
+
+/// The flag, what it takes and an example.
+fn wrong(key: &str, text: &str) -> String {
+    let flag = flag(key);
+    let (takes, example) = match key {
+        "sandbox.cpu" => ("a decimal number", "1.5"),
+        key if is_decimal(key) => ("a decimal number", "2.50"),
+        _ => ("a whole number", "600"),
+    };
+    format!("--{flag} {text:?}: it takes {takes}, or none for no limit\n\n  tip: --{flag} {example}\n")
 }
 
 #[cfg(test)]

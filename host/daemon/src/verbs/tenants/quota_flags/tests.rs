@@ -42,11 +42,17 @@ fn every_key_is_one_that_a_quota_object_knows() {
 }
 
 #[test]
-fn a_limit_that_is_no_number_is_refused_by_name() {
-    for arguments in
-        [["--quota.disk-bytes", "lots"], ["--quota.disk-bytes", "1.5"], ["--quota.cost-per-day-usd", "much"]]
-    {
-        let error = patch(&arguments).expect_err("not a limit");
-        assert!(error.contains(&arguments[0][8..].replace('-', "_")), "{error}");
+fn a_limit_that_is_no_number_is_refused_with_the_flag_what_it_takes_and_an_example() {
+    for (flag, text, takes) in [
+        ("--quota.disk-bytes", "lots", "a whole number"),
+        ("--quota.disk-bytes", "1.5", "a whole number"),
+        ("--quota.requests-per-minute", "", "a whole number"),
+        ("--quota.cost-per-day-usd", "much", "a decimal number"),
+        ("--quota.sandbox.cpu", "fast", "a decimal number"),
+        ("--quota.sandbox.pids", "many", "a whole number"),
+    ] {
+        let error = patch(&[flag, text]).expect_err("not a limit");
+        assert!(error.starts_with(&format!("{flag} {text:?}: it takes {takes}, or none")), "{error}");
+        assert!(error.contains(&format!("tip: {flag} ")), "{error}");
     }
 }

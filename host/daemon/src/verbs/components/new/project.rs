@@ -1,0 +1,178 @@
+//! The files of a new project: a template, and the part of this repository that it stands on.
+
+use std::fs::{self, Permissions};
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use super::Language;
+
+/// Path in the repository and text of each embedded file, in the order of the paths.
+const EMBEDDED: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/sdk.rs"));
+
+/// What stands for the family in a template.
+const NAME: &str = "NAME";
+
+/// The line of Rust's template that the SDK's own settings take.
+const SDK_WORKSPACE: &str = "SDK_WORKSPACE\n";
+
+/// One file of the project.
+#[derive(Debug)]
+pub(super) struct File {
+    /// Below the project's directory.
+    path: PathBuf,
+    text: String,
+}
+
+impl File {
+    #[allow(clippy::disallowed_methods, reason = "a directory that the author names")]
+    pub(super) fn write_below(&self, directory: &Path) -> io::Result<()> {
+        let path = directory.join(&self.path);
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent)?;
+        }
+        fs::write(&path, &self.text)?;
+        if path.extension().is_some_and(|extension| extension == "sh") {
+            fs::set_permissions(&path, Permissions::from_mode(0o755))?;
+        }
+        Ok(())
+    }
+}
+
+/// All files of a project.
+pub(super) fn files(language: Language, name: &str) -> Vec<File> {
+    let mut files = below("sdk/templates/common/", "", name);
+    files.extend(below(&format!("sdk/templates/{}/", language.template()), "", name));
+    if language == Language::Rust {
+        files.extend(sdk());
+    } else {
+        files.extend(contract());
+    }
+    files
+}
+
+impl Language {
+    fn template(self) -> &'static str {
+        match self {
+            Self::Rust => "rust",
+            Self::JavaScript => "javascript",
+            Self::Python => "python",
+            Self::C => "c",
+        }
+    }
+}
+
+/// The embedded files below `from`, as they lie below `to`, with the family's name in them.
+fn below(from: &str, to: &str, name: &str) -> Vec<File> {
+    embedded(from)
+        .map(|(rest, text)| File {
+            path: format!("{to}{rest}").into(),
+            text: text.replace(NAME, name).replace(SDK_WORKSPACE, &sdk_workspace()),
+        })
+        .collect()
+}
+
+/// The embedded files below a directory: the rest of the path, and the text.
+fn embedded(directory: &str) -> impl Iterator<Item = (&'static str, &'static str)> {
+    EMBEDDED.iter().filter_map(move |(path, text)| Some((path.strip_prefix(directory)?, *text)))
+}
+
+fn copies(from: &str, to: &str) -> impl Iterator<Item = File> {
+    embedded(from).map(move |(rest, text)| File { path: format!("{to}{rest}").into(), text: text.to_owned() })
+}
+
+/// The SDK's crates and what they are made from, side by side as here.
+fn sdk() -> Vec<File> {
+    let crates = copies("sdk/", "openclaw/sdk/").filter(|file| !file.path.starts_with("openclaw/sdk/templates"));
+    crates.chain(copies("wit/", "openclaw/wit/")).collect()
+}
+
+/// The contract, in the layout that every toolchain reads.
+fn contract() -> Vec<File> {
+    copies("wit/", "")
+        .map(|file| {
+            let path = match file.path.strip_prefix("deps") {
+                Ok(standard) => Path::new("wit/deps").join(standard),
+                Err(_) => Path::new("wit/deps/gateway").join(&file.path),
+            };
+            File { path, ..file }
+        })
+        .collect()
+}
+
+/// The tables of this workspace that the SDK's manifests refer to.
+fn sdk_workspace() -> String {
+    let manifest = text("Cargo.toml");
+    let manifests = [text("sdk/Cargo.toml"), text("sdk/macros/Cargo.toml")];
+    let package = table(manifest, "workspace.package");
+    let used = |line: &&str| {
+        let name = line.split(' ').next().unwrap_or_default();
+        let inherited = [format!("{name}.workspace = true"), format!("{name} = {{ workspace = true")];
+        manifests
+            .iter()
+            .flat_map(|manifest| manifest.lines())
+            .any(|line| inherited.iter().any(|by| line.starts_with(by)))
+    };
+    let dependencies: Vec<String> = table(manifest, "workspace.dependencies")
+        .filter(used)
+        .map(|line| line.replace("path = \"sdk", "path = \"openclaw/sdk"))
+        .collect();
+    let package = package.collect::<Vec<_>>().join("\n");
+    let dependencies = dependencies.join("\n");
+    format!("[workspace.package]\n{package}\n\n[workspace.dependencies]\n{dependencies}\n\n[workspace.lints]\n")
+}
+
+/// The lines of a table in a manifest that are settings.
+fn table<'m>(manifest: &'m str, name: &str) -> impl Iterator<Item = &'m str> {
+    let header = format!("[{name}]");
+    manifest
+        .lines()
+        .skip_while(move |line| *line != header)
+        .skip(1)
+        .take_while(|line| !line.starts_with('['))
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+}
+
+fn text(path: &str) -> &'static str {
+    EMBEDDED.iter().find(|(known, _)| *known == path).map_or("", |(_, text)| text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_family_takes_the_place_of_its_name_in_every_language() {
+        for language in [Language::Rust, Language::JavaScript, Language::Python, Language::C] {
+            let files = files(language, "lookup");
+            let of_template = files.iter().filter(|file| !file.path.starts_with("openclaw"));
+            for file in of_template.filter(|file| !file.path.starts_with("wit/deps")) {
+                assert!(!file.text.contains(NAME), "{language:?}: {}", file.path.display());
+            }
+            assert!(files.iter().any(|file| file.text.contains("lookup.hello")), "{language:?}");
+        }
+    }
+
+    #[test]
+    fn no_file_of_a_project_is_written_twice() {
+        for language in [Language::Rust, Language::JavaScript, Language::Python, Language::C] {
+            let mut paths: Vec<PathBuf> = files(language, "lookup").into_iter().map(|file| file.path).collect();
+            let all = paths.len();
+            paths.sort();
+            paths.dedup();
+            assert_eq!(paths.len(), all, "{language:?}");
+        }
+    }
+
+    #[test]
+    fn the_sdk_finds_all_that_it_inherits() {
+        let tables = sdk_workspace();
+        for manifest in ["sdk/Cargo.toml", "sdk/macros/Cargo.toml"] {
+            let inherited = text(manifest).lines().filter(|line| line.contains("workspace = true"));
+            for line in inherited.filter(|line| !line.starts_with("workspace")) {
+                let name = line.split(['.', ' ']).next().unwrap();
+                assert!(tables.lines().any(|line| line.starts_with(&format!("{name} = "))), "{manifest}: {name}");
+            }
+        }
+    }
+}

@@ -1,0 +1,12 @@
+// Makes the component. The engine is started and the module evaluated here, once, so that no call has to.
+
+import { writeFile } from "node:fs/promises";
+import { componentize } from "@bytecodealliance/componentize-js";
+
+const { component } = await componentize({
+  sourcePath: new URL("handler.js", import.meta.url).pathname,
+  witPath: new URL("wit", import.meta.url).pathname,
+  worldName: "handler",
+  disableFeatures: ["http", "fetch-event"],
+});
+await writeFile(new URL("NAME.wasm", import.meta.url), component);
