@@ -45,7 +45,7 @@ fn embed(workspace: &Path) -> Result<(), String> {
 /// Writes `sdk.rs`: pairs of a path in this repository and its text, of all that `components new` makes projects of.
 #[allow(clippy::disallowed_methods, reason = "the build's own files")]
 fn embed_sdk(workspace: &Path) -> Result<(), String> {
-    let mut paths = vec![PathBuf::from("Cargo.toml"), PathBuf::from("sdk/Cargo.toml")];
+    let mut paths = ["Cargo.lock", "Cargo.toml", "sdk/Cargo.toml"].map(PathBuf::from).to_vec();
     for directory in ["sdk/src", "sdk/macros", "sdk/templates", "wit"] {
         println!("cargo::rerun-if-changed={}", workspace.join(directory).display());
         files_below(workspace, Path::new(directory), &mut paths).map_err(|error| format!("{directory}: {error}"))?;

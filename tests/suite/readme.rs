@@ -7,7 +7,7 @@
 //! to get the binary: it is left out. The default port may be somebody's: a free
 //! one stands in for it.
 
-use std::{fs, net::TcpListener, process::Command};
+use std::{fs, net::TcpListener, path::PathBuf, process::Command};
 
 use openclaw_tests::{Home, program, workspace};
 
@@ -73,6 +73,14 @@ fn every_command_for_authors_of_handlers_works_in_an_empty_home() {
     paste("docs/handlers.md");
 }
 
+/// Where a reader's Rust is, who has a home.
+fn rust() -> impl Iterator<Item = (&'static str, PathBuf)> {
+    let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
+    [("CARGO_HOME", ".cargo"), ("RUSTUP_HOME", ".rustup")]
+        .into_iter()
+        .map(move |(name, below)| (name, std::env::var_os(name).map_or_else(|| home.join(below), PathBuf::from)))
+}
+
 fn paste(page: &str) {
     let readme = fs::read_to_string(workspace().join(page)).expect("the page");
     let port = free_port();
@@ -92,7 +100,10 @@ fn paste(page: &str) {
             ("HOME", &home.path().to_string_lossy()),
             ("LANG", "C.UTF-8"),
             ("OPENCLAW_GATEWAY_LISTEN", &format!("127.0.0.1:{port}")),
+            // What is compiled of other people's crates is kept from run to run.
+            ("CARGO_BUILD_BUILD_DIR", &workspace().join("target/projects").to_string_lossy()),
         ])
+        .envs(rust())
         .output()
         .expect("bash runs");
     let said = format!("{}\n{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));

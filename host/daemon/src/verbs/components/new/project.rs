@@ -45,6 +45,8 @@ pub(super) fn files(language: Language, name: &str) -> Vec<File> {
     files.extend(below(&format!("sdk/templates/{}/", language.template()), "", name));
     if language == Language::Rust {
         files.extend(sdk());
+        // The releases that the SDK was tested with: cargo drops what is not of this project.
+        files.extend(copies("Cargo.lock", "Cargo.lock"));
     } else {
         files.extend(contract());
     }
