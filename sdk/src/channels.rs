@@ -1,5 +1,7 @@
 //! The tenant's messaging channels.
 
+#![allow(clippy::disallowed_methods, reason = "JSON of the host")]
+
 use crate::bindings::openclaw::gateway::channels as raw;
 use crate::{Call, Result};
 use serde::de::DeserializeOwned;

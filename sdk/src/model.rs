@@ -1,5 +1,7 @@
 //! Language models, metered by the host.
 
+#![allow(clippy::disallowed_methods, reason = "JSON of the host, into a type of the handler")]
+
 use crate::bindings::openclaw::gateway::model as raw;
 use crate::{Call, Result};
 use serde::{Serialize, de::DeserializeOwned};

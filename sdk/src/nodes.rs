@@ -1,5 +1,7 @@
 //! The tenant's paired nodes that are connected now.
 
+#![allow(clippy::disallowed_methods, reason = "the answer of a node, into a type of the handler")]
+
 use crate::bindings::openclaw::gateway::nodes as raw;
 use crate::{Call, Result};
 use serde::{Serialize, de::DeserializeOwned};

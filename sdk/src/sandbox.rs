@@ -1,5 +1,7 @@
 //! Running a command in the tenant's sandbox.
 
+#![allow(clippy::disallowed_methods, reason = "JSON of the host")]
+
 use crate::bindings::openclaw::gateway::sandbox as raw;
 use crate::{Call, Result};
 use serde::de::DeserializeOwned;

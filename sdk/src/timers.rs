@@ -1,5 +1,7 @@
 //! Waking the handler's family later.
 
+#![allow(clippy::disallowed_methods, reason = "what the family itself wrote, into a type of the handler")]
+
 use crate::bindings::openclaw::gateway::timers as raw;
 use crate::{Call, Result};
 use serde::{Serialize, de::DeserializeOwned};

@@ -1,5 +1,7 @@
 //! A vector index of the tenant and the handler's family, with full-text search.
 
+#![allow(clippy::disallowed_methods, reason = "what the family itself wrote, into a type of the handler")]
+
 use crate::bindings::openclaw::gateway::vectors as raw;
 use crate::{Call, Result};
 use serde::de::DeserializeOwned;

@@ -1,3 +1,5 @@
+#![allow(clippy::disallowed_methods, reason = "what the family wrote")]
+
 use crate::handler::HANDLER;
 use openclaw_sdk::testing::Tenant;
 use serde_json::{Value, json};

@@ -1,5 +1,7 @@
 //! One call, from its parameters to its result, as the host makes it.
 
+#![allow(clippy::disallowed_methods, reason = "what the handler under test answers and sends")]
+
 use super::manifest::{Served, SharedCollection};
 use super::state::{Event, LogLine, State};
 use crate::bindings::openclaw::gateway::{calls::Call, documents::Operation, log::Level};

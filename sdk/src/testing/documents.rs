@@ -188,6 +188,3 @@ fn fitting(mut entries: Vec<Entry>) -> Vec<Entry> {
     entries.truncate(end);
     entries
 }
-
-#[cfg(test)]
-mod tests;

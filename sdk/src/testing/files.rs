@@ -183,6 +183,3 @@ impl Node {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,5 +1,7 @@
 //! The manifest of a handler under test, with its schemas compiled as the host does.
 
+#![allow(clippy::disallowed_methods, reason = "the manifest of the handler under test")]
+
 use crate::Handler;
 use jsonschema::{Draft, PatternOptions, Validator};
 use serde::Deserialize;

@@ -1,5 +1,7 @@
 //! A call is checked as the host checks it.
 
+#![allow(clippy::disallowed_methods, reason = "a manifest of this test")]
+
 use crate::{call, handler, refused, tenant};
 use openclaw_sdk::testing::Tenant;
 use serde_json::{Value, json};

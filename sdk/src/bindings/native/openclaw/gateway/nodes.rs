@@ -1,5 +1,7 @@
 //! `nodes`: those that the test plays.
 
+#![allow(clippy::disallowed_methods, reason = "what the handler under test sends")]
+
 use super::calls::Call;
 use super::types::Error;
 use crate::testing::{call::Facts, scripts};

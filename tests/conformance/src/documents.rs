@@ -1,12 +1,11 @@
 //! Whatever is done to it, the database in memory answers as the host's does.
 
-use super::Store;
-use crate::Error;
-use crate::bindings::openclaw::gateway::documents::{
-    Append, Delete, Document, Entry, Expectation, Operation, Order, Put, Range, Trim,
-};
+use crate::handler::probe::HANDLER;
 use openclaw_control::Durability;
 use openclaw_documents as host;
+use openclaw_sdk::documents::{Database, Document, Entry, Order, Range, Transaction};
+use openclaw_sdk::testing::Tenant;
+use openclaw_sdk::{Error, Result};
 use openclaw_tenancy::{DatabasePlace, Home, HomeError};
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -36,8 +35,16 @@ enum Step {
 
 #[derive(Clone, Debug)]
 enum Write {
-    Put { key: &'static str, rank: i64, expect: Expected },
-    Delete { key: &'static str, expect: Expected },
+    Put {
+        key: &'static str,
+        rank: i64,
+        expect: Expected,
+    },
+    /// Of the version that there is, where that is asked.
+    Delete {
+        key: &'static str,
+        expect: Expected,
+    },
     Append(usize),
     Trim(u64),
 }
@@ -92,7 +99,7 @@ fn step() -> impl Strategy<Value = Step> {
 
 /// Both databases, and which version of the one is which of the other.
 struct Both {
-    memory: Store,
+    memory: Database,
     host: host::Database,
     versions: HashMap<u64, u64>,
     runtime: tokio::runtime::Runtime,
@@ -108,10 +115,10 @@ impl Both {
         let id = host::DatabaseId { tenant: "acme".parse().unwrap(), family: "probe".parse().unwrap() };
         let host = store.database(id, move || {
             let directory = Home::open(&home)?.directory().clone();
-            Ok::<_, HomeError>(DatabasePlace { directory, name: "state.db" })
+            Ok::<_, HomeError>(DatabasePlace { directory, name: "state.db", shown: "state.db".to_owned() })
         });
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let mut both = Self { memory: Store::default(), host, versions: HashMap::new(), runtime };
+        let mut both = Self { memory: Tenant::new(HANDLER).database("probe"), host, versions: HashMap::new(), runtime };
         // The host's file is made by the first write: until then it looks at nothing.
         both.transact(&[Write::Append(1)]);
         both
@@ -121,20 +128,21 @@ impl Both {
         match step {
             Step::Transact(writes) => self.transact(writes),
             Step::Get(key) => {
-                let (memory, host) = (self.memory.get("c", key), self.runtime.block_on(self.host.get("c", key)));
+                let (memory, host) =
+                    (self.memory.collection("c").document(key), self.runtime.block_on(self.host.get("c", key)));
                 let host = host.map(|found| found.map(|document| self.seen(document)));
                 same(memory.map(|found| found.map(seen)), host);
             }
             Step::GetMany(keys) => {
                 let keys: Vec<String> = keys.iter().map(|&key| key.to_owned()).collect();
-                let memory = self.memory.get_many("c", &keys);
+                let memory = self.memory.collection("c").get_many(&keys);
                 let host = self.runtime.block_on(self.host.get_many("c", keys));
                 let host = host.map(|all| all.into_iter().map(|it| it.map(|it| self.seen(it))).collect::<Vec<_>>());
                 same(memory.map(|all| all.into_iter().map(|it| it.map(seen)).collect::<Vec<_>>()), host);
             }
             Step::Scan { prefix, skip, limit, order } => self.scan(prefix, *skip, *limit, *order),
             Step::Count(prefix) => {
-                same(self.memory.count("c", prefix), self.runtime.block_on(self.host.count("c", prefix)));
+                same(self.memory.collection("c").count(prefix), self.runtime.block_on(self.host.count("c", prefix)));
             }
             Step::ReadLog { after, limit } => {
                 let host = self.runtime.block_on(self.host.log_read("l", *after, *limit));
@@ -149,61 +157,75 @@ impl Both {
     }
 
     fn transact(&mut self, writes: &[Write]) {
-        let (memory, host): (Vec<_>, Vec<_>) = writes.iter().map(|write| self.operations(write)).unzip();
-        let puts: Vec<bool> = memory.iter().map(|operation| matches!(operation, Operation::Put(_))).collect();
-        let memory = self.memory.transact(&memory);
+        let host = writes.iter().map(|write| self.operation(write)).collect();
+        let memory = writes.iter().try_fold(self.memory.transaction(), |all, write| self.add_to(all, write));
+        let memory = memory.and_then(Transaction::commit);
         let host = self.runtime.block_on(self.host.transact(host));
+        let is_put: Vec<bool> = writes.iter().map(|write| matches!(write, Write::Put { .. })).collect();
         if let (Ok(memory), Ok(host)) = (&memory, &host) {
-            let versions = puts.iter().zip(memory.iter().zip(host)).filter(|(is_put, _)| **is_put);
+            let versions = is_put.iter().zip(memory.iter().zip(host)).filter(|(is_put, _)| **is_put);
             self.versions.extend(versions.map(|(_, (memory, host))| (*host, *memory)));
         }
         let numbers = |host: Vec<u64>| {
             let known = |(is_put, number): (&bool, u64)| if *is_put { self.versions[&number] } else { number };
-            puts.iter().zip(host).map(known).collect::<Vec<_>>()
+            is_put.iter().zip(host).map(known).collect::<Vec<_>>()
         };
         same(memory, host.map(numbers));
     }
 
-    /// One write for each of the two.
-    fn operations(&self, write: &Write) -> (Operation, host::Operation) {
-        match write.clone() {
-            Write::Put { key, rank, expect } => {
-                let (memory, host) = self.expectations(key, &expect);
-                let value = format!("{key} {rank}").into_bytes();
-                let put = Put { collection: "c".into(), key: key.into(), value: value.clone(), rank, expect: memory };
-                let other = host::Operation::Put { collection: "c".into(), key: key.into(), value, rank, expect: host };
-                (Operation::Put(put), other)
+    fn add_to<'a>(&self, all: Transaction<'a>, write: &Write) -> Result<Transaction<'a>> {
+        Ok(match write {
+            Write::Put { key, rank, expect: Expected::Any } => all.put("c", key, &value(key, *rank), *rank)?,
+            Write::Put { key, rank, expect: Expected::Absent } => all.insert("c", key, &value(key, *rank), *rank)?,
+            Write::Put { key, rank, expect: Expected::Version { current } } => {
+                all.update("c", key, &value(key, *rank), *rank, self.version(key, *current).0)?
             }
-            Write::Delete { key, expect } => {
-                let (memory, host) = self.expectations(key, &expect);
-                let other = host::Operation::Delete { collection: "c".into(), key: key.into(), expect: host };
-                (Operation::Delete(Delete { collection: "c".into(), key: key.into(), expect: memory }), other)
+            Write::Delete { key, expect: Expected::Version { current } } => {
+                all.delete_version("c", key, self.version(key, *current).0)
             }
+            Write::Delete { key, .. } => all.delete("c", key),
+            Write::Append(count) => all.append("l", vec![b"entry".to_vec(); *count]),
+            Write::Trim(keep) => all.trim("l", *keep),
+        })
+    }
+
+    fn operation(&self, write: &Write) -> host::Operation {
+        let expectation = |key: &str, expect: &Expected| match expect {
+            Expected::Any => host::Expectation::Any,
+            Expected::Absent => host::Expectation::Absent,
+            Expected::Version { current } => host::Expectation::Version(self.version(key, *current).1),
+        };
+        match write {
+            Write::Put { key, rank, expect } => host::Operation::Put {
+                collection: "c".into(),
+                key: (*key).into(),
+                value: serde_json::to_vec(&value(key, *rank)).unwrap(),
+                rank: *rank,
+                expect: expectation(key, expect),
+            },
+            Write::Delete { key, expect } => host::Operation::Delete {
+                collection: "c".into(),
+                key: (*key).into(),
+                // A handler has no way to ask that what it deletes is not there.
+                expect: match expect {
+                    Expected::Absent => host::Expectation::Any,
+                    expect => expectation(key, expect),
+                },
+            },
             Write::Append(count) => {
-                let entries = vec![b"entry".to_vec(); count];
-                let other = host::Operation::Append { log: "l".into(), entries: entries.clone() };
-                (Operation::Append(Append { log: "l".into(), entries }), other)
+                host::Operation::Append { log: "l".into(), entries: vec![b"entry".to_vec(); *count] }
             }
-            Write::Trim(keep) => {
-                let other = host::Operation::TrimLog { log: "l".into(), keep_last: keep };
-                (Operation::Trim(Trim { log: "l".into(), keep }), other)
-            }
+            Write::Trim(keep) => host::Operation::TrimLog { log: "l".into(), keep_last: *keep },
         }
     }
 
-    fn expectations(&self, key: &str, expected: &Expected) -> (Expectation, host::Expectation) {
-        match expected {
-            Expected::Any => (Expectation::Any, host::Expectation::Any),
-            Expected::Absent => (Expectation::Absent, host::Expectation::Absent),
-            Expected::Version { current } => {
-                let memory = self.memory.get("c", key).ok().flatten().map_or(u64::MAX, |found| found.version);
-                let host =
-                    self.versions.iter().find(|(_, known)| **known == memory).map_or(u64::MAX, |(host, _)| *host);
-                match current {
-                    true => (Expectation::Version(memory), host::Expectation::Version(host)),
-                    false => (Expectation::Version(u64::MAX), host::Expectation::Version(u64::MAX)),
-                }
-            }
+    /// The version that a key has in memory and with the host, or one that it never had.
+    fn version(&self, key: &str, current: bool) -> (u64, u64) {
+        let memory = self.memory.collection("c").document(key).ok().flatten().map(|found| found.version);
+        let host = self.versions.iter().find(|(_, known)| Some(**known) == memory).map(|(host, _)| *host);
+        match (memory, host) {
+            (Some(memory), Some(host)) if current => (memory, host),
+            _ => (u64::MAX, u64::MAX),
         }
     }
 
@@ -218,7 +240,7 @@ impl Both {
         loop {
             let range = Range { prefix: prefix.into(), after: after.clone(), skip, limit, order };
             let other = host::Range { prefix: prefix.into(), after, skip, limit, order: host_order };
-            let memory = self.memory.scan("c", &range);
+            let memory = self.memory.collection("c").scan(&range);
             let host = self.runtime.block_on(self.host.scan("c", other));
             after = memory.as_ref().ok().and_then(|page| page.next.clone());
             let memory = memory.map(|page| (page.documents.into_iter().map(seen).collect::<Vec<_>>(), page.next));
@@ -236,6 +258,10 @@ impl Both {
     }
 }
 
+fn value(key: &str, rank: i64) -> String {
+    format!("{key} {rank}")
+}
+
 fn seen(document: Document) -> Seen {
     (document.key, document.value, document.rank, document.version)
 }
@@ -249,8 +275,8 @@ fn host_entries(entries: Vec<host::LogEntry>) -> Vec<(u64, Vec<u8>)> {
 }
 
 /// The same answer, or a refusal in the same words.
-fn same<T: Debug + PartialEq>(memory: Result<T, Error>, host: host::Result<T>) {
-    assert_eq!(memory.map_err(|error| error.message), host.map_err(|error| error.to_string()));
+fn same<T: Debug + PartialEq>(memory: Result<T>, host: host::Result<T>) {
+    assert_eq!(memory.map_err(|error: Error| error.message), host.map_err(|error| error.to_string()));
 }
 
 proptest! {

@@ -1,8 +1,9 @@
 //! Whatever is done to it, the directory in memory answers as the host's does.
 
-use super::{Path, Tree};
-use crate::Error;
-use crate::bindings::openclaw::gateway::files::{Kind, Metadata};
+use crate::handler::probe::HANDLER;
+use openclaw_sdk::Error;
+use openclaw_sdk::files::{self as memory, Kind, Metadata};
+use openclaw_sdk::testing::Tenant;
 use openclaw_tenancy::{Directory, DirectoryError, FileKind, Home, TenantPath};
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -10,11 +11,11 @@ use std::fmt::Debug;
 
 #[derive(Clone, Debug)]
 enum Step {
-    Read { path: &'static str, offset: u64 },
+    Read(&'static str),
     Write(&'static str),
     Append(&'static str),
     Metadata(&'static str),
-    List { path: &'static str, limit: usize },
+    List(&'static str),
     CreateDirectory(&'static str),
     Remove { path: &'static str, recursive: bool },
     Rename { from: &'static str, to: &'static str },
@@ -46,11 +47,11 @@ fn path() -> impl Strategy<Value = &'static str> {
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        (path(), 0..9_u64).prop_map(|(path, offset)| Step::Read { path, offset }),
+        path().prop_map(Step::Read),
         path().prop_map(Step::Write),
         path().prop_map(Step::Append),
         path().prop_map(Step::Metadata),
-        (path(), 0..3_usize).prop_map(|(path, limit)| Step::List { path, limit }),
+        path().prop_map(Step::List),
         path().prop_map(Step::CreateDirectory),
         (path(), any::<bool>()).prop_map(|(path, recursive)| Step::Remove { path, recursive }),
         (path(), path()).prop_map(|(from, to)| Step::Rename { from, to }),
@@ -58,28 +59,26 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 /// Does one step to both.
-fn both(memory: &mut Tree, host: &Directory, step: &Step) {
+fn both(memory: &memory::Directory, host: &Directory, step: &Step) {
     match *step {
-        Step::Read { path, offset } => compare(
-            at(path, |path| memory.read(path, offset, 4)),
-            host_at(path, |path| host.read(path, offset, 4)),
-            step,
-        ),
-        Step::Write(path) => {
-            compare(at(path, |at| memory.write(at, b"new")), host_at(path, |at| host.write_atomic(at, b"new")), step);
+        Step::Read(path) => {
+            let host = at(path, |path| match host.read(path, 0, 100) {
+                Err(DirectoryError::NotFound) => Ok(None),
+                read => read.map(Some),
+            });
+            compare(memory.read(path, 100), host, step);
         }
-        Step::Append(path) => {
-            compare(at(path, |at| memory.append(at, b"more")), host_at(path, |at| host.append(at, b"more")), step);
-        }
+        Step::Write(path) => compare(memory.write(path, b"new"), at(path, |at| host.write_atomic(at, b"new")), step),
+        Step::Append(path) => compare(memory.append(path, b"more"), at(path, |at| host.append(at, b"more")), step),
         Step::Metadata(path) => compare(
-            at(path, |path| memory.metadata(path)).map(|found| found.map(shown)),
-            host_at(path, |path| host.metadata(path)).map(|found| found.map(host_shown)),
+            memory.metadata(path).map(|found| found.map(shown)),
+            at(path, |path| host.metadata(path)).map(|found| found.map(host_shown)),
             step,
         ),
-        Step::List { path, limit } => {
-            let limited = u32::try_from(limit).unwrap();
-            let memory = at(path, |path| memory.list(path, Some("a"), limited));
-            let host = host_at(path, |path| host.list(path, Some("a"), limit));
+        Step::List(path) => {
+            let all = |path: &TenantPath| host.list(path, None, 1000);
+            let host = if path.is_empty() { told(all(&TenantPath::root())) } else { at(path, all) };
+            let memory = memory.list(path);
             compare(
                 memory.map(|all| all.into_iter().map(|it| (it.name, shown(it.metadata))).collect::<Vec<_>>()),
                 host.map(|all| all.into_iter().map(|it| (it.name, host_shown(it.metadata))).collect::<Vec<_>>()),
@@ -87,41 +86,36 @@ fn both(memory: &mut Tree, host: &Directory, step: &Step) {
             );
         }
         Step::CreateDirectory(path) => {
-            compare(at(path, |at| memory.create_directory(at)), host_at(path, |at| host.create_directory(at)), step);
+            compare(memory.create_directory(path), at(path, |at| host.create_directory(at)), step);
         }
         Step::Remove { path, recursive } => {
-            let removed = |host: Result<(), DirectoryError>| match host {
+            let removed = at(path, |path| match host.remove(path, recursive) {
                 Err(DirectoryError::NotFound) => Ok(false),
                 removed => removed.map(|()| true),
-            };
-            compare(
-                at(path, |path| memory.remove(path, recursive)),
-                host_at(path, |path| removed(host.remove(path, recursive))),
-                step,
-            );
+            });
+            compare(if recursive { memory.remove_all(path) } else { memory.remove(path) }, removed, step);
         }
-        Step::Rename { from, to } => compare(
-            at(from, |from| Ok(at(to, |to| memory.rename(from, to)))).and_then(|renamed| renamed),
-            host_at(from, |from| Ok(host_at(to, |to| host.rename(from, to)))).and_then(|renamed| renamed),
-            step,
-        ),
+        Step::Rename { from, to } => {
+            let host = at(from, |from| Ok(at(to, |to| host.rename(from, to)))).and_then(|renamed| renamed);
+            compare(memory.rename(from, to), host, step);
+        }
     }
 }
 
 /// A refusal's message; none where the host tells its log alone.
 type Refused = Option<String>;
 
-fn at<T>(path: &str, act: impl FnOnce(&Path) -> super::Result<T>) -> Result<T, Refused> {
-    let told = |error: Error| (error.code != "INTERNAL").then_some(error.message);
-    act(&path.parse().map_err(told)?).map_err(|refusal| told(refusal.into()))
+/// Does something of the host's at a path.
+fn at<T>(path: &str, act: impl FnOnce(&TenantPath) -> Result<T, DirectoryError>) -> Result<T, Refused> {
+    told(act(&path.parse().map_err(|error: openclaw_tenancy::PathError| Some(error.to_string()))?))
 }
 
-fn host_at<T>(path: &str, act: impl FnOnce(&TenantPath) -> Result<T, DirectoryError>) -> Result<T, Refused> {
-    let path = path.parse().map_err(|error: openclaw_tenancy::PathError| Some(error.to_string()))?;
-    act(&path).map_err(|error| (!matches!(error, DirectoryError::Io(_))).then(|| error.to_string()))
+fn told<T>(outcome: Result<T, DirectoryError>) -> Result<T, Refused> {
+    outcome.map_err(|error| (!matches!(error, DirectoryError::Io(_))).then(|| error.to_string()))
 }
 
-fn compare<T: Debug + PartialEq>(memory: Result<T, Refused>, host: Result<T, Refused>, step: &Step) {
+fn compare<T: Debug + PartialEq>(memory: Result<T, Error>, host: Result<T, Refused>, step: &Step) {
+    let memory = memory.map_err(|error| (error.code != "INTERNAL").then_some(error.message));
     assert_eq!(memory, host, "{step:?}");
 }
 
@@ -144,9 +138,9 @@ proptest! {
         let home = tempfile::tempdir().unwrap();
         let host = Home::open(home.path()).unwrap().directory().clone();
         let below = host.subdirectory(&"probe".parse().unwrap()).unwrap();
-        let mut memory = Tree::default();
+        let memory = Tenant::new(HANDLER).files("probe");
         for step in &steps {
-            both(&mut memory, &below, step);
+            both(&memory, &below, step);
         }
     }
 }
