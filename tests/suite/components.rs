@@ -7,6 +7,7 @@ mod canary;
 mod grants;
 mod install;
 mod layers;
+mod nested;
 mod restart;
 mod rollback;
 mod under_load;

@@ -142,7 +142,7 @@ impl Problem {
             CallError::Quota(refusal) => Self::quota(&refusal, request_id),
             CallError::InvalidParams(message) => Self::params(message),
             CallError::Refused(refusal) => Self::from(refusal),
-            CallError::Failed(failure) => Self::from(failure),
+            CallError::Failed(failure) | CallError::InnerFailed(failure) => Self::from(failure),
             CallError::Unavailable { message, retry_after_ms } => {
                 Self::unavailable(message, retry_after_ms).status(StatusCode::SERVICE_UNAVAILABLE)
             }

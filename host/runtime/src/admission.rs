@@ -103,6 +103,12 @@ impl Admission {
         }
     }
 
+    /// A place for a call that a running call makes. It waits for none: what it waited for could be its caller's.
+    pub(crate) fn enter_inner(&self, pool: Pool) -> Result<OwnedSemaphorePermit, CallError> {
+        let instances = self.instances(pool).clone();
+        instances.try_acquire_owned().map_err(|_| busy("the gateway has no room for a call inside another"))
+    }
+
     /// The place that one of the tenant's long calls needs for each slice it runs.
     pub(crate) fn long_lane(&self, tenant: Option<&TenantId>) -> Arc<Semaphore> {
         self.gate(tenant).long_lane.clone()

@@ -24,6 +24,7 @@ wasmtime::component::bindgen!({
             import openclaw:gateway/usage@0.1.0;
             import openclaw:gateway/tenancy@0.1.0;
             import openclaw:gateway/tenancy-control@0.1.0;
+            import openclaw:gateway/methods@0.1.0;
             export openclaw:gateway/component@0.1.0;
         }
     ",
@@ -49,6 +50,7 @@ wasmtime::component::bindgen!({
         "openclaw:gateway/secrets.vault": crate::capability::secrets::Vault,
         "openclaw:gateway/events.bus": crate::capability::events::Bus,
         "openclaw:gateway/usage.ledger": crate::capability::usage::Ledger,
+        "openclaw:gateway/methods.client": crate::capability::methods::Client,
         "openclaw:gateway/tenancy.registration": crate::capability::tenancy::Registration,
         "openclaw:gateway/tenancy-control.control": crate::capability::tenancy::Control,
     },

@@ -13,6 +13,7 @@ use wasmtime::{CallHook, Store, UpdateDeadline, component::ResourceTable};
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
 use crate::{
+    Failure,
     component::Component,
     cost::Cost,
     engine::Counting,
@@ -61,6 +62,13 @@ impl Caller {
             || (scope == Scope::Read && self.scopes.contains(&Scope::Write))
     }
 
+    /// The same caller inside one tenant: what a component calls on the operator's behalf, it calls as the tenant.
+    pub(crate) fn in_tenant(&self) -> Self {
+        let all = [Scope::Read, Scope::Write, Scope::Pairing, Scope::Approvals];
+        let scopes = if self.is_operator() { all.into() } else { self.scopes.clone() };
+        Self { actor: self.actor.clone(), scopes }
+    }
+
     /// Whether this is the operator.
     #[must_use]
     pub fn is_operator(&self) -> bool {
@@ -99,6 +107,10 @@ pub(crate) struct CallState {
     pub(crate) memory: MemoryBudget,
     /// The quota that refused a write, last.
     pub(crate) over_quota: Option<Box<openclaw_billing::Refusal>>,
+    /// How a component failed that this call called, last.
+    pub(crate) inner_failure: Option<Failure>,
+    /// How many calls this one is inside of.
+    pub(crate) depth: u8,
     /// The limit that was broken first.
     pub(crate) breach: Option<Limit>,
     pub(crate) meter: Arc<CpuMeter>,
@@ -146,6 +158,8 @@ impl CallState {
             delete_tenant: false,
             memory: MemoryBudget::new(&limits, None),
             over_quota: None,
+            inner_failure: None,
+            depth: 0,
             breach: None,
             meter: Arc::default(),
             wasi_root: None,

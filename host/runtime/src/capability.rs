@@ -11,6 +11,7 @@ pub(crate) mod documents;
 pub(crate) mod events;
 pub(crate) mod files;
 mod log;
+pub(crate) mod methods;
 pub(crate) mod secrets;
 pub(crate) mod shared_documents;
 pub(crate) mod tenancy;
@@ -31,6 +32,9 @@ use crate::{
 
 /// What a capability says when a quota of the tenant is used up.
 pub(crate) const QUOTA_EXCEEDED: &str = "QUOTA_EXCEEDED";
+
+/// What a call says of a component that it called.
+pub(crate) const COMPONENT_FAILED: &str = "COMPONENT_FAILED";
 
 /// Why a capability did not do what it was asked.
 #[derive(Debug)]
@@ -66,6 +70,13 @@ impl CapabilityError {
 
     pub(crate) fn internal(error: impl std::fmt::Display) -> Self {
         Self::Internal(error.to_string())
+    }
+
+    pub(crate) fn retry_after(self, milliseconds: u32) -> Self {
+        match self {
+            Self::Refused(refusal) => Self::Refused(Refusal { retry_after_ms: Some(milliseconds), ..refusal }),
+            other => other,
+        }
     }
 
     pub(crate) fn with_data(self, data: Map<String, Value>) -> Self {

@@ -84,6 +84,9 @@ pub enum CallError {
     /// The component trapped, broke a limit or answered nonsense.
     #[error("component failed ({}): {}", .0.reason, .0.detail)]
     Failed(Failure),
+    /// A component that it called failed so, and the handler passed that on.
+    #[error("a component that it called failed ({}): {}", .0.reason, .0.detail)]
+    InnerFailed(Failure),
     /// The gateway cannot take the call now.
     #[error("unavailable: {message}")]
     Unavailable {

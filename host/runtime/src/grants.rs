@@ -37,6 +37,7 @@ pub(crate) const RESTRICTED: &[&str] = &[
     "usage",
     "tenancy",
     "tenancy-control",
+    "methods",
 ];
 
 /// Granted one collection at a time, on what the manifest names.
@@ -126,6 +127,11 @@ impl Grants {
         matches!(self, Self::Builtin) || self.covers(&collection_grant(shared))
     }
 
+    /// Whether a method of the own tenant may be called.
+    pub(crate) fn allow_method(&self, name: &str) -> bool {
+        self.any(|grant| matches!(grant, Grant::Method(granted) if granted == name))
+    }
+
     /// A call's linear memory, where the grants say something of it.
     pub(crate) fn memory_bytes(&self) -> Option<usize> {
         let Self::Listed(listed) = self else { return None };
@@ -194,6 +200,7 @@ fn interface(import: &str) -> Option<&str> {
 fn opens(grant: &Grant, interface: &str) -> bool {
     match grant {
         Grant::Interface(granted) => *granted == interface,
+        Grant::Method(_) => interface == "methods",
         Grant::Secret { reveal, .. } => interface == "secrets" || (*reveal && interface == "secrets-reveal"),
         _ => false,
     }

@@ -15,11 +15,12 @@ use crate::{
     binding::Route,
     bindings::openclaw::gateway::types,
     call::{CallFacts, CallState, Subject},
-    capability::{QUOTA_EXCEEDED, calls::Call},
+    capability::{COMPONENT_FAILED, QUOTA_EXCEEDED, calls::Call},
     error::Refusal,
     grants::Grants,
     limits::{Limit, Limits},
     meter::Metered,
+    nested::Outer,
     services::Services,
 };
 
@@ -47,6 +48,7 @@ pub(crate) async fn invoke(
     facts: CallFacts,
     params: Params,
     grants: Arc<Grants>,
+    outer: Option<Outer>,
     services: &Arc<Services>,
 ) -> Result<Answer, CallError> {
     let config = sound_config(route, &facts, services)?;
@@ -54,8 +56,10 @@ pub(crate) async fn invoke(
     let limits = &route.component().limits;
     method.params.check(&params.value).map_err(CallError::InvalidParams)?;
     let wall = wall_time(method.timeout, limits);
+    let wall = outer.map_or(wall, |outer| wall.min(outer.left()));
     let mut state = CallState::new(facts, route.component().clone(), grants, services.clone(), limits.clone(), wall);
     state.config = config;
+    state.depth = outer.map_or(0, Outer::inner_depth);
     if route.component().uses_wasi_files
         && let Some(tenant) = state.facts.as_ref().and_then(|facts| facts.subject.tenant())
     {
@@ -78,10 +82,7 @@ pub(crate) async fn invoke(
         Ok(Err(trap)) => return Err(failure(store.data(), &trap)),
         Ok(Ok(answered)) => answered,
     };
-    let result = answered.map_err(|error| match store.data_mut().over_quota.take() {
-        Some(over) if error.code == QUOTA_EXCEEDED => CallError::Quota(over),
-        _ => refusal(error),
-    })?;
+    let result = answered.map_err(|error| passed_on(error, store.data_mut()))?;
     let result = check_result(route, result, limits)?;
     Ok(Answer { result, delete_tenant: store.data().delete_tenant })
 }
@@ -144,6 +145,15 @@ fn failure(state: &CallState, trap: &wasmtime::Error) -> CallError {
         .or_else(|| trap.root_cause().to_string().contains("fuel allocated for hostcalls").then(|| state.oversized()));
     let reason = if limit.is_some() { "limit" } else { "trap" };
     CallError::Failed(Failure { limit, reason, detail: backtrace::describe(trap) })
+}
+
+/// A refusal as the handler answered it; one that a capability gave first, with all that the host knows of it.
+fn passed_on(error: types::Error, state: &mut CallState) -> CallError {
+    match error.code.as_str() {
+        QUOTA_EXCEEDED => state.over_quota.take().map_or_else(|| refusal(error), CallError::Quota),
+        COMPONENT_FAILED => state.inner_failure.take().map_or_else(|| refusal(error), CallError::InnerFailed),
+        _ => refusal(error),
+    }
 }
 
 fn refusal(error: types::Error) -> CallError {

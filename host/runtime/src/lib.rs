@@ -29,11 +29,12 @@ mod layers;
 mod limits;
 mod manifest;
 mod meter;
+mod nested;
 mod plugins;
 mod services;
 mod stats;
 
-use std::{path::PathBuf, sync::Arc, time::Instant};
+use std::{path::PathBuf, sync::Arc};
 
 use openclaw_config::gateway::ValidateResults;
 use openclaw_control::ControlDb;
@@ -110,6 +111,7 @@ impl Runtime {
             validate_results: settings.validate_results,
         });
         let plugins = Arc::new(plugins.map_err(failed)?);
+        services.set_plugins(&plugins);
         let mut base = Vec::new();
         for (name, wasm) in settings.builtin {
             let bound = plugins.base(&base, wasm.into(), Origin::Builtin).await;
@@ -152,11 +154,7 @@ impl Runtime {
         let (admission, pool) = (&self.services.admission, route.component().pool);
         let place = admission.enter(tenant.as_ref().map(|tenant| &tenant.id), pool).await?;
         let actor = facts.caller.actor.clone();
-        let grants = self.plugins.grants(route.version());
-        let started = Instant::now();
-        let answer = invoke::invoke(route, facts, params, grants, &self.services).await;
-        self.plugins.count(route.version(), tenant.as_deref(), started.elapsed(), answer.as_ref().err());
-        let answer = answer?;
+        let answer = self.plugins.run(route, facts, params, None).await?;
         drop(place);
         if answer.delete_tenant
             && let Some(tenant) = &tenant

@@ -96,6 +96,8 @@ pub enum Limit {
     ResultSize,
     /// The number of calls into the host, or the bytes of one.
     HostCalls,
+    /// Calls of methods inside calls of methods.
+    Depth,
 }
 
 impl Limit {
@@ -108,6 +110,7 @@ impl Limit {
             Self::Stack => "stack",
             Self::ResultSize => "result-size",
             Self::HostCalls => "host-calls",
+            Self::Depth => "depth",
         }
     }
 }

@@ -361,6 +361,10 @@ impl Plugins {
         self.put_in_force(layers);
     }
 
+    pub(crate) fn services(&self) -> &Arc<Services> {
+        &self.services
+    }
+
     fn home(&self) -> &Arc<Home> {
         &self.services.home
     }

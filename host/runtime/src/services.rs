@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak},
     time::Instant,
 };
 
@@ -29,6 +29,7 @@ use crate::{
     engine::Counting,
     events::EventBus,
     meter::LongLane,
+    plugins::Plugins,
 };
 
 /// What the services are made of.
@@ -84,6 +85,8 @@ pub struct Services {
     /// What tenants occupy of their `disk_bytes`.
     pub(crate) disks: Disks,
     tenants: Mutex<HashMap<TenantId, Arc<OpenTenant>>>,
+    /// What serves the calls that components make: it owns these services.
+    plugins: OnceLock<Weak<Plugins>>,
 }
 
 /// How many tenants' directories stay open: a descriptor each, and one more for each family with files.
@@ -127,7 +130,18 @@ impl Services {
             disk: Mutex::default(),
             disks: Disks::default(),
             tenants: Mutex::default(),
+            plugins: OnceLock::new(),
         })
+    }
+
+    /// Says, once, what serves the calls that components make.
+    pub(crate) fn set_plugins(&self, plugins: &Arc<Plugins>) {
+        let _ = self.plugins.set(Arc::downgrade(plugins));
+    }
+
+    /// What serves the calls that components make; none while the gateway opens or closes.
+    pub(crate) fn plugins(&self) -> Option<Arc<Plugins>> {
+        self.plugins.get().and_then(Weak::upgrade)
     }
 
     /// The present, by both clocks.

@@ -117,6 +117,7 @@ fn parse(text: &str) -> Result<Grant, String> {
         ("directory", _) => Err("the one directory is directory:workspace, or directory:workspace:write".into()),
         ("http", Some(rest)) => http(rest),
         ("method", Some(name)) => Ok(Grant::Method(plain(name, "a method's name")?)),
+        ("methods", None) => Err("each method is granted by its name: method:<name>".into()),
         ("model", None) => Ok(Grant::Model(None)),
         ("model", Some(name)) if !name.is_empty() => Ok(Grant::Model(Some(name.into()))),
         ("sandbox", None) => Ok(Grant::Sandbox(None)),

@@ -1,0 +1,157 @@
+//! A call that a component makes of another method of its tenant.
+//!
+//! It is a call like any other, with the scopes of its caller and inside its
+//! caller's time, but it waits for no place: what it would wait for could be
+//! its own caller's. It runs in a task of its own, so on a stack of its own,
+//! and to its caller it is time in the host.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use openclaw_config::json;
+use serde_json::Value;
+use tokio::task::JoinSet;
+use tracing::Instrument;
+
+use crate::{
+    CallError, Failure,
+    binding::Route,
+    call::{CallFacts, CallState},
+    capability::{COMPONENT_FAILED, CapabilityError, QUOTA_EXCEEDED},
+    invoke::{self, Answer, Params},
+    limits::Limit,
+    plugins::Plugins,
+};
+
+/// How deep calls may nest: the client's own is none of these.
+const DEPTH: u8 = 4;
+
+/// The call from which another is made; the client's own has none.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Outer {
+    depth: u8,
+    deadline: Instant,
+}
+
+impl Outer {
+    /// How deep the inner call is.
+    pub(crate) fn inner_depth(self) -> u8 {
+        self.depth + 1
+    }
+
+    /// What is left of the outer call's time.
+    pub(crate) fn left(self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
+    }
+}
+
+impl Plugins {
+    /// Runs a call that has its place, and counts it.
+    pub(crate) async fn run(
+        self: &Arc<Self>,
+        route: &Route,
+        facts: CallFacts,
+        params: Params,
+        outer: Option<Outer>,
+    ) -> Result<Answer, CallError> {
+        let tenant = facts.subject.tenant().cloned();
+        let started = Instant::now();
+        let grants = self.grants(route.version());
+        let answer = invoke::invoke(route, facts, params, grants, outer, self.services()).await;
+        self.count(route.version(), tenant.as_deref(), started.elapsed(), answer.as_ref().err());
+        answer
+    }
+
+    async fn run_inner(
+        self: Arc<Self>,
+        route: Route,
+        facts: CallFacts,
+        params: Params,
+        outer: Outer,
+    ) -> Result<Answer, CallError> {
+        let place = self.services().admission.enter_inner(route.component().pool)?;
+        let answer = self.run(&route, facts, params, Some(outer)).await;
+        drop(place);
+        answer
+    }
+}
+
+impl CallState {
+    /// Calls another method of this call's tenant.
+    pub(crate) async fn call_method(&mut self, method: &str, params: Vec<u8>) -> Result<Vec<u8>, CapabilityError> {
+        if !self.grants.allow_method(method) {
+            return Err(CapabilityError::forbidden(format!("method:{method} is not granted to this component")));
+        }
+        if self.depth >= DEPTH {
+            return Err(CapabilityError::Trap(self.broke(Limit::Depth)));
+        }
+        let tenant = self.tenant()?.id.clone();
+        let plugins = self.services.plugins().ok_or_else(|| CapabilityError::unavailable("the gateway is closing"))?;
+        let params = read(params)?;
+        if method.starts_with("tenants.") && params.value.get("tenantId").is_some_and(|named| *named != tenant.as_str())
+        {
+            return Err(CapabilityError::forbidden("a component reaches its own tenant alone"));
+        }
+        let routed = plugins.route(Some(&tenant), method).await;
+        let route = routed.map_err(|error| self.inner_error(error))?;
+        let route = route.ok_or_else(|| CapabilityError::not_found(format!("method not found: {method}")))?;
+        let facts = self.inner_facts(&route)?;
+        let outer = Outer { depth: self.depth, deadline: self.deadline };
+        // Ended with this call, whatever ends it.
+        let mut inner = JoinSet::new();
+        inner.spawn(plugins.run_inner(route, facts, params, outer).in_current_span());
+        let answer = inner.join_next().await.ok_or_else(|| CapabilityError::internal("an inner call was not run"))?;
+        let answer = answer.map_err(CapabilityError::internal)?.map_err(|error| self.inner_error(error))?;
+        self.delete_tenant |= answer.delete_tenant;
+        Ok(answer.result.into_bytes())
+    }
+
+    /// Of the same request and the same caller, who may call the method.
+    fn inner_facts(&self, route: &Route) -> Result<CallFacts, CapabilityError> {
+        let call = self.call()?;
+        let (method, caller) = (route.method(), call.caller.in_tenant());
+        if !caller.may(method.scope) {
+            let scope = method.scope.name();
+            let message = format!("{} needs the scope {scope}, which this call does not carry", method.name);
+            return Err(CapabilityError::forbidden(message));
+        }
+        Ok(CallFacts { method: method.name.as_str().into(), caller, ..call.clone() })
+    }
+
+    /// What the caller is told, and what is kept for the client should it pass that on.
+    fn inner_error(&mut self, error: CallError) -> CapabilityError {
+        match error {
+            CallError::InvalidParams(message) => CapabilityError::invalid(message),
+            CallError::Refused(refusal) => CapabilityError::Refused(refusal),
+            CallError::Quota(refusal) => {
+                let message = format!("{} is used up ({} {})", refusal.quota, refusal.limit, refusal.unit);
+                self.over_quota = Some(refusal);
+                CapabilityError::new(QUOTA_EXCEEDED, message)
+            }
+            CallError::Failed(failure) | CallError::InnerFailed(failure) => self.inner_failure(failure),
+            CallError::Unavailable { message, retry_after_ms } => {
+                CapabilityError::unavailable(message).retry_after(retry_after_ms)
+            }
+        }
+    }
+
+    fn inner_failure(&mut self, failure: Failure) -> CapabilityError {
+        let message = match failure.limit {
+            Some(limit) => format!("the component that was called broke its limit of {limit}"),
+            None => "the component that was called failed".into(),
+        };
+        let limit = failure.limit.map(|limit| ("limit".to_owned(), Value::from(limit.name())));
+        self.inner_failure = Some(failure);
+        CapabilityError::new(COMPONENT_FAILED, message).with_data(limit.into_iter().collect())
+    }
+}
+
+fn read(raw: Vec<u8>) -> Result<Params, CapabilityError> {
+    match json::read(&raw, json::DEPTH_MAX) {
+        Ok(value @ Value::Object(_)) => Ok(Params { value, raw }),
+        Ok(_) => Err(CapabilityError::invalid("parameters are a JSON object")),
+        Err(error) => Err(CapabilityError::invalid(format!("parameters are a JSON object: {error}"))),
+    }
+}
