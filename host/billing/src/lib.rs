@@ -4,11 +4,15 @@
 
 #![forbid(unsafe_code)]
 
+mod card;
+mod price;
 mod rate;
 mod refusal;
 mod usage;
 mod window;
 
+pub use card::{RateCard, Rule, Unpriced};
+pub use price::{CacheWrites, Cost, CostTooLarge, Price, PriceLine, Prices, TokenClass, TokenCounts, WorstCase};
 pub use rate::{Admitted, Instants, Policy, RateLimiter, RateState, RequestRates};
 pub use refusal::Refusal;
 pub use usage::{LedgerError, MAX_MONTHS, Measured, TenantQuotaStatus, TenantUsageSnapshot, UsageLedger};
