@@ -16,4 +16,6 @@ pub use price::{CacheWrites, Cost, CostTooLarge, Price, PriceLine, Prices, Token
 pub use rate::{Admitted, Instants, Policy, RateLimiter, RateState, RequestRates};
 pub use refusal::Refusal;
 pub use usage::{LedgerError, MAX_MONTHS, Measured, TenantQuotaStatus, TenantUsageSnapshot, UsageLedger};
-pub use window::{CalendarUnit, ParsePeriodError, Period, Window, calendar_window};
+pub use window::{
+    CalendarUnit, ParsePeriodError, ParseSpanError, Period, ReportSpan, Window, calendar_window, hour_window,
+};
