@@ -14,7 +14,11 @@ mod window;
 pub use card::{RateCard, Rule, Unpriced};
 pub use price::{CacheWrites, Cost, CostTooLarge, Price, PriceLine, Prices, TokenClass, TokenCounts, WorstCase};
 pub use rate::{Admitted, Instants, Policy, RateLimiter, RateState, RequestRates};
-pub use refusal::Refusal;
+pub use refusal::{Amount, Refusal};
+pub use usage::calls::{
+    CallId, CallRow, Caller, Discrepancy, Limits, MeterKind, ModelCall, Outcome, Reservation, ReserveError, RollupUnit,
+    SandboxReservation, Settlement, SoftLimit, Sums,
+};
 pub use usage::{LedgerError, MAX_MONTHS, Measured, TenantQuotaStatus, TenantUsageSnapshot, UsageLedger};
 pub use window::{
     CalendarUnit, ParsePeriodError, ParseSpanError, Period, ReportSpan, Window, calendar_window, hour_window,

@@ -215,7 +215,10 @@ pub struct WorstCase {
     pub cost: PicoUsd,
 }
 
-/// More than can be kept of one call, 9.2 million USD.
+/// More tokens than any provider can have counted in one call: a number beyond is a lie, or a slip.
+const TOKENS_MAX: u64 = 1 << 40;
+
+/// More than can be kept of one call: 9.2 million USD, or 2⁴⁰ tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the cost of one call is beyond what can be billed")]
 pub struct CostTooLarge;
@@ -238,6 +241,9 @@ impl Prices {
         above_input_tokens: Option<u64>,
         tokens: &TokenCounts,
     ) -> Result<Cost, CostTooLarge> {
+        if tokens.total() > TOKENS_MAX {
+            return Err(CostTooLarge);
+        }
         let tokens = tokens.to_array();
         // Two factors of 64 bits fit into 128.
         let lines = TokenClass::ALL.map(|class| {

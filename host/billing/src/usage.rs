@@ -1,4 +1,5 @@
-//! The ledger of requests and refusals, a row each tenant and month, in `control.db`.
+//! The ledger, in `control.db`: requests and refusals, a row each tenant and month, and every metered
+//! call (`calls.rs`).
 //!
 //! Requests are counted in memory and written by `flush` (its caller's timer: once a second, and at
 //! the shutdown), so `kill -9` loses the last second of them at most. Refusals are written, grouped
@@ -15,6 +16,7 @@ use rusqlite::Transaction;
 
 use crate::window::{Period, Window};
 
+pub(crate) mod calls;
 mod rows;
 mod snapshot;
 #[cfg(test)]
@@ -27,8 +29,12 @@ pub const MAX_MONTHS: u32 = 120;
 
 /// Why the ledger could not be read or written.
 #[derive(Debug, thiserror::Error)]
-#[error("the usage ledger: {0}")]
-pub struct LedgerError(#[from] ControlError);
+pub enum LedgerError {
+    #[error("the usage ledger: {0}")]
+    Control(#[from] ControlError),
+    #[error("the usage ledger: the call was released, so that it cannot be settled")]
+    Released,
+}
 
 type Result<T> = std::result::Result<T, LedgerError>;
 
@@ -36,6 +42,7 @@ type Result<T> = std::result::Result<T, LedgerError>;
 pub struct UsageLedger {
     control: ControlDb,
     zone: TimeZone,
+    calls: calls::Calls,
     counters: Arc<Mutex<Counters>>,
     /// Held for writing by a flush: a reader sees its rows and the counters of one moment.
     flushing: Arc<tokio::sync::RwLock<()>>,
@@ -63,10 +70,13 @@ impl Count {
 }
 
 impl UsageLedger {
-    /// Brings the ledger's tables up to date. Months are those of `zone`. Blocks: for the start.
+    /// Brings the ledger's tables up to date and ends the calls that a killed process left open. Days
+    /// and months are those of `zone`. No model has a price before [`set_rate_card`](Self::set_rate_card).
+    /// Blocks: for the start. One at a time: the home's lock sees to that.
     pub fn open(control: ControlDb, zone: TimeZone) -> Result<Self> {
         control.migrate("usage", rows::STEPS)?;
-        Ok(Self { control, zone, counters: Arc::default(), flushing: Arc::default() })
+        let calls = calls::Calls::open(&control, &zone)?;
+        Ok(Self { control, zone, calls, counters: Arc::default(), flushing: Arc::default() })
     }
 
     pub fn zone(&self) -> &TimeZone {
@@ -98,7 +108,7 @@ impl UsageLedger {
             let _exclusive = exclusive;
             write_pending(&control, &counters).await
         });
-        flush.await.unwrap_or(Err(ControlError::Closed)).map_err(LedgerError)
+        flush.await.unwrap_or(Err(ControlError::Closed)).map_err(LedgerError::from)
     }
 
     /// Forgets a deleted tenant, so that a later one of the same name begins at nothing.
@@ -106,7 +116,12 @@ impl UsageLedger {
         let _exclusive = self.flushing.write().await;
         lock(&self.counters).pending.retain(|(counted, _), _| counted != tenant);
         let tenant = tenant.clone();
-        Ok(self.control.write(move |tx| Ok(rows::remove(tx, &tenant)?)).await?)
+        let zone = self.zone.clone();
+        let remove = move |tx: &Transaction<'_>| {
+            rows::remove(tx, &tenant)?;
+            calls::Calls::forget(tx, tenant.as_str(), &zone)
+        };
+        Ok(self.control.write(remove).await?)
     }
 
     /// The usage of one month; `measured` is what the ledger does not count.
