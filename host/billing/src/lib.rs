@@ -8,6 +8,7 @@ mod card;
 mod price;
 mod rate;
 mod refusal;
+mod report;
 mod usage;
 mod window;
 
@@ -15,6 +16,7 @@ pub use card::{RateCard, Rule, Unpriced};
 pub use price::{CacheWrites, Cost, CostTooLarge, Price, PriceLine, Prices, TokenClass, TokenCounts, WorstCase};
 pub use rate::{Admitted, Instants, Policy, RateLimiter, RateState, RequestRates};
 pub use refusal::{Amount, Refusal};
+pub use report::{Cell, Query, RowExplanation, Table};
 pub use usage::calls::{
     CallId, CallRow, Caller, Discrepancy, Limits, MeterKind, ModelCall, Outcome, Reservation, ReserveError, RollupUnit,
     SandboxReservation, Settlement, SoftLimit, Sums,

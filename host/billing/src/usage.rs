@@ -12,9 +12,10 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use openclaw_control::{ControlDb, ControlError};
 use openclaw_tenancy::{Quotas, TenantId};
-use rusqlite::Transaction;
+use rusqlite::{Connection, Transaction};
 
 use crate::window::{Period, Window};
+use calls::{MeterKind, RollupUnit, Sums};
 
 pub(crate) mod calls;
 mod rows;
@@ -83,6 +84,10 @@ impl UsageLedger {
         &self.zone
     }
 
+    pub(crate) fn control(&self) -> &ControlDb {
+        &self.control
+    }
+
     /// Counts an admitted request, in memory.
     pub fn record_request(&self, tenant: &TenantId, now: Timestamp) {
         let mut counters = lock(&self.counters);
@@ -132,7 +137,8 @@ impl UsageLedger {
         measured: &Measured,
     ) -> Result<TenantUsageSnapshot> {
         let count = self.count(tenant, period).await?;
-        Ok(snapshot::of(tenant, period, count, measured, &self.zone))
+        let called = self.called(tenant, period).await?;
+        Ok(snapshot::of(tenant, period, (count, called), measured, &self.zone))
     }
 
     /// The months with usage among the newest `months` (1 to [`MAX_MONTHS`]), newest first; the
@@ -150,7 +156,8 @@ impl UsageLedger {
         for _ in 1..months.clamp(1, MAX_MONTHS) {
             period = period.previous();
             if let Some(count) = stored.get(&period.to_string()) {
-                history.push(snapshot::of(tenant, period, *count, &Measured::default(), &self.zone));
+                let counted = (*count, self.called(tenant, period).await?);
+                history.push(snapshot::of(tenant, period, counted, &Measured::default(), &self.zone));
             }
         }
         Ok(history)
@@ -182,6 +189,21 @@ impl UsageLedger {
         let mut count = stored.unwrap_or_default();
         count.add(pending.unwrap_or_default());
         Ok(count)
+    }
+
+    /// What the calls of a month add up to, and the milliseconds of its workloads.
+    async fn called(&self, tenant: &TenantId, period: Period) -> Result<(Sums, u64)> {
+        self.roll_up().await?;
+        let (tenant, window) = (tenant.as_str().to_owned(), period.window(&self.zone));
+        let read = move |db: &Connection| {
+            let range = (window.start.as_millisecond(), window.next.as_millisecond());
+            let mut called = Sums::default();
+            for (_, sums) in calls::rollup::of_window(db, RollupUnit::Month, range, Some(&tenant))? {
+                called.add(&sums);
+            }
+            Ok((called, calls::metered(db, &tenant, MeterKind::SandboxMs, &window)?))
+        };
+        Ok(self.control.read(read).await?)
     }
 
     async fn stored(&self, tenant: &TenantId) -> Result<HashMap<String, Count>> {

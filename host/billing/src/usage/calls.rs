@@ -231,12 +231,11 @@ impl UsageLedger {
 
     /// Brings the sums up to date; reports do so themselves.
     pub async fn roll_up(&self) -> Result<(), LedgerError> {
-        loop {
+        while self.control.read(|db| Ok(rollup::is_behind(db)?)).await? {
             let zone = self.zone.clone();
-            if !self.control.write(move |tx| rollup::roll_up_some(tx, &zone)).await? {
-                return Ok(());
-            }
+            self.control.write(move |tx| rollup::roll_up_some(tx, &zone)).await?;
         }
+        Ok(())
     }
 
     /// Whether the ledger agrees with itself: from the month of `since` on, or from the first row.

@@ -150,6 +150,12 @@ pub(super) fn roll_up_some(db: &Connection, zone: &TimeZone) -> std::result::Res
     Ok(count == CHUNK)
 }
 
+/// Whether there are rows that are not rolled up.
+pub(super) fn is_behind(db: &Connection) -> Result<bool> {
+    let last: Option<i64> = db.query_row("SELECT max(seq) FROM usage_calls", [], |row| row.get(0))?;
+    Ok(last.unwrap_or_default() > mark(db)?)
+}
+
 /// The last row that is rolled up.
 pub(super) fn mark(db: &Connection) -> Result<i64> {
     Ok(rows::state(db, MARK)?.and_then(|mark| mark.parse().ok()).unwrap_or_default())
