@@ -138,10 +138,11 @@ impl Drop for Held {
         runtime.spawn(async move {
             let id = reserved.id;
             let ended = control.0.write(move |tx| {
-                Ok(match phase {
-                    Phase::Sent => close::estimate(tx, &reserved, Some(&card), None)?,
-                    _ => close::release(tx, &reserved)?,
-                })
+                let closed = match phase {
+                    Phase::Sent => close::estimate(tx, &reserved, Some(&card), None),
+                    _ => close::release(tx, &reserved),
+                };
+                Ok(closed?)
             });
             if let Err(error) = ended.await {
                 tracing::warn!(%id, %error, "a call that was given up stays reserved until it expires");

@@ -69,8 +69,8 @@ pub(super) fn insert(db: &Connection, row: &CallRow) -> Result<()> {
         pico(row.cost),
         row.rate_card_version,
         row.started_at.as_millisecond(),
-        row.first_token_at.map(|at| at.as_millisecond()),
-        row.ended_at.map(|at| at.as_millisecond()),
+        row.first_token_at.map(jiff::Timestamp::as_millisecond),
+        row.ended_at.map(jiff::Timestamp::as_millisecond),
         row.outcome.name(),
     ])
     .map(drop)

@@ -138,7 +138,7 @@ async fn a_call_is_reserved_settled_and_kept_as_the_provider_counted_it() {
     assert_eq!(row.cost.to_string(), "0.000095");
     assert_eq!((row.tokens, row.outcome, row.tool_calls), (counted, Outcome::Ok, 1));
     assert_eq!(row.id, reservation.id());
-    assert_eq!(rows_of(&ledger).await, [row.clone()]);
+    assert_eq!(rows_of(&ledger).await, std::slice::from_ref(&row));
     assert_eq!(ledger.call(row.id).await.unwrap(), Some(row));
     assert_eq!(used(&ledger, "").await, (micro(95), PicoUsd::ZERO));
     assert_eq!(used(&ledger, "main").await, (micro(95), PicoUsd::ZERO));
@@ -295,6 +295,47 @@ async fn a_dropped_call_is_given_back_or_billed_by_its_input() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_caller_that_goes_away_at_any_point_leaves_nothing_reserved_and_nothing_half_billed() {
+    for polls in 0..4 {
+        let (_home, ledger) = ledger().await;
+        // Goes away while its reservation is written.
+        let mut reserving = Box::pin(ledger.reserve(call(noon()), Limits::default(), noon()));
+        for _ in 0..polls {
+            if let std::task::Poll::Ready(reserved) = poll_once(reserving.as_mut()).await {
+                drop(reserved);
+                break;
+            }
+        }
+        drop(reserving);
+        // Goes away while its end is written.
+        let mut reservation = ledger.reserve(call(noon()), Limits::default(), noon()).await.unwrap();
+        reservation.mark_sent();
+        let mut settling = Box::pin(reservation.settle(ended(tokens(10, 5))));
+        for _ in 0..polls {
+            if poll_once(settling.as_mut()).await.is_ready() {
+                break;
+            }
+        }
+        drop(settling);
+        drop(reservation);
+        // What was cancelled first was queued first, so that this comes behind both.
+        ledger.reserve(call(noon()), Limits::default(), noon()).await.unwrap().release().await.unwrap();
+        until_nothing_is_reserved(&ledger).await;
+        let rows = rows_of(&ledger).await;
+        let expected = if polls == 0 { (Outcome::Estimated, micro(100)) } else { (Outcome::Ok, micro(20)) };
+        assert_eq!((rows[0].outcome, rows[0].cost, rows.len()), (expected.0, expected.1, 1), "{polls} polls");
+        assert_agrees(&ledger).await;
+    }
+}
+
+/// Polls once, and lets others run.
+async fn poll_once<F: Future + ?Sized>(mut future: std::pin::Pin<&mut F>) -> std::task::Poll<F::Output> {
+    let polled = std::future::poll_fn(|context| std::task::Poll::Ready(future.as_mut().poll(context))).await;
+    tokio::task::yield_now().await;
+    polled
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn after_a_crash_an_open_call_is_an_estimated_row() {
     let home = tempfile::tempdir().unwrap();
     let before = open_in(home.path(), TimeZone::UTC).await;
@@ -306,7 +347,8 @@ async fn after_a_crash_an_open_call_is_an_estimated_row() {
     let after = open_in(home.path(), TimeZone::UTC).await;
     let rows = rows_of(&after).await;
     assert_eq!(rows.len(), 2);
-    assert_eq!((rows[0].cost, rows[0].outcome), (micro(12), Outcome::Ok));
+    let ended = rows.iter().find(|row| row.outcome == Outcome::Ok).unwrap();
+    assert_eq!(ended.cost, micro(12));
     let lost = rows.iter().find(|row| row.outcome == Outcome::Estimated).unwrap();
     assert_eq!((lost.cost, lost.tokens, lost.ended_at), (micro(100), tokens(100, 0), None));
     assert_eq!(used(&after, "").await, (micro(112), PicoUsd::ZERO));
