@@ -1,13 +1,15 @@
 //! What a refused request is told: which quota, how far over, and the exact time that it resets.
 
+use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use openclaw_tenancy::TenantId;
+use openclaw_tenancy::{PicoUsd, TenantId};
+use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::rate::RateState;
+use crate::rate::{Policy, RateState};
 use crate::window::Window;
 
 #[cfg(test)]
@@ -18,14 +20,15 @@ mod tests;
 pub struct Refusal {
     /// The key of the quota object, `requests_per_minute`.
     pub quota: &'static str,
-    pub limit: u64,
-    pub used: u64,
+    pub limit: Amount,
+    pub used: Amount,
     /// Set aside for calls that still run.
-    pub reserved: u64,
+    pub reserved: Amount,
     /// What this request asked for.
-    pub needed: u64,
+    pub needed: Amount,
     pub unit: &'static str,
-    /// For a rate: the window that ends when the next request fits. None where time gives no room.
+    /// For a rate: the window that ends when the next request fits; else the day or month. None
+    /// where time gives no room.
     pub window: Option<Window>,
     /// The exact boundary.
     pub resets_at: Option<Timestamp>,
@@ -36,7 +39,88 @@ pub struct Refusal {
     pub state: RateState,
 }
 
-/// What the limiter knows of a refusal.
+/// A number of something, or money; in JSON a number or a decimal text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Amount {
+    Count(u64),
+    Usd(PicoUsd),
+}
+
+impl Amount {
+    /// For headers, which have integers alone: money in whole micro-USD, rounded down.
+    fn whole(self) -> u64 {
+        match self {
+            Self::Count(count) => count,
+            Self::Usd(amount) => u64::try_from(amount.pico() / 1_000_000).unwrap_or(u64::MAX),
+        }
+    }
+
+    fn saturating_sub(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Usd(amount), Self::Usd(other)) => Self::Usd(amount.saturating_sub(other)),
+            (amount, other) => Self::Count(amount.whole().saturating_sub(other.whole())),
+        }
+    }
+}
+
+impl From<u64> for Amount {
+    fn from(count: u64) -> Self {
+        Self::Count(count)
+    }
+}
+
+impl fmt::Display for Amount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Count(count) => count.fmt(f),
+            Self::Usd(amount) => amount.fmt(f),
+        }
+    }
+}
+
+/// A quota of a day or a month that a call does not fit into.
+pub(crate) struct CalendarRefusal {
+    pub(crate) quota: &'static str,
+    pub(crate) limit: Amount,
+    pub(crate) used: Amount,
+    pub(crate) reserved: Amount,
+    pub(crate) needed: Amount,
+    pub(crate) unit: &'static str,
+    pub(crate) window: Window,
+    pub(crate) largest_fitting_max_tokens: Option<u64>,
+}
+
+impl CalendarRefusal {
+    pub(crate) fn at(self, now: Timestamp, tenant: &TenantId) -> Refusal {
+        let resets_in = self.window.next.duration_since(now).unsigned_abs();
+        let wait = u64::try_from(resets_in.as_millis().div_ceil(1_000)).unwrap_or(u64::MAX).max(1);
+        let attempt = now.as_millisecond().unsigned_abs();
+        let remaining = self.limit.saturating_sub(self.used).saturating_sub(self.reserved);
+        let policy = Policy {
+            quota: self.quota,
+            limit: self.limit.whole(),
+            remaining: remaining.whole(),
+            window: self.window.length(),
+            reset: resets_in,
+        };
+        Refusal {
+            quota: self.quota,
+            limit: self.limit,
+            used: self.used,
+            reserved: self.reserved,
+            needed: self.needed,
+            unit: self.unit,
+            resets_at: Some(self.window.next),
+            window: Some(self.window),
+            retry_after_s: wait + jitter(tenant, self.quota, attempt, wait),
+            largest_fitting_max_tokens: self.largest_fitting_max_tokens,
+            state: RateState { policies: vec![policy] },
+        }
+    }
+}
+
+/// What the limiter knows of a refusal, before it has a place in time.
 pub(crate) struct SlidingRefusal {
     pub(crate) quota: &'static str,
     pub(crate) limit: u64,
@@ -58,10 +142,10 @@ impl SlidingRefusal {
         let wait = u64::try_from(wait).unwrap_or(u64::MAX).max(1);
         Refusal {
             quota: self.quota,
-            limit: self.limit,
-            used: self.used,
-            reserved: 0,
-            needed: 1,
+            limit: self.limit.into(),
+            used: self.used.into(),
+            reserved: Amount::Count(0),
+            needed: Amount::Count(1),
             unit: "requests",
             window: Some(Window { start, next, tz: tz.to_owned() }),
             resets_at: Some(next),
@@ -87,10 +171,10 @@ impl Refusal {
     pub fn disk(limit: u64, used: u64, needed: u64) -> Self {
         Self {
             quota: "disk_bytes",
-            limit,
-            used,
-            reserved: 0,
-            needed,
+            limit: limit.into(),
+            used: used.into(),
+            reserved: Amount::Count(0),
+            needed: needed.into(),
             unit: "bytes",
             window: None,
             resets_at: None,
@@ -150,7 +234,7 @@ impl RateState {
         if self.policies.is_empty() {
             return Vec::new();
         }
-        let list = |item: fn(&crate::Policy) -> String| self.policies.iter().map(item).collect::<Vec<_>>().join(", ");
+        let list = |item: fn(&Policy) -> String| self.policies.iter().map(item).collect::<Vec<_>>().join(", ");
         let policy = list(|p| format!("\"{}\";q={};w={}", p.quota, p.limit, p.window.as_secs()));
         let state = list(|p| {
             let reset = p.reset.as_millis().div_ceil(1_000);

@@ -1,4 +1,5 @@
-//! The ledger of requests and refusals, a row each tenant and month, in `control.db`.
+//! The ledger, in `control.db`: requests and refusals, a row each tenant and month, and every metered
+//! call (`calls.rs`).
 //!
 //! Requests are counted in memory and written by `flush` (its caller's timer: once a second, and at
 //! the shutdown), so `kill -9` loses the last second of them at most. Refusals are written, grouped
@@ -11,9 +12,12 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use openclaw_control::{ControlDb, ControlError};
 use openclaw_tenancy::{Quotas, TenantId};
+use rusqlite::Connection;
 
 use crate::window::{Period, Window};
+use calls::{MeterKind, RollupUnit, Sums};
 
+pub(crate) mod calls;
 mod rows;
 mod snapshot;
 mod store;
@@ -29,15 +33,22 @@ pub const MAX_MONTHS: u32 = 120;
 
 /// Why the ledger could not be read or written.
 #[derive(Debug, thiserror::Error)]
-#[error("the usage ledger: {0}")]
-pub struct LedgerError(#[from] ControlError);
+pub enum LedgerError {
+    #[error("the usage ledger: {0}")]
+    Control(#[from] ControlError),
+    #[error("the usage ledger: the call was released, so that it cannot be settled")]
+    Released,
+}
 
 type Result<T> = std::result::Result<T, LedgerError>;
 
 /// The usage of all tenants; one a process.
 pub struct UsageLedger {
     store: Arc<dyn UsageStore>,
+    /// The calls' rows: reserving and settling decide inside the transaction that writes them.
+    control: ControlDb,
     zone: TimeZone,
+    calls: calls::Calls,
     counters: Arc<Mutex<Counters>>,
     /// Held for writing by a flush: a reader sees its rows and the counters of one moment.
     flushing: Arc<tokio::sync::RwLock<()>>,
@@ -65,14 +76,21 @@ impl Count {
 }
 
 impl UsageLedger {
-    /// Brings the ledger's tables up to date. Months are those of `zone`. Blocks: for the start.
+    /// Brings the ledger's tables up to date and ends the calls that a killed process left open. Days
+    /// and months are those of `zone`. No model has a price before [`set_rate_card`](Self::set_rate_card).
+    /// Blocks: for the start. One at a time: the home's lock sees to that.
     pub fn open(control: ControlDb, zone: TimeZone) -> Result<Self> {
-        let store = Arc::new(rows::SqliteUsage::open(control)?);
-        Ok(Self { store, zone, counters: Arc::default(), flushing: Arc::default() })
+        let calls = calls::Calls::open(&control, &zone)?;
+        let store = Arc::new(rows::SqliteUsage::open(control.clone())?);
+        Ok(Self { store, control, zone, calls, counters: Arc::default(), flushing: Arc::default() })
     }
 
     pub fn zone(&self) -> &TimeZone {
         &self.zone
+    }
+
+    pub(crate) fn control(&self) -> &ControlDb {
+        &self.control
     }
 
     /// Counts an admitted request, in memory.
@@ -98,14 +116,16 @@ impl UsageLedger {
             let _exclusive = exclusive;
             write_pending(&*store, &counters).await
         });
-        flush.await.unwrap_or(Err(ControlError::Closed)).map_err(LedgerError)
+        flush.await.unwrap_or(Err(ControlError::Closed)).map_err(LedgerError::from)
     }
 
     /// Forgets a deleted tenant, so that a later one of the same name begins at nothing.
     pub async fn forget(&self, tenant: &TenantId) -> Result<()> {
         let _exclusive = self.flushing.write().await;
         lock(&self.counters).pending.retain(|(counted, _), _| counted != tenant);
-        Ok(self.store.remove(tenant.clone()).await?)
+        self.store.remove(tenant.clone()).await?;
+        let (tenant, zone) = (tenant.clone(), self.zone.clone());
+        Ok(self.control.write(move |tx| calls::Calls::forget(tx, tenant.as_str(), &zone)).await?)
     }
 
     /// The usage of one month; `measured` is what the ledger does not count.
@@ -116,7 +136,8 @@ impl UsageLedger {
         measured: &Measured,
     ) -> Result<TenantUsageSnapshot> {
         let count = self.count(tenant, period).await?;
-        Ok(snapshot::of(tenant, period, count, measured, &self.zone))
+        let called = self.called(tenant, period).await?;
+        Ok(snapshot::of(tenant, period, (count, called), measured, &self.zone))
     }
 
     /// The months with usage among the newest `months` (1 to [`MAX_MONTHS`]), newest first; the
@@ -134,7 +155,8 @@ impl UsageLedger {
         for _ in 1..months.clamp(1, MAX_MONTHS) {
             period = period.previous();
             if let Some(count) = stored.get(&period.to_string()) {
-                history.push(snapshot::of(tenant, period, *count, &Measured::default(), &self.zone));
+                let counted = (*count, self.called(tenant, period).await?);
+                history.push(snapshot::of(tenant, period, counted, &Measured::default(), &self.zone));
             }
         }
         Ok(history)
@@ -163,6 +185,21 @@ impl UsageLedger {
         let mut count = self.store.of_period(tenant.clone(), period).await?.unwrap_or_default();
         count.add(pending.unwrap_or_default());
         Ok(count)
+    }
+
+    /// What the calls of a month add up to, and the milliseconds of its workloads.
+    async fn called(&self, tenant: &TenantId, period: Period) -> Result<(Sums, u64)> {
+        self.roll_up().await?;
+        let (tenant, window) = (tenant.as_str().to_owned(), period.window(&self.zone));
+        let read = move |db: &Connection| {
+            let range = (window.start.as_millisecond(), window.next.as_millisecond());
+            let mut called = Sums::default();
+            for (_, sums) in calls::rollup::of_window(db, RollupUnit::Month, range, Some(&tenant))? {
+                called.add(&sums);
+            }
+            Ok((called, calls::metered(db, &tenant, MeterKind::SandboxMs, &window)?))
+        };
+        Ok(self.control.read(read).await?)
     }
 
     async fn stored(&self, tenant: &TenantId) -> Result<HashMap<String, Count>> {

@@ -1,17 +1,22 @@
 //! Calendar windows as pure functions of (now, unit, time zone): no reset job, no stored boundary.
 //!
 //! The boundaries of a zone are the first instants of its days (or months), so windows tile: each
-//! begins where the one before ends, also where a clock change skips or repeats midnight.
+//! begins where the one before ends, also where a clock change skips or repeats midnight. Hours tile
+//! days, which tile months.
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, ToSpan};
+use jiff::{SignedDuration, Timestamp, ToSpan};
 
+mod span;
 #[cfg(test)]
 mod tests;
+
+pub use span::{ParseSpanError, ReportSpan};
 
 /// The unit of a calendar window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +35,10 @@ pub struct Window {
 }
 
 impl Window {
+    pub(crate) fn length(&self) -> Duration {
+        self.next.duration_since(self.start).unsigned_abs()
+    }
+
     pub(crate) fn holds(&self, time: Timestamp) -> bool {
         self.start <= time && time < self.next
     }
@@ -39,6 +48,21 @@ impl Window {
 pub fn calendar_window(now: Timestamp, unit: CalendarUnit, zone: &TimeZone) -> Window {
     let first = first_date(now, unit, zone);
     Window { start: boundary(first, zone), next: boundary(following(first, unit), zone), tz: zone_name(zone) }
+}
+
+/// The hour that `now` is in, as the zone's clocks show it. A clock change within an hour ends it, so
+/// that where an hour comes twice there are two of them.
+pub fn hour_window(now: Timestamp, zone: &TimeZone) -> Window {
+    let offset = zone.to_offset(now).seconds();
+    // The time counts from zero in both directions; hours do not.
+    let second = now.as_second() - i64::from(now.subsec_nanosecond() < 0);
+    let full = second - (second + i64::from(offset)).rem_euclid(3_600);
+    let start = Timestamp::from_second(full).unwrap_or(Timestamp::MIN);
+    let next = full.checked_add(3_600).and_then(|next| Timestamp::from_second(next).ok()).unwrap_or(Timestamp::MAX);
+    let just_after = now.checked_add(SignedDuration::from_nanos(1)).unwrap_or(now);
+    let changed = zone.preceding(just_after).next().map_or(start, |change| change.timestamp());
+    let changes = zone.following(now).next().map_or(next, |change| change.timestamp());
+    Window { start: start.max(changed), next: next.min(changes), tz: zone_name(zone) }
 }
 
 /// The first date of the window that `now` is in. The local date alone does not tell where a clock

@@ -2,6 +2,7 @@
 //! keeps where it came from.
 
 mod environment;
+mod located;
 mod meaning;
 mod without_effect;
 
@@ -20,6 +21,7 @@ use crate::text::{self, Position};
 pub(crate) use meaning::is_retention;
 
 pub use environment::{RESERVED, variable};
+pub use located::Located;
 pub use without_effect::Warning;
 
 /// A configuration file: its name, as errors are to show it, and its text.

@@ -71,6 +71,11 @@ impl KeyPath {
         other.0.starts_with(&self.0)
     }
 
+    /// The rest of this path below `above`; `None` where it does not lie there.
+    pub fn below(&self, above: &KeyPath) -> Option<Self> {
+        self.0.strip_prefix(above.0.as_slice()).map(|rest| Self(rest.to_vec()))
+    }
+
     /// The value at this path.
     pub fn get<'v>(&self, value: &'v Value) -> Option<&'v Value> {
         self.0.iter().try_fold(value, |at, segment| match segment {

@@ -48,7 +48,7 @@ fn a_refusal_names_the_moment_at_which_the_next_request_is_admitted() {
     assert!(limiter.check(&a, &quotas, at(10_000)).is_ok());
 
     let refusal = limiter.check(&a, &quotas, at(20_000)).unwrap_err();
-    assert_eq!((refusal.quota, refusal.limit, refusal.used), ("requests_per_minute", 2, 2));
+    assert_eq!((refusal.quota, refusal.limit, refusal.used), ("requests_per_minute", 2.into(), 2.into()));
     assert_eq!(refusal.resets_at.map(|at| at.to_string()).as_deref(), Some("2026-11-22T10:01:00Z"));
     assert!((40..=44).contains(&refusal.retry_after_s), "40 s and at most a tenth");
 
@@ -97,7 +97,7 @@ fn tenants_do_not_share_a_window() {
 #[test]
 fn a_limit_of_zero_admits_nothing() {
     let refusal = limiter().check(&tenant("a"), &per_minute(0), at(0)).unwrap_err();
-    assert_eq!(refusal.used, 0);
+    assert_eq!(refusal.used, 0.into());
 }
 
 #[test]

@@ -78,7 +78,7 @@ fn add_requests(db: &Connection, tenant: &TenantId, period: Period, count: Count
     .map(drop)
 }
 
-fn add_refusal(db: &Connection, tenant: &TenantId, period: Period, quota: &str, at_ms: i64) -> Result<()> {
+pub(super) fn add_refusal(db: &Connection, tenant: &TenantId, period: Period, quota: &str, at_ms: i64) -> Result<()> {
     db.prepare_cached(
         "INSERT INTO usage_refusals VALUES (?1, ?2, ?3, 1, ?4) ON CONFLICT DO UPDATE SET
          refusals = refusals + 1, updated_at_ms = max(updated_at_ms, ?4)",

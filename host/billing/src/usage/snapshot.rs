@@ -8,6 +8,7 @@ use openclaw_tenancy::{PicoUsd, Quotas, TenantId};
 use serde::Serialize;
 
 use super::Count;
+use super::calls::Sums;
 use crate::rate::RequestRates;
 use crate::window::{CalendarUnit, Period, calendar_window};
 
@@ -25,7 +26,7 @@ pub struct Measured {
     pub rates: RequestRates,
 }
 
-/// The contract's `TenantUsageSnapshot`. No model is called yet: tokens, cost and sandbox are zero.
+/// The contract's `TenantUsageSnapshot`. Token classes are disjoint; `total_tokens` is their sum.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TenantUsageSnapshot {
@@ -83,24 +84,25 @@ pub struct TenantQuotaStatus {
 pub(super) fn of(
     tenant: &TenantId,
     period: Period,
-    count: Count,
+    (count, (called, sandbox_ms)): (Count, (Sums, u64)),
     measured: &Measured,
     zone: &TimeZone,
 ) -> TenantUsageSnapshot {
+    let Sums { tokens, cost, .. } = called;
     let window = period.window(zone);
     let last = Timestamp::from_millisecond(count.updated_at_ms).unwrap_or(Timestamp::MAX);
     let updated_at = if count.requests == 0 { window.start } else { last };
     TenantUsageSnapshot {
         tenant_id: tenant.clone(),
         period: period.to_string(),
-        total_tokens: 0,
-        input_tokens: 0,
-        output_tokens: 0,
-        cache_read_tokens: 0,
-        cache_write_tokens: 0,
-        reasoning_tokens: 0,
-        total_cost_cents: 0,
-        total_cost_usd: PicoUsd::default(),
+        total_tokens: tokens.total(),
+        input_tokens: tokens.input_uncached,
+        output_tokens: tokens.output_text,
+        cache_read_tokens: tokens.input_cache_read,
+        cache_write_tokens: tokens.input_cache_write.saturating_add(tokens.input_cache_write_1h),
+        reasoning_tokens: tokens.output_reasoning,
+        total_cost_cents: cents(cost),
+        total_cost_usd: cost,
         disk_usage_bytes: measured.disk_usage_bytes,
         workspace_bytes: measured.workspace_bytes,
         agent_data_bytes: measured.agent_data_bytes,
@@ -111,11 +113,16 @@ pub(super) fn of(
         total_requests: count.requests,
         requests_this_minute: measured.rates.minute,
         requests_this_hour: measured.rates.hour,
-        sandbox_cpu_seconds: 0,
+        sandbox_cpu_seconds: sandbox_ms / 1_000,
         sandbox_peak_memory_mb: 0,
         updated_at: updated_at.to_string(),
         quota_reset_at: window.next.to_string(),
     }
+}
+
+/// Rounded half to even: for people, never for a sum.
+fn cents(cost: PicoUsd) -> u64 {
+    format!("{cost:.2}").replace('.', "").parse().unwrap_or(u64::MAX)
 }
 
 pub(super) fn status(

@@ -19,13 +19,15 @@ pub enum DecimalError {
     TooLarge,
 }
 
-/// An amount of US dollars in units of 10⁻¹² USD. Written as a decimal string.
+/// An amount of US dollars in units of 10⁻¹² USD. Written as a decimal string, every digit of it;
+/// a precision (`{:.2}`) rounds half to even, for people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct PicoUsd(u128);
 
 impl PicoUsd {
     /// Digits after the point.
     const SCALE: usize = 12;
+    pub const ZERO: Self = Self(0);
 
     #[must_use]
     pub const fn from_pico(pico: u128) -> Self {
@@ -35,6 +37,34 @@ impl PicoUsd {
     #[must_use]
     pub const fn pico(self) -> u128 {
         self.0
+    }
+
+    #[must_use]
+    pub fn checked_add(self, other: Self) -> Option<Self> {
+        self.0.checked_add(other.0).map(Self)
+    }
+
+    #[must_use]
+    pub fn checked_sub(self, other: Self) -> Option<Self> {
+        self.0.checked_sub(other.0).map(Self)
+    }
+
+    #[must_use]
+    pub fn checked_mul(self, times: u64) -> Option<Self> {
+        self.0.checked_mul(times.into()).map(Self)
+    }
+
+    #[must_use]
+    pub fn saturating_sub(self, other: Self) -> Self {
+        Self(self.0.saturating_sub(other.0))
+    }
+
+    /// The amount in units of 10^-places USD, rounded half to even.
+    fn rounded(self, places: usize) -> u128 {
+        let unit = 10_u128.pow((Self::SCALE - places.min(Self::SCALE)) as u32);
+        let (whole, rest) = (self.0 / unit, self.0 % unit);
+        let up = rest * 2 > unit || (rest * 2 == unit && whole % 2 == 1);
+        whole + u128::from(up)
     }
 }
 
@@ -48,7 +78,11 @@ impl FromStr for PicoUsd {
 
 impl fmt::Display for PicoUsd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        print(f, self.0, Self::SCALE)
+        let Some(places) = f.precision() else { return print(f, self.0, Self::SCALE) };
+        let kept = places.min(Self::SCALE);
+        let digits = format!("{:0>width$}", self.rounded(kept), width = kept + 1);
+        let (whole, fraction) = digits.split_at(digits.len() - kept);
+        if places == 0 { f.write_str(whole) } else { write!(f, "{whole}.{fraction:0<places$}") }
     }
 }
 

@@ -63,7 +63,50 @@ fn money_is_exact() {
     assert_eq!("1.5".parse::<CpuMillis>().unwrap().millis(), 1500);
 }
 
+#[test]
+fn money_is_rounded_half_to_even_and_only_when_asked() {
+    let shown = |text: &str, places: usize| format!("{:.places$}", text.parse::<PicoUsd>().unwrap());
+    for (amount, places, expected) in [
+        ("0.125", 2, "0.12"),
+        ("0.135", 2, "0.14"),
+        ("0.125000000001", 2, "0.13"),
+        ("0.995", 2, "1.00"),
+        ("1.5", 0, "2"),
+        ("2.5", 0, "2"),
+        ("0.000000000001", 12, "0.000000000001"),
+        ("7", 12, "7.000000000000"),
+        ("7", 14, "7.00000000000000"),
+    ] {
+        assert_eq!(shown(amount, places), expected, "{amount} with {places} places");
+    }
+}
+
+#[test]
+fn money_never_wraps() {
+    let most = PicoUsd::from_pico(u128::MAX);
+    let one = PicoUsd::from_pico(1);
+    assert_eq!((most.checked_add(one), one.checked_sub(most), most.checked_mul(2)), (None, None, None));
+    assert_eq!(one.saturating_sub(most), PicoUsd::ZERO);
+    assert_eq!(format!("{most:.12}"), most.to_string());
+}
+
 proptest! {
+    #[test]
+    fn sums_of_money_are_sums_of_integers(a in any::<u64>(), b in any::<u64>(), times in any::<u32>()) {
+        let (x, y) = (PicoUsd::from_pico(a.into()), PicoUsd::from_pico(b.into()));
+        prop_assert_eq!(x.checked_add(y).map(PicoUsd::pico), Some(u128::from(a) + u128::from(b)));
+        prop_assert_eq!(x.checked_add(y).and_then(|sum| sum.checked_sub(y)), Some(x));
+        prop_assert_eq!(x.checked_mul(times.into()).map(PicoUsd::pico), Some(u128::from(a) * u128::from(times)));
+    }
+
+    #[test]
+    fn rounding_is_off_by_half_a_unit_at_most(pico in any::<u64>(), places in 0_usize..=12) {
+        let amount = PicoUsd::from_pico(pico.into());
+        let shown: PicoUsd = format!("{amount:.places$}").parse().unwrap();
+        let half = 10_u128.pow(12 - places as u32) / 2;
+        prop_assert!(shown.pico().abs_diff(amount.pico()) <= half);
+    }
+
     #[test]
     fn every_amount_is_read_as_it_was_printed(pico in any::<u128>()) {
         let amount = PicoUsd::from_pico(pico);

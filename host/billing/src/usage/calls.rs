@@ -1,0 +1,313 @@
+//! Model calls and whatever else is metered: reserved before, settled after, in `control.db`.
+//!
+//! Every decision is made on the database's one writer thread, inside the transaction that writes it
+//! down. What is open when the ledger opens belongs to a process that is no more, and is estimated.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use openclaw_control::{ControlDb, ControlError};
+use rusqlite::{Connection, Transaction, params};
+
+use super::{LedgerError, UsageLedger, rows as requests};
+use crate::card::{RateCard, Unpriced};
+use crate::price::{CostTooLarge, TokenCounts};
+use crate::refusal::Refusal;
+use crate::window::{CalendarUnit, Period, calendar_window, zone_name};
+
+mod admit;
+mod check;
+mod close;
+mod days;
+mod meters;
+mod records;
+mod reservation;
+pub(crate) mod rollup;
+mod rows;
+mod schema;
+mod sql;
+#[cfg(test)]
+mod tests;
+
+use admit::{Asks, Room, admit};
+use days::Account;
+use records::Amounts;
+use reservation::Held;
+use rows::Reserved;
+
+pub use admit::{Limits, SoftLimit};
+pub use check::Discrepancy;
+pub(crate) use close::stored_card;
+pub(crate) use meters::of_window as metered;
+pub use records::{CallId, CallRow, Caller, MeterKind, ModelCall, Outcome, Settlement};
+pub use reservation::{Reservation, SandboxReservation};
+pub use rollup::{RollupUnit, Sums};
+pub(crate) use sql::unsigned;
+
+/// A quarter of an hour: refused calls are counted by it, since every zone's hours are made of them.
+const QUARTER_MS: i64 = 900_000;
+const OWNER: &str = "owner";
+
+/// Why a call may not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ReserveError {
+    #[error("{} is used up", .0.quota)]
+    Refused(Box<Refusal>),
+    #[error(transparent)]
+    Unpriced(#[from] Unpriced),
+    #[error(transparent)]
+    TooLarge(#[from] CostTooLarge),
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+}
+
+/// What the ledger knows of calls, beside its tables.
+pub(super) struct Calls {
+    card: RwLock<Arc<RateCard>>,
+    /// The opening of the ledger that reservations belong to.
+    owner: i64,
+}
+
+impl Calls {
+    pub(super) fn open(control: &ControlDb, zone: &TimeZone) -> Result<Self, ControlError> {
+        control.migrate("usage_calls", schema::STEPS)?;
+        let (of_ledger, name) = (zone.clone(), zone_name(zone));
+        let owner = control.write_blocking(move |tx| {
+            close::estimate_all(tx, None)?;
+            rollup::adopt_zone(tx, &of_ledger, &name)?;
+            let before: i64 = rows::state(tx, OWNER)?.and_then(|owner| owner.parse().ok()).unwrap_or_default();
+            rows::set_state(tx, OWNER, &(before + 1).to_string())?;
+            Ok(before + 1)
+        })?;
+        Ok(Self { card: RwLock::new(Arc::new(RateCard::empty())), owner })
+    }
+
+    /// Removes all that is of a tenant.
+    pub(super) fn forget(db: &Connection, tenant: &str, zone: &TimeZone) -> Result<(), ControlError> {
+        // The mark is to be the last row's: first everything is rolled up that is before it.
+        while rollup::roll_up_some(db, zone)? {}
+        for table in ["calls", "reservations", "days", "rollups", "refused_calls", "metered"] {
+            db.execute(&format!("DELETE FROM usage_{table} WHERE tenant = ?1"), [tenant])?;
+        }
+        rollup::set_mark_to_last(db)
+    }
+}
+
+impl UsageLedger {
+    /// Calls from now on have these prices; those that run keep theirs.
+    pub async fn set_rate_card(&self, card: RateCard) -> Result<(), LedgerError> {
+        let (version, text) = (card.version().to_owned(), card.text().to_owned());
+        let store = move |tx: &Transaction<'_>| {
+            tx.execute("INSERT INTO rate_cards VALUES (?1, ?2) ON CONFLICT DO NOTHING", [version, text])?;
+            Ok(())
+        };
+        self.control.write(store).await?;
+        *self.calls.card.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(card);
+        Ok(())
+    }
+
+    /// The prices of the next call.
+    pub fn rate_card(&self) -> Arc<RateCard> {
+        Arc::clone(&self.calls.card.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Sets aside what a call costs at the most, durable when this answers. A refusal is counted
+    /// before it is told, too.
+    pub async fn reserve(&self, call: ModelCall, limits: Limits, now: Timestamp) -> Result<Reservation, ReserveError> {
+        let now = to_millis(now);
+        let card = self.rate_card();
+        let prices = card.rule(&call.model, now)?.prices.clone();
+        let worst = prices.worst_case(call.input_tokens, call.max_output_tokens, call.cache_writes)?;
+        let reserved = Reserved {
+            id: CallId::mint(now),
+            caller: call.caller.clone(),
+            method: call.method.clone(),
+            provider: call.provider.clone(),
+            model: call.model.clone(),
+            rate_card_version: card.version().to_owned(),
+            tokens: worst.tokens,
+            amounts: Amounts { cost: worst.cost, tokens: worst.tokens.total(), sandbox_ms: 0 },
+            day_ms: self.day_ms(now),
+            started_at: now,
+            expires_at: call.expires_at,
+        };
+        let largest = move |room: Room| {
+            let by_tokens = room.tokens.map_or(u64::MAX, |room| room.saturating_sub(call.input_tokens));
+            let wanted = call.max_output_tokens.min(by_tokens);
+            Some(
+                room.cost
+                    .map_or(wanted, |room| prices.largest_output(call.input_tokens, wanted, call.cache_writes, room)),
+            )
+        };
+        let (held, soft_limits) = self.admit(reserved, card, Asks::Model, limits, now, largest).await?;
+        Ok(Reservation { held, soft_limits })
+    }
+
+    /// Sets aside the most time that a sandboxed workload may take.
+    pub async fn reserve_sandbox(
+        &self,
+        caller: Caller,
+        wall_ms: u64,
+        limits: Limits,
+        (now, expires_at): (Timestamp, Timestamp),
+    ) -> Result<SandboxReservation, ReserveError> {
+        let now = to_millis(now);
+        let reserved = Reserved {
+            id: CallId::mint(now),
+            caller,
+            method: String::new(),
+            provider: String::new(),
+            model: String::new(),
+            rate_card_version: String::new(),
+            tokens: TokenCounts::default(),
+            amounts: Amounts { sandbox_ms: wall_ms, ..Amounts::default() },
+            day_ms: self.day_ms(now),
+            started_at: now,
+            expires_at,
+        };
+        let card = self.rate_card();
+        let (held, _) = self.admit(reserved, card, Asks::Sandbox, limits, now, |_| None).await?;
+        Ok(SandboxReservation { held })
+    }
+
+    /// On a task of its own: where the caller goes away meanwhile, the reservation is dropped and so
+    /// given back.
+    async fn admit(
+        &self,
+        reserved: Reserved,
+        card: Arc<RateCard>,
+        asks: Asks,
+        limits: Limits,
+        now: Timestamp,
+        largest: impl FnOnce(Room) -> Option<u64> + Send + 'static,
+    ) -> Result<(Held, Vec<SoftLimit>), ReserveError> {
+        let (control, zone, owner) = (self.control.clone(), self.zone.clone(), self.calls.owner);
+        let admitted = tokio::spawn(async move {
+            let row = reserved.clone();
+            let decided = control.write(move |tx| {
+                let Reserved { caller, amounts, .. } = &row;
+                match admit(tx, caller, asks, amounts, &limits, (now, &zone), largest)? {
+                    Ok(soft_limits) => {
+                        rows::insert_reserved(tx, &row, owner)?;
+                        for account in Account::of(caller.tenant.as_str(), &caller.agent) {
+                            account.reserve(tx, row.day_ms, amounts)?;
+                        }
+                        Ok(Ok(soft_limits))
+                    }
+                    Err(refusal) => {
+                        count_refusal(tx, &row, refusal.quota, &zone)?;
+                        Ok(Err(refusal))
+                    }
+                }
+            });
+            let soft_limits = decided.await.map_err(LedgerError::from)?.map_err(ReserveError::Refused)?;
+            Ok((Held::new(reserved, card, control, asks == Asks::Sandbox), soft_limits))
+        });
+        admitted.await.unwrap_or_else(|_| Err(LedgerError::from(ControlError::Closed).into()))
+    }
+
+    /// Estimates the calls that are open past their time; for a timer. Answers how many.
+    pub async fn expire(&self, now: Timestamp) -> Result<usize, LedgerError> {
+        Ok(self.control.write(move |tx| Ok(close::estimate_all(tx, Some(now))?)).await?)
+    }
+
+    /// Counts something that is no model call. `id` is of the event: a second time counts nothing.
+    pub async fn meter(
+        &self,
+        id: CallId,
+        caller: Caller,
+        kind: MeterKind,
+        amount: u64,
+        at: Timestamp,
+    ) -> Result<(), LedgerError> {
+        Ok(self.control.write(move |tx| Ok(meters::insert(tx, id, &caller, (kind, amount), at, false)?)).await?)
+    }
+
+    /// A name for an event of [`meter`](Self::meter).
+    pub fn mint_id(now: Timestamp) -> CallId {
+        CallId::mint(now)
+    }
+
+    /// Brings the sums up to date; reports do so themselves.
+    pub async fn roll_up(&self) -> Result<(), LedgerError> {
+        while self.control.read(|db| Ok(rollup::is_behind(db)?)).await? {
+            let zone = self.zone.clone();
+            self.control.write(move |tx| rollup::roll_up_some(tx, &zone)).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether the ledger agrees with itself: from the month of `since` on, or from the first row.
+    /// Quick enough for every start with the running month; `openclaw doctor` asks for everything.
+    pub async fn check(&self, since: Option<Timestamp>) -> Result<Vec<Discrepancy>, LedgerError> {
+        self.roll_up().await?;
+        let zone = self.zone.clone();
+        let since_ms =
+            since.map_or(i64::MIN, |since| calendar_window(since, CalendarUnit::Month, &zone).start.as_millisecond());
+        Ok(self.control.read(move |db| Ok(check::check(db, &zone, since_ms)?)).await?)
+    }
+
+    /// The row of a call, whosever it is.
+    pub async fn call(&self, id: CallId) -> Result<Option<CallRow>, LedgerError> {
+        let read = move |db: &Connection| {
+            let tenants: Vec<String> = db
+                .prepare("SELECT DISTINCT tenant FROM usage_days")?
+                .query_map([], |row| row.get(0))?
+                .collect::<rusqlite::Result<_>>()?;
+            for tenant in tenants {
+                if let Some(row) = rows::find(db, &tenant, id)? {
+                    return Ok(Some(row));
+                }
+            }
+            Ok(None)
+        };
+        Ok(self.control.read(read).await?)
+    }
+
+    fn day_ms(&self, now: Timestamp) -> i64 {
+        calendar_window(now, CalendarUnit::Day, &self.zone).start.as_millisecond()
+    }
+}
+
+/// The calls of a tenant (or of all) that were admitted in `[start, next)`, in the order of their ids.
+pub(crate) fn calls_between(
+    db: &Connection,
+    tenant: Option<&str>,
+    (start_ms, next_ms): (i64, i64),
+    mut each: impl FnMut(CallRow),
+) -> rusqlite::Result<()> {
+    let mut statement = db.prepare_cached(&format!(
+        "SELECT {} FROM usage_calls WHERE (?1 IS NULL OR tenant = ?1) AND started_at_ms >= ?2 AND started_at_ms < ?3
+         ORDER BY tenant, id",
+        rows::COLUMNS
+    ))?;
+    let mut found = statement.query(params![tenant, start_ms, next_ms])?;
+    while let Some(row) = found.next()? {
+        each(rows::read(row)?);
+    }
+    Ok(())
+}
+
+fn count_refusal(db: &Connection, call: &Reserved, quota: &str, zone: &TimeZone) -> rusqlite::Result<()> {
+    let at_ms = call.started_at.as_millisecond();
+    requests::add_refusal(db, &call.caller.tenant, Period::of(call.started_at, zone), quota, at_ms)?;
+    db.prepare_cached(
+        "INSERT INTO usage_refused_calls VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1) ON CONFLICT DO UPDATE SET
+         refused = refused + 1",
+    )?
+    .execute(params![
+        at_ms - at_ms.rem_euclid(QUARTER_MS),
+        call.caller.tenant.as_str(),
+        call.caller.agent,
+        call.provider,
+        call.model,
+        call.rate_card_version,
+    ])
+    .map(drop)
+}
+
+/// What the ledger keeps of a time.
+fn to_millis(at: Timestamp) -> Timestamp {
+    Timestamp::from_millisecond(at.as_millisecond()).unwrap_or(at)
+}

@@ -1,0 +1,230 @@
+//! Whether a call fits into its quotas, decided on the writer's thread: of callers at once each sees
+//! what the one before has reserved.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use openclaw_tenancy::{PicoUsd, Quotas, TenantId};
+use rusqlite::{Connection, Result};
+
+use super::days::{Account, Used};
+use super::records::{Amounts, Caller};
+use crate::refusal::{Amount, CalendarRefusal, Refusal};
+use crate::window::{CalendarUnit, Window, calendar_window};
+
+/// The quotas that a call is held to.
+#[derive(Debug, Clone, Default)]
+pub struct Limits {
+    pub tenant: Quotas,
+    /// Of the calling agent, beside the tenant's.
+    pub agent: Option<Quotas>,
+}
+
+/// A soft limit that a call passes, with what is used once it is counted in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SoftLimit {
+    pub quota: &'static str,
+    pub limit: Amount,
+    pub used: Amount,
+}
+
+/// What is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asks {
+    /// Tokens and money.
+    Model,
+    Sandbox,
+}
+
+/// What is left of the scarcest hard limit; `None` without one.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Room {
+    pub(super) cost: Option<PicoUsd>,
+    pub(super) tokens: Option<u64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Measure {
+    Tokens,
+    Cost,
+    Sandbox,
+}
+
+struct Limit {
+    quota: &'static str,
+    measure: Measure,
+    unit: CalendarUnit,
+    soft: bool,
+    /// In the measure's smallest unit.
+    most: u128,
+}
+
+/// A limit against what is used of it.
+struct Standing {
+    limit: Limit,
+    window: Window,
+    used: u128,
+    reserved: u128,
+    needed: u128,
+}
+
+/// The soft limits that the call passes, or why it is refused. Of several quotas that refuse, the one
+/// that holds longest is named.
+pub(super) fn admit(
+    db: &Connection,
+    caller: &Caller,
+    asks: Asks,
+    needed: &Amounts,
+    limits: &Limits,
+    (now, zone): (Timestamp, &TimeZone),
+    largest: impl FnOnce(Room) -> Option<u64>,
+) -> Result<std::result::Result<Vec<SoftLimit>, Box<Refusal>>> {
+    let standings = standings(db, caller, asks, needed, limits, (now, zone))?;
+    let passed = |standing: &&Standing| standing.used + standing.reserved + standing.needed > standing.limit.most;
+    let hard = || standings.iter().filter(|standing| !standing.limit.soft);
+    let mut refusing = None;
+    for standing in hard().filter(passed) {
+        // The first of those that hold equally long.
+        if refusing.is_none_or(|longest: &Standing| standing.window.next > longest.window.next) {
+            refusing = Some(standing);
+        }
+    }
+    if let Some(standing) = refusing {
+        let room = |measure| {
+            let of_measure = hard().filter(|standing| standing.limit.measure == measure);
+            of_measure.map(|s| s.limit.most.saturating_sub(s.used + s.reserved)).min()
+        };
+        let room = Room {
+            cost: room(Measure::Cost).map(PicoUsd::from_pico),
+            tokens: room(Measure::Tokens).map(|room| u64::try_from(room).unwrap_or(u64::MAX)),
+        };
+        return Ok(Err(Box::new(standing.refusal(now, &caller.tenant, largest(room)))));
+    }
+    let soft = standings.iter().filter(|standing| standing.limit.soft).filter(passed);
+    Ok(Ok(soft.map(Standing::warning).collect()))
+}
+
+fn standings(
+    db: &Connection,
+    caller: &Caller,
+    asks: Asks,
+    needed: &Amounts,
+    limits: &Limits,
+    (now, zone): (Timestamp, &TimeZone),
+) -> Result<Vec<Standing>> {
+    let mut standings = Vec::new();
+    let quotas = [Some(&limits.tenant), limits.agent.as_ref()];
+    for (scope, account) in Account::of(caller.tenant.as_str(), &caller.agent).enumerate() {
+        let Some(quotas) = quotas[scope] else { continue };
+        let mut set = limits_of(quotas, scope == 1, asks);
+        for unit in [CalendarUnit::Day, CalendarUnit::Month] {
+            let of_unit: Vec<Limit> = set.extract_if(.., |limit| limit.unit == unit).collect();
+            if of_unit.is_empty() {
+                continue;
+            }
+            let window = calendar_window(now, unit, zone);
+            let used = account.used(db, window.start.as_millisecond(), window.next.as_millisecond())?;
+            standings.extend(of_unit.into_iter().map(|limit| Standing::of(limit, window.clone(), &used, needed)));
+        }
+    }
+    Ok(standings)
+}
+
+/// The limits of a quota object that concern the call; those of an agent have names of their own.
+fn limits_of(quotas: &Quotas, agent: bool, asks: Asks) -> Vec<Limit> {
+    use CalendarUnit::{Day, Month};
+    use Measure::{Cost, Sandbox, Tokens};
+    let tokens = |limit: Option<u64>| limit.map(u128::from);
+    let cost = |limit: Option<PicoUsd>| limit.map(PicoUsd::pico);
+    let seconds = quotas.sandbox_seconds_per_day.map(|seconds| u128::from(seconds) * 1_000);
+    let table = [
+        (["tokens_per_day", "agent.tokens_per_day"], Tokens, Day, false, tokens(quotas.tokens_per_day)),
+        (["tokens_per_month", "agent.tokens_per_month"], Tokens, Month, false, tokens(quotas.tokens_per_month)),
+        (["cost_per_day_usd", "agent.cost_per_day_usd"], Cost, Day, false, cost(quotas.cost_per_day_usd)),
+        (["cost_per_month_usd", "agent.cost_per_month_usd"], Cost, Month, false, cost(quotas.cost_per_month_usd)),
+        (["soft_tokens_per_day", "agent.soft_tokens_per_day"], Tokens, Day, true, tokens(quotas.soft_tokens_per_day)),
+        (
+            ["soft_tokens_per_month", "agent.soft_tokens_per_month"],
+            Tokens,
+            Month,
+            true,
+            tokens(quotas.soft_tokens_per_month),
+        ),
+        (["soft_cost_per_day_usd", "agent.soft_cost_per_day_usd"], Cost, Day, true, cost(quotas.soft_cost_per_day_usd)),
+        (
+            ["soft_cost_per_month_usd", "agent.soft_cost_per_month_usd"],
+            Cost,
+            Month,
+            true,
+            cost(quotas.soft_cost_per_month_usd),
+        ),
+        (["sandbox_seconds_per_day", "agent.sandbox_seconds_per_day"], Sandbox, Day, false, seconds),
+    ];
+    let concerned = |measure| (measure == Sandbox) == (asks == Asks::Sandbox);
+    table
+        .into_iter()
+        .filter(|(_, measure, ..)| concerned(*measure))
+        .filter_map(|(names, measure, unit, soft, most)| {
+            Some(Limit { quota: names[usize::from(agent)], measure, unit, soft, most: most? })
+        })
+        .collect()
+}
+
+impl Measure {
+    fn of(self, amounts: &Amounts) -> u128 {
+        match self {
+            Self::Tokens => amounts.tokens.into(),
+            Self::Cost => amounts.cost.pico(),
+            Self::Sandbox => amounts.sandbox_ms.into(),
+        }
+    }
+
+    fn shown(self, amount: u128) -> Amount {
+        match self {
+            Self::Tokens => Amount::Count(u64::try_from(amount).unwrap_or(u64::MAX)),
+            Self::Cost => Amount::Usd(PicoUsd::from_pico(amount)),
+            Self::Sandbox => Amount::Count(u64::try_from(amount.div_ceil(1_000)).unwrap_or(u64::MAX)),
+        }
+    }
+
+    fn unit(self) -> &'static str {
+        match self {
+            Self::Tokens => "tokens",
+            Self::Cost => "USD",
+            Self::Sandbox => "seconds",
+        }
+    }
+}
+
+impl Standing {
+    fn of(limit: Limit, window: Window, used: &Used, needed: &Amounts) -> Self {
+        let measure = limit.measure;
+        Self {
+            used: measure.of(&used.spent),
+            reserved: measure.of(&used.reserved),
+            needed: measure.of(needed),
+            limit,
+            window,
+        }
+    }
+
+    fn refusal(&self, now: Timestamp, tenant: &TenantId, largest_fitting_max_tokens: Option<u64>) -> Refusal {
+        let shown = |amount| self.limit.measure.shown(amount);
+        CalendarRefusal {
+            quota: self.limit.quota,
+            limit: shown(self.limit.most),
+            used: shown(self.used),
+            reserved: shown(self.reserved),
+            needed: shown(self.needed),
+            unit: self.limit.measure.unit(),
+            window: self.window.clone(),
+            largest_fitting_max_tokens,
+        }
+        .at(now, tenant)
+    }
+
+    fn warning(&self) -> SoftLimit {
+        let shown = |amount| self.limit.measure.shown(amount);
+        let used = self.used + self.reserved + self.needed;
+        SoftLimit { quota: self.limit.quota, limit: shown(self.limit.most), used: shown(used) }
+    }
+}
