@@ -32,15 +32,18 @@ pub(super) struct Launch {
     pub(super) reaper: Reaper,
 }
 
+/// A process to start, and who wants it.
+type Order = (Launch, oneshot::Sender<io::Result<(u32, Owed)>>);
+
 /// The thread.
 #[derive(Clone, Debug)]
 pub(super) struct Spawner {
-    launches: mpsc::Sender<(Launch, oneshot::Sender<io::Result<(u32, Owed)>>)>,
+    launches: mpsc::Sender<Order>,
 }
 
 impl Spawner {
     pub(super) fn start() -> Result<Self, Error> {
-        let (launches, waiting) = mpsc::channel::<(Launch, oneshot::Sender<io::Result<(u32, Owed)>>)>();
+        let (launches, waiting) = mpsc::channel::<Order>();
         let work = move || {
             for (launch, answer) in waiting {
                 // Where nobody wants it any more, it goes.
