@@ -5,7 +5,9 @@ use std::io;
 use std::os::fd::OwnedFd;
 
 use rustix::event::{PollFd, PollFlags, Timespec};
-use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, pidfd_open, pidfd_send_signal, waitpid};
+use rustix::process::{
+    Pid, PidfdFlags, Signal, WaitOptions, kill_process_group, pidfd_open, pidfd_send_signal, waitpid,
+};
 use serde::Deserialize;
 use tokio::io::AsyncReadExt;
 use tokio::io::unix::AsyncFd;
@@ -66,8 +68,8 @@ impl Child {
     /// sandbox end with its parent, so that a command that is sent later is never run without us.
     pub(super) async fn watch(
         pid: u32,
-        mut status: Status,
-        mut control: UnixStream,
+        status: Status,
+        control: UnixStream,
         terminal: Option<Terminal>,
         accounting: Accounting,
         owed: Owed,
@@ -76,10 +78,13 @@ impl Child {
         let outer_pid =
             pid_of(pid).ok_or(io::ErrorKind::InvalidInput.into()).map_err(failed("bubblewrap's process"))?;
         let outer = pidfd(outer_pid).map_err(failed("bubblewrap's process"))?;
-        let inner = status.child_pid().await.and_then(|pid| Some((pid, pidfd(pid_of(pid)?).ok()?)));
+        // Whoever gives up from here on drops it, and so ends it.
+        let (inner, exit) = (None, None);
+        let mut child = Self { outer, outer_pid, inner, status, control, terminal, accounting, exit, _owed: owed };
+        child.inner = child.status.child_pid().await.and_then(|pid| Some((pid, pidfd(pid_of(pid)?).ok()?)));
         // Nothing comes where bubblewrap has failed; its end will tell.
-        let _ = control.read_exact(&mut [0]).await;
-        Ok(Self { outer, outer_pid, inner, status, control, terminal, accounting, exit: None, _owed: owed })
+        let _ = child.control.read_exact(&mut [0]).await;
+        Ok(child)
     }
 
     /// Where the shim waits for the command.
@@ -194,6 +199,8 @@ impl Drop for Child {
         for process in self.inner.iter().map(|(_, inner)| inner).chain([&self.outer]) {
             let _ = pidfd_send_signal(process.get_ref(), Signal::KILL);
         }
+        // Also what bubblewrap was making: until the shim is there, it is in one group with it.
+        let _ = kill_process_group(self.outer_pid, Signal::KILL);
         let (pid, accounting) = (self.outer_pid, self.take_accounting());
         if let Ok(runtime) = Handle::try_current() {
             runtime.spawn(async move {

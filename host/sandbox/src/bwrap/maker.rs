@@ -15,7 +15,6 @@ use super::spawner::{Launch, Spawner};
 use super::streams::{Ours, Streams};
 use crate::cgroup::{Counters, Group, Hierarchy};
 use crate::egress::{Egress, Passage};
-use crate::reaper::Kind;
 use crate::session::Supervised;
 use crate::shim::{self, Shim};
 use crate::supervise::{Sink, Watch, supervise};
@@ -75,9 +74,9 @@ impl Maker {
         let (accounting, entrances) = self.account(workload)?;
         let Streams { theirs, terminal, ours } = Streams::open(workload, (uid, gid))?;
         let (program, user) = (self.program.clone(), root.then_some((uid, gid)));
-        let launch = Launch { program, arguments, streams: theirs, inherited, entrances, user };
-        let pid = self.spawner.launch(launch).await?;
-        let owed = self.reaper.owe(Kind::ProcessGroup, pid.to_string());
+        let launch =
+            Launch { program, arguments, streams: theirs, inherited, entrances, user, reaper: self.reaper.clone() };
+        let (pid, owed) = self.spawner.launch(launch).await?;
         let child = Child::watch(pid, Status::new(status), control, terminal, accounting, owed).await?;
         Ok(Ready { child, streams: ours, egress })
     }

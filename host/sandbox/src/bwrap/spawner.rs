@@ -10,11 +10,12 @@ use std::sync::mpsc;
 use std::thread;
 
 use rustix::io::FdFlags;
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, WaitOptions, kill_process_group, waitpid};
 use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 use tokio::sync::oneshot;
 
-use crate::Error;
+use crate::reaper::{Kind, Owed};
+use crate::{Error, Reaper};
 
 /// A process to start.
 pub(super) struct Launch {
@@ -28,28 +29,38 @@ pub(super) struct Launch {
     pub(super) entrances: Vec<OwnedFd>,
     /// Whom it becomes, where we are root.
     pub(super) user: Option<(u32, u32)>,
+    pub(super) reaper: Reaper,
 }
+
+/// A process to start, and who wants it.
+type Order = (Launch, oneshot::Sender<io::Result<(u32, Owed)>>);
 
 /// The thread.
 #[derive(Clone, Debug)]
 pub(super) struct Spawner {
-    launches: mpsc::Sender<(Launch, oneshot::Sender<io::Result<u32>>)>,
+    launches: mpsc::Sender<Order>,
 }
 
 impl Spawner {
     pub(super) fn start() -> Result<Self, Error> {
-        let (launches, waiting) = mpsc::channel::<(Launch, oneshot::Sender<io::Result<u32>>)>();
+        let (launches, waiting) = mpsc::channel::<Order>();
         let work = move || {
             for (launch, answer) in waiting {
-                let _ = answer.send(launch.spawn());
+                // Where nobody wants it any more, it goes.
+                if let Err(Ok((pid, _owed))) = answer.send(launch.spawn())
+                    && let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw)
+                {
+                    let _ = kill_process_group(pid, Signal::KILL);
+                    let _ = waitpid(Some(pid), WaitOptions::empty());
+                }
             }
         };
         let thread = thread::Builder::new().name("sandbox-spawner".to_owned()).spawn(work);
         thread.map(|_| Self { launches }).map_err(Error::io("the sandbox's thread"))
     }
 
-    /// The new process's id. Whoever gets it waits for its end.
-    pub(super) async fn launch(&self, launch: Launch) -> Result<u32, Error> {
+    /// The new process's id, which is its group's too. Whoever gets it waits for its end.
+    pub(super) async fn launch(&self, launch: Launch) -> Result<(u32, Owed), Error> {
         let (answer, pid) = oneshot::channel();
         let gone = || Error::Io { what: "the sandbox's thread", source: io::ErrorKind::BrokenPipe.into() };
         self.launches.send((launch, answer)).map_err(|_| gone())?;
@@ -58,8 +69,8 @@ impl Spawner {
 }
 
 impl Launch {
-    fn spawn(self) -> io::Result<u32> {
-        let Self { program, arguments, streams: [stdin, stdout, stderr], inherited, entrances, user } = self;
+    fn spawn(self) -> io::Result<(u32, Owed)> {
+        let Self { program, arguments, streams: [stdin, stdout, stderr], inherited, entrances, user, reaper } = self;
         let parent = rustix::process::getpid();
         let numbers: Vec<RawFd> = inherited.iter().map(AsRawFd::as_raw_fd).collect();
         let prepare = move || {
@@ -83,7 +94,8 @@ impl Launch {
         unsafe {
             command.pre_exec(prepare);
         }
-        Ok(command.spawn()?.id())
+        let pid = command.spawn()?.id();
+        Ok((pid, reaper.owe(Kind::ProcessGroup, pid.to_string())))
     }
 }
 
