@@ -32,6 +32,22 @@ fn config_validate_says_the_same_and_each_error_once() {
 }
 
 #[test]
+fn a_time_zone_that_is_none_is_told_before_the_next_start_fails() {
+    let home = Home::with_config("billing:\n  timezone: Mars/Base\n");
+    let told = home.cli(&["config", "validate"]).exited(8);
+    assert!(told.stderr.contains("config.yaml:2:") && told.stderr.contains("Mars/Base"), "{told:?}");
+}
+
+#[test]
+fn a_configuration_that_is_a_link_to_nothing_is_told() {
+    let home = Home::warm();
+    std::os::unix::fs::symlink("/nowhere/config.yaml", home.path().join("config.yaml")).expect("a link");
+    let told = home.cli(&["config", "validate"]);
+    assert_ne!(told.code, 0, "{told:?}");
+    assert!(told.stderr.contains("config.yaml"), "{told:?}");
+}
+
+#[test]
 fn a_setting_without_effect_is_told_by_name_when_checked_and_when_started() {
     let config = "gateway:\n  limits: {batch: 7}\nbackup:\n  target: /backups\nmodels:\n  providers: [{id: a, kind: openai, api_key: sk-canary}]\n";
     let home = Home::with_config(config);

@@ -34,7 +34,7 @@ pub struct GatewayConfig {
     pub models: Models,
     /// Money: currency, calendar and prices.
     pub billing: Billing,
-    /// Quotas of tenants that have none of their own.
+    /// Quotas that tenants are made with from now on, where they are given none of their own.
     pub quotas: QuotaDefaults,
     /// How the workloads of tenants are confined.
     pub sandbox: Sandbox,

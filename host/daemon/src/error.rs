@@ -190,7 +190,7 @@ fn hint_for(kind: Kind, data: &Value) -> Option<String> {
     }
     match kind {
         Kind::Authentication if data["code"] == "UNAUTHORIZED" => {
-            Some("`openclaw tenants token rotate ID` makes a new token".into())
+            Some("`openclaw tenants token rotate ID` makes a new token, once OPENCLAW_TOKEN is unset".into())
         }
         Kind::Quota => {
             let resets = data["resets_at"].as_str();

@@ -52,7 +52,8 @@ impl Settings {
         };
         let text = match fs::read_to_string(path) {
             Ok(text) => Some(text),
-            Err(error) if error.kind() == io::ErrorKind::NotFound && !required => None,
+            // A link to a file that is not there is a file that is meant to be there.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !required && !path.is_symlink() => None,
             Err(error) => return Err(unreadable(error)),
         };
         let name = path.display().to_string();

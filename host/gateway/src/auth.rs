@@ -170,6 +170,15 @@ impl FailedAuthLimiter {
         }
     }
 
+    /// Tells the log of the failures that nobody came after.
+    pub(crate) fn tell_rest(&self, now: Instant) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.since > 0 && told.at.is_none_or(|at| now.duration_since(at) >= TOLD_EVERY) {
+            tracing::info!(failures = told.since, "authentication failed, so often since that was told last");
+            *told = Told { at: Some(now), since: 0 };
+        }
+    }
+
     /// Remembers a failure.
     pub(crate) fn failed(&self, peer: IpAddr, limits: &FailedAuth, now: Instant) {
         if exempt(peer, limits) {

@@ -27,7 +27,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use arc_swap::{ArcSwap, Guard};
@@ -332,6 +332,7 @@ async fn keep_house(gateway: std::sync::Weak<Gateway>) {
         if second.is_multiple_of(60) {
             services.rates.forget_idle(services.now().monotonic);
         }
+        gateway.failed_auth.tell_rest(Instant::now());
         services.documents.close_idle().await;
     }
 }

@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 
+use jiff::tz::TimeZone;
 use openclaw_tenancy::Quotas;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use serde_json::{Map, Value};
 
 use crate::secret::Secret;
@@ -102,6 +103,7 @@ pub struct Billing {
     #[schemars(regex(pattern = r"^[A-Z]{3}$"))]
     pub currency: String,
     /// The time zone of calendar windows and reports, an IANA name.
+    #[serde(deserialize_with = "time_zone")]
     pub timezone: String,
     /// The prices.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -111,6 +113,15 @@ pub struct Billing {
 impl Default for Billing {
     fn default() -> Self {
         Self { currency: "USD".into(), timezone: "UTC".into(), rate_card: None }
+    }
+}
+
+/// A name that the calendar knows: the gateway would not start with another.
+fn time_zone<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    match TimeZone::get(&name) {
+        Ok(_) => Ok(name),
+        Err(_) => Err(D::Error::custom(format!("{name:?} is no IANA time zone, such as UTC or Europe/Berlin"))),
     }
 }
 
@@ -124,7 +135,7 @@ pub enum RateCardSource {
     Inline(Map<String, Value>),
 }
 
-/// Quotas of tenants that have none of their own.
+/// Quotas that a tenant is made with, where it is given none of its own.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct QuotaDefaults {
