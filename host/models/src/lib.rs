@@ -6,6 +6,7 @@
 //! - [`sse`] reads a provider's event stream, in bounded memory.
 //! - [`usage`] takes a provider's report apart into classes of tokens that do not overlap. Start there: it says why.
 //! - [`openai`] and [`anthropic`] turn what they stream into the [`event`]s that all providers share.
+//! - [`scripted`] is the model that answers from a file.
 //! - [`credential`] holds a provider's key, from the configuration, the environment or a file, and never shows it.
 //! - [`hashed`] is the built-in embedding, for a gateway without a provider of one.
 
@@ -16,5 +17,6 @@ pub mod credential;
 pub mod event;
 pub mod hashed;
 pub mod openai;
+pub mod scripted;
 pub mod sse;
 pub mod usage;
