@@ -62,7 +62,9 @@ fn read(source: &Path) -> String {
 /// the family's name and that of the function below.
 fn methods_of(source: &str) -> Vec<String> {
     let Some(family) = source.lines().find_map(|line| value_of(line, "family")) else { return Vec::new() };
-    let lines: Vec<&str> = source.lines().map(str::trim).collect();
+    // What other attributes say stands between the two.
+    let of_macro = |line: &&str| !line.starts_with("#[") || line.starts_with("#[method(");
+    let lines: Vec<&str> = source.lines().map(str::trim).filter(of_macro).collect();
     let methods = lines.windows(2).filter(|pair| pair[0].starts_with("#[method("));
     methods
         .filter_map(|pair| {
