@@ -32,6 +32,7 @@ mod nested;
 mod plugins;
 mod services;
 mod stats;
+mod uploads;
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -58,6 +59,7 @@ pub use plugins::{
 };
 pub use services::{Services, ServicesParts};
 pub use stats::{Counted, Stats};
+pub use uploads::{UPLOAD_BYTES, Upload, UploadError};
 
 use component::Loader;
 use plugins::PluginParts;

@@ -21,6 +21,9 @@ EXAMPLES:
   openclaw components install lookup.wasm --tenant demo --yes
   openclaw components install lookup.wasm --tenant demo --canary 10 --yes --json";
 
+/// A larger file does not go into the parameters, of which a gateway takes 8 MiB unless it is told otherwise.
+const IN_PARAMS: usize = 4 << 20;
+
 /// Bind a component while the gateway runs: for one tenant, a group, or everyone.
 ///
 /// What it needs to be granted is read from the file and shown first. Nothing is
@@ -58,15 +61,17 @@ impl Install {
         let grants =
             if self.grants.is_empty() { self.consent(manifest.family.as_str(), needed, output)? } else { self.grants };
         let signature = signature(self.signature, &self.file)?;
+        let upload = (file.wasm.len() > IN_PARAMS).then_some(file.wasm.as_slice());
         let params = json!({
             "family": manifest.family.as_str(),
-            "wasm": STANDARD.encode(&file.wasm),
+            "wasm": upload.is_none().then(|| STANDARD.encode(&file.wasm)),
+            "uploadId": upload.map(|_| file.inspection.digest.to_string()),
             "expectDigest": file.inspection.digest.to_string(),
             "grants": grants,
             "signature": signature,
             "canaryPercent": self.canary,
         });
-        let row = self.scope.request(client, "components.install", params).await?;
+        let row = self.scope.request_with(client, "components.install", params, upload).await?;
         if output.json {
             return output.document(&row);
         }
