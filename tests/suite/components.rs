@@ -11,6 +11,7 @@ mod nested;
 mod restart;
 mod rollback;
 mod under_load;
+mod upload;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
@@ -38,6 +39,20 @@ pub(crate) fn with_text(mut wasm: Vec<u8>, from: &str, to: &str) -> Vec<u8> {
 /// The version of the fixture that says so: seven letters. One with `trap` in it fails.
 pub(crate) fn swap(version: &str) -> Vec<u8> {
     with_text(built("fixtures/swap.wasm"), "swap-version-ok00000", &format!("swap-version-{version}"))
+}
+
+/// The same component, larger by a custom section of so many bytes.
+pub(crate) fn padded(mut wasm: Vec<u8>, bytes: usize) -> Vec<u8> {
+    let (name, mut size) = (b"\x07padding", bytes + 8);
+    wasm.push(0);
+    while size >= 0x80 {
+        wasm.push(u8::try_from(size & 0x7f).expect("seven bits") | 0x80);
+        size >>= 7;
+    }
+    wasm.push(u8::try_from(size).expect("seven bits"));
+    wasm.extend_from_slice(name);
+    wasm.resize(wasm.len() + bytes, 0);
+    wasm
 }
 
 /// The parameters that install a file.

@@ -45,6 +45,8 @@ pub(crate) struct Client<'a> {
 #[derive(Debug)]
 struct Request<'a> {
     body: Vec<u8>,
+    /// A file that the body names by its digest, sent before it.
+    upload: Option<&'a [u8]>,
     acting_for: Option<&'a str>,
     token: Option<&'a Secret>,
 }
@@ -82,8 +84,19 @@ impl<'a> Client<'a> {
         params: Value,
         acting_for: Option<&str>,
     ) -> Result<Value, CliError> {
+        self.request_with(method, params, acting_for, None).await
+    }
+
+    /// The same, after a file was uploaded that is too large for the parameters and is named in them by its digest.
+    pub(crate) async fn request_with(
+        &self,
+        method: &str,
+        params: Value,
+        acting_for: Option<&str>,
+        upload: Option<&[u8]>,
+    ) -> Result<Value, CliError> {
         let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params }).to_string().into_bytes();
-        let request = Request { body, acting_for, token: self.token.as_ref() };
+        let request = Request { body, upload, acting_for, token: self.token.as_ref() };
         let answer = match url(self.global) {
             Some(url) => remote(url, request).await?,
             None => self.at_home(request).await?,
@@ -201,6 +214,9 @@ async fn in_process(home: Home, lock: HomeLock, request: Request<'_>) -> Result<
     let gateway = open(home, lock, settings).await?;
     let identity = Identity::operator(request.acting_for.map(str::to_owned));
     let id = ulid::Ulid::new().to_string().into();
+    if let Some(upload) = request.upload {
+        gateway.stage_bytes(request.acting_for, upload.to_vec()).await.map_err(CliError::failed)?;
+    }
     let reply = gateway.rpc(&identity, &request.body, &id).await;
     gateway.close().await;
     Ok(Answer { status: reply.status.as_u16(), body: reply.body.unwrap_or_default().into_bytes() })

@@ -2,7 +2,7 @@
 //! the gateway runs. Served by the host, since it is about the components
 //! themselves.
 
-mod answer;
+pub(crate) mod answer;
 
 use std::sync::{Arc, LazyLock};
 
@@ -11,7 +11,10 @@ use openclaw_runtime::{BindingScope, ChangeError, Deed, Digest, Install, LoadErr
 use openclaw_tenancy::{Family, TenantRecord};
 use serde_json::{Value, json};
 
-use crate::{Gateway, auth::Identity, discover::closed_object, reply::Problem};
+use crate::{Gateway, auth::Identity, discover::closed_object, in_flight::Share, reply::Problem, uploads};
+
+/// What an upload that is being installed counts among a tenant's bytes under way, whatever its size.
+const INSTALLING_BYTES: u64 = openclaw_runtime::UPLOAD_BYTES / 2;
 
 /// A method about components.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,12 +73,13 @@ impl ComponentMethod {
                 json!({
                     "family": text,
                     "wasm": text,
+                    "uploadId": digest,
                     "grants": grants,
                     "expectDigest": digest,
                     "signature": { "type": "string", "maxLength": 4096 },
                     "canaryPercent": { "type": "integer", "minimum": 1, "maximum": 99 },
                 }),
-                json!(["wasm"]),
+                json!([]),
             ),
             Self::Activate => (json!({ "family": text, "digest": digest, "grants": grants }), json!(["family"])),
             Self::Rollback => (json!({ "family": text }), json!(["family"])),
@@ -163,8 +167,15 @@ pub(crate) async fn call(
     let actor = identity.caller.actor.clone();
     let deed = match method {
         ComponentMethod::List | ComponentMethod::Install => {
-            let installed = plugins.install(install(target, identity, &params)?).await;
-            return Ok(answer::installed(&installed.map_err(|error| problem(error, request_id))?).to_string());
+            let upload = digest(&params["uploadId"])?.map(|digest| (target.tenant.clone(), digest));
+            let (wasm, share) = wasm(gateway, identity, &target, &params, request_id).await?;
+            let installed = plugins.install(install(target, identity, &params, wasm)?).await;
+            drop(share);
+            let installed = installed.map_err(|error| problem(error, request_id))?;
+            if let Some((tenant, digest)) = upload {
+                gateway.services().forget_upload(tenant, digest).await;
+            }
+            return Ok(answer::installed(&installed).to_string());
         }
         ComponentMethod::Activate => {
             Deed::Activate { digest: digest(&params["digest"])?, grants: texts(&params["grants"]) }
@@ -179,11 +190,29 @@ pub(crate) async fn call(
     Ok(answer::changed(&family, &changed.map_err(|error| problem(error, request_id))?).to_string())
 }
 
-fn install(target: Target, identity: &Identity, params: &Value) -> Result<Install, Problem> {
-    let wasm = match params["wasm"].as_str() {
-        Some(text) => STANDARD.decode(text).map_err(|_| Problem::params("wasm is not base64"))?,
-        None => return Err(Problem::params("wasm is missing: send the component's bytes as base64")),
-    };
+/// The component's bytes: sent along, or uploaded before.
+async fn wasm(
+    gateway: &Gateway,
+    identity: &Identity,
+    target: &Target,
+    params: &Value,
+    request_id: &str,
+) -> Result<(Vec<u8>, Option<Share>), Problem> {
+    match (params["wasm"].as_str(), digest(&params["uploadId"])?) {
+        (Some(text), None) => {
+            let wasm = STANDARD.decode(text).map_err(|_| Problem::params("wasm is not base64"))?;
+            Ok((wasm, None))
+        }
+        (None, Some(upload)) => {
+            let share = gateway.bodies.take(identity, INSTALLING_BYTES)?;
+            let wasm = gateway.services().upload(target.tenant.clone(), upload).await;
+            Ok((wasm.map_err(|error| uploads::problem(error, request_id))?, Some(share)))
+        }
+        _ => Err(Problem::params("send the component's bytes: as base64 in wasm, or as the uploadId of an upload")),
+    }
+}
+
+fn install(target: Target, identity: &Identity, params: &Value, wasm: Vec<u8>) -> Result<Install, Problem> {
     let text = |name: &str| params[name].as_str().map(str::to_owned);
     Ok(Install {
         scope: target.scope,

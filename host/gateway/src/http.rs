@@ -27,7 +27,7 @@ use crate::{
     reply::Problem,
     rpc::Reply,
     trace_context::{TRACEPARENT, TraceParent},
-    websocket,
+    uploads, websocket,
 };
 
 /// Where a request came from.
@@ -57,6 +57,7 @@ pub(crate) fn router(gateway: Arc<Gateway>) -> Router {
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics::scrape))
+        .merge(uploads::routes())
         .fallback(any(not_found))
         .method_not_allowed_fallback(not_allowed)
         .layer(middleware::from_fn_with_state(gateway.clone(), guard))
@@ -244,7 +245,7 @@ enum Unread {
     Broken(axum::Error),
 }
 
-fn announced(headers: &HeaderMap) -> Option<usize> {
+pub(crate) fn announced(headers: &HeaderMap) -> Option<usize> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 

@@ -19,6 +19,7 @@ mod request;
 mod rpc;
 mod serve;
 mod trace_context;
+mod uploads;
 mod websocket;
 
 use std::{

@@ -6,7 +6,8 @@
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
-    sync::Arc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
 };
 
 use openclaw_tenancy::{Family, TenantId};
@@ -27,24 +28,84 @@ pub(crate) struct Slot {
     /// The stored versions, the newest first.
     pub(crate) entries: Vec<Entry>,
     /// Empty until the first call wants it, since 10,000 tenants must not slow the start.
-    pub(crate) bound: OnceCell<Result<Arc<Bound>, Arc<LoadError>>>,
+    bound: OnceCell<Arc<Bound>>,
+    /// Why it is still empty, where it was tried.
+    failed: Mutex<Option<Failed>>,
 }
+
+/// A slot that could not be loaded.
+#[derive(Clone, Debug)]
+pub(crate) struct Failed {
+    pub(crate) error: Arc<LoadError>,
+    /// When it is tried again, whatever happens.
+    pub(crate) again: Instant,
+    /// It is tried again once there was another change.
+    generation: u64,
+}
+
+/// How long a slot that could not be loaded is left alone.
+const RETRY: Duration = Duration::from_secs(60);
 
 impl Slot {
     /// One that came with the gateway.
     pub(crate) fn fixed(family: Family, bound: Bound) -> Self {
-        let bound = OnceCell::new_with(Some(Ok(Arc::new(bound))));
-        Self { family, scope: None, entries: Vec::new(), bound }
+        Self { family, scope: None, entries: Vec::new(), bound: loaded(bound), failed: Mutex::default() }
     }
 
     pub(crate) fn stored(family: Family, scope: BindingScope, entries: Vec<Entry>) -> Self {
-        Self { family, scope: Some(scope), entries, bound: OnceCell::new() }
+        Self { family, scope: Some(scope), entries, bound: OnceCell::new(), failed: Mutex::default() }
+    }
+
+    /// A stored one that is loaded.
+    pub(crate) fn bound(family: Family, scope: BindingScope, entries: Vec<Entry>, bound: Bound) -> Self {
+        Self { family, scope: Some(scope), entries, bound: loaded(bound), failed: Mutex::default() }
+    }
+
+    /// What is bound; where that is not loaded, `load` does it. What failed lately is not tried again before there
+    /// was a change, or a minute is over.
+    pub(crate) async fn load(
+        &self,
+        generation: u64,
+        load: impl AsyncFnOnce() -> Result<Bound, LoadError>,
+    ) -> Result<Arc<Bound>, Failed> {
+        let first = async || {
+            if let Some(failed) = self.failed(generation, Instant::now()) {
+                return Err(failed);
+            }
+            load().await.map(Arc::new).map_err(|error| {
+                let failed = Failed { error: Arc::new(error), again: Instant::now() + RETRY, generation };
+                *self.failure() = Some(failed.clone());
+                failed
+            })
+        };
+        self.bound.get_or_try_init(first).await.cloned()
+    }
+
+    /// Why it is not worth while to load it now.
+    fn failed(&self, generation: u64, now: Instant) -> Option<Failed> {
+        self.failure().clone().filter(|failed| failed.generation == generation && now < failed.again)
+    }
+
+    /// Why it is not loaded, where that was tried.
+    pub(crate) fn error(&self) -> Option<Arc<LoadError>> {
+        if self.bound.initialized() {
+            return None;
+        }
+        self.failure().as_ref().map(|failed| failed.error.clone())
+    }
+
+    fn failure(&self) -> MutexGuard<'_, Option<Failed>> {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What is bound, where that is loaded.
     pub(crate) fn loaded(&self) -> Option<&Arc<Bound>> {
-        self.bound.get().and_then(|bound| bound.as_ref().ok())
+        self.bound.get()
     }
+}
+
+fn loaded(bound: Bound) -> OnceCell<Arc<Bound>> {
+    OnceCell::new_with(Some(Arc::new(bound)))
 }
 
 /// Families to slots.

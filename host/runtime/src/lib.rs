@@ -33,6 +33,7 @@ mod nested;
 mod plugins;
 mod services;
 mod stats;
+mod uploads;
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -60,6 +61,7 @@ pub use plugins::{
 };
 pub use services::{Services, ServicesParts};
 pub use stats::{Counted, Stats};
+pub use uploads::{UPLOAD_BYTES, Upload, UploadError};
 
 use component::Loader;
 use plugins::PluginParts;

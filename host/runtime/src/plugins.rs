@@ -19,7 +19,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use arc_swap::ArcSwap;
@@ -194,17 +194,20 @@ impl Plugins {
 
     /// What is bound in a slot; loaded now where it was not.
     async fn bound(&self, slot: &Arc<Slot>) -> Result<Arc<Bound>, CallError> {
-        let bound = match slot.bound.get() {
-            Some(bound) => bound,
-            None => slot.bound.get_or_init(|| self.load_slot(slot)).await,
-        };
-        bound.clone().map_err(|error| CallError::Unavailable {
-            message: format!("the component of the family {} cannot be loaded: {error}", slot.family),
-            retry_after_ms: 60_000,
+        if let Some(bound) = slot.loaded() {
+            return Ok(bound.clone());
+        }
+        let bound = slot.load(self.generation(), async || self.load_slot(slot).await).await;
+        bound.map_err(|failed| {
+            let left = failed.again.saturating_duration_since(Instant::now()).as_millis();
+            CallError::Unavailable {
+                message: format!("the component of the family {} cannot be loaded: {}", slot.family, failed.error),
+                retry_after_ms: u32::try_from(left).unwrap_or(u32::MAX),
+            }
         })
     }
 
-    async fn load_slot(&self, slot: &Slot) -> Result<Arc<Bound>, Arc<LoadError>> {
+    async fn load_slot(&self, slot: &Slot) -> Result<Bound, LoadError> {
         let load = async {
             let (mut active, mut canary) = (None, None);
             for entry in &slot.entries {
@@ -217,12 +220,11 @@ impl Plugins {
                     State::Previous | State::Failed => {}
                 }
             }
-            Ok(Arc::new(Bound { active, canary }))
+            Ok(Bound { active, canary })
         };
-        load.await.map_err(|error: LoadError| {
+        load.await.inspect_err(|error: &LoadError| {
             let (family, scope) = (&slot.family, slot.scope.as_ref().map(ToString::to_string));
             tracing::error!(%family, scope, %error, "an installed component cannot be loaded");
-            Arc::new(error)
         })
     }
 
@@ -376,7 +378,7 @@ fn listed(slot: &Slot, entry: &Entry) -> Listed {
     let loaded = loaded.and_then(|bound| bound.active.as_ref()).into_iter().chain(canary);
     let version = loaded.into_iter().find(|version| version.component.digest == entry.row.digest).cloned();
     let serves = matches!(entry.row.state, State::Active | State::Canary);
-    let error = slot.bound.get().and_then(|bound| bound.as_ref().err()).filter(|_| serves).cloned();
+    let error = slot.error().filter(|_| serves);
     Listed { family: slot.family.clone(), entry: Some(entry.clone()), version, error }
 }
 

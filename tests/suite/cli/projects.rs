@@ -131,7 +131,7 @@ fn dev_swaps_every_change_in_for_one_tenant() {
     fs::write(folder.path().join("source.wasm"), swap("ok00002")).expect("the change");
     assert!(dev.line().contains("swapped in"));
     assert_eq!(a.ok("swap.version", json!({}))["first"], "swap-version-ok00002");
-    assert_eq!(b.err("swap.version", json!({})).code(), -32601, "another tenant has no such method");
+    assert_eq!(b.err("swap.version", json!({})).code, -32601, "another tenant has no such method");
 }
 
 #[test]

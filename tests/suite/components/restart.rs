@@ -48,6 +48,26 @@ fn damaged_bytes_fail_that_tenants_family_by_name() {
 }
 
 #[test]
+fn what_could_not_be_loaded_is_tried_again_after_a_change() {
+    let mut daemon = Daemon::start();
+    let a = daemon.tenant("a");
+    let row = install(&daemon.operator_for("a"), "ok00001");
+    daemon.kill();
+    let digest = row["digest"].as_str().and_then(|digest| digest.strip_prefix("sha256:")).expect("a digest");
+    let file = daemon.home().tenant("a").join(format!("plugins/components/{digest}.wasm"));
+    let whole = std::fs::read(&file).expect("the file");
+    std::fs::write(&file, b"not what it was").expect("it is damaged");
+    let daemon = daemon.restarted();
+    let a = daemon.client(a.token());
+    let error = a.err("swap.version", json!({}));
+    assert_eq!((error.name(), error.data["retryable"].as_bool()), ("UNAVAILABLE", Some(true)), "{error}");
+    std::fs::write(&file, whole).expect("it is mended");
+    assert_eq!(a.err("swap.version", json!({})).name(), "UNAVAILABLE", "it is left alone for a minute");
+    install(&daemon.operator(), "ok00002");
+    assert_eq!(answers(&a), "ok00001");
+}
+
+#[test]
 fn a_tenant_made_anew_has_nothing_of_the_one_before() {
     let daemon = Daemon::start();
     let a = daemon.tenant("a");

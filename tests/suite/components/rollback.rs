@@ -2,7 +2,7 @@
 
 use crate::contract::*;
 
-use super::{answers, install, states};
+use super::{GRANTS, answers, install, padded, params, states, swap};
 
 #[test]
 fn a_version_goes_back_to_the_one_before() {
@@ -31,6 +31,19 @@ fn two_versions_are_kept() {
     assert_eq!(json!(kept), json!([installed[3], installed[2], installed[1]]));
     let files = std::fs::read_dir(daemon.home().tenant("a").join("plugins/components")).expect("the files").count();
     assert_eq!(files, 3, "the oldest file is gone");
+}
+
+#[test]
+fn a_version_that_is_removed_leaves_its_room_at_once() {
+    let daemon = Daemon::start();
+    let _a = daemon.tenant_with(json!({ "tenantId": "a", "quotas": { "disk_bytes": 6 << 20 } }));
+    let operator = daemon.operator_for("a");
+    let version = |name: &str| params(&padded(swap(name), 3 << 20), json!({ "grants": GRANTS }));
+    operator.done("components.install", version("ok00001"));
+    let error = operator.err("components.install", version("ok00002"));
+    assert_eq!(error.name(), "QUOTA_EXCEEDED", "{error}");
+    operator.done("components.remove", json!({ "family": "swap" }));
+    operator.done("components.install", version("ok00002"));
 }
 
 #[test]

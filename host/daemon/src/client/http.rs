@@ -1,4 +1,4 @@
-//! One `POST /rpc` over a stream, and what its answer means.
+//! One `POST /rpc` over a stream, with the upload that goes before it, and what its answer means.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -92,9 +92,31 @@ where
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(lost)?;
     // What ends badly here ends the exchange below as well.
     tokio::spawn(connection);
-    let mut message = hyper::Request::post(&target.path)
-        .header(header::HOST, &target.host)
-        .header(header::CONTENT_TYPE, "application/json");
+    let mut send = async |path: &str, kind: &str, body: &[u8]| {
+        let message = message(target, request, path, kind, body)?;
+        let response = sender.send_request(message).await.map_err(lost)?;
+        let status = response.status().as_u16();
+        let body = response.into_body().collect().await.map_err(lost)?.to_bytes().to_vec();
+        Ok::<_, CliError>(Answer { status, body })
+    };
+    if let Some(upload) = request.upload {
+        let base = target.path.strip_suffix("/rpc").unwrap_or_default();
+        let answer = send(&format!("{base}/v1/uploads"), "application/wasm", upload).await?;
+        if answer.status != 201 {
+            return Err(answer.result().err().unwrap_or_else(|| CliError::failed("the file was not uploaded")));
+        }
+    }
+    send(&target.path, "application/json", &request.body).await
+}
+
+fn message(
+    target: &Target,
+    request: &Request<'_>,
+    path: &str,
+    kind: &str,
+    body: &[u8],
+) -> Result<hyper::Request<Full<Bytes>>, CliError> {
+    let mut message = hyper::Request::post(path).header(header::HOST, &target.host).header(header::CONTENT_TYPE, kind);
     if let Some(token) = request.token {
         message = message.header(header::AUTHORIZATION, format!("Bearer {}", token.expose()));
     }
@@ -102,13 +124,9 @@ where
         message = message.header("x-openclaw-tenant", tenant);
     }
     // Not the error's own words: they could hold the token.
-    let message = message
-        .body(Full::new(Bytes::from(request.body.clone())))
-        .map_err(|_| CliError::usage("the token or the tenant's id holds characters that no header can carry"))?;
-    let response = sender.send_request(message).await.map_err(lost)?;
-    let status = response.status().as_u16();
-    let body = response.into_body().collect().await.map_err(lost)?.to_bytes().to_vec();
-    Ok(Answer { status, body })
+    message
+        .body(Full::new(Bytes::from(body.to_vec())))
+        .map_err(|_| CliError::usage("the token or the tenant's id holds characters that no header can carry"))
 }
 
 impl Answer {

@@ -39,7 +39,7 @@ pub(super) fn row(listed: &Listed, operator: bool) -> Value {
 }
 
 /// A component that was installed, and what it passed.
-pub(super) fn installed(installed: &Installed) -> Value {
+pub(crate) fn installed(installed: &Installed) -> Value {
     let mut row = stored(&installed.row);
     describe(&mut row, Some(&installed.component));
     row.extend(zero_counters());

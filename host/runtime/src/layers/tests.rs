@@ -63,3 +63,16 @@ fn a_deleted_tenant_leaves_nothing() {
     assert_eq!(serves(&layers, "a"), None);
     assert_eq!(layers.all().count(), 0);
 }
+
+#[tokio::test]
+async fn a_slot_that_failed_is_tried_again_after_a_change_or_a_minute() {
+    let slot = slot("echo", &BindingScope::Gateway);
+    let fails = async || Err(LoadError::Damaged("gone".into()));
+    let failed = slot.load(1, fails).await.expect_err("it fails");
+    assert!(slot.load(1, async || unreachable!("not before there is a reason")).await.is_err());
+    assert!(slot.failed(1, failed.again).is_none(), "a minute is over");
+    assert!(slot.failed(2, Instant::now()).is_none(), "there was a change");
+    assert!(slot.error().is_some());
+    let bound = slot.load(2, async || Ok(Bound { active: None, canary: None })).await;
+    assert!(bound.is_ok() && slot.error().is_none());
+}

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use openclaw_tenancy::{Actor, AuditEvent, Family};
 use serde_json::{json, value::RawValue};
-use tokio::sync::OnceCell;
 
 use crate::{
     LoadError,
@@ -189,10 +188,8 @@ impl Plugins {
         let rows: Vec<Row> = versions.entries.iter().map(|entry| entry.row.clone()).collect();
         rows::replace(&self.control, scope.clone(), family.clone(), rows).await?;
         let active = versions.active().map(|active| active.digest);
-        let slot = (!versions.entries.is_empty()).then(|| {
-            let bound = OnceCell::new_with(Some(Ok(Arc::new(bound))));
-            Arc::new(Slot { family: family.clone(), scope: Some(scope.clone()), entries: versions.entries, bound })
-        });
+        let slot = (!versions.entries.is_empty())
+            .then(|| Arc::new(Slot::bound(family.clone(), scope.clone(), versions.entries, bound)));
         let layers = self.layers.load().with(scope, family, slot);
         self.put_in_force(layers);
         self.tell(scope, family, active, made).await;
@@ -268,6 +265,9 @@ impl Plugins {
             if !needed(entry.row.digest) {
                 bytes::forget(self.home(), scope, entry.row.digest).await;
             }
+        }
+        if let Some(tenant) = scope.tenant().and_then(|tenant| self.services.registry.get(tenant)) {
+            self.services.disks.freed(&tenant);
         }
     }
 }

@@ -26,13 +26,24 @@ impl Scope {
 
     /// Calls a method about these bindings; members that are null are left out.
     pub(super) async fn request(&self, client: &Client<'_>, method: &str, params: Value) -> Result<Value, CliError> {
+        self.request_with(client, method, params, None).await
+    }
+
+    /// The same, with a file that is uploaded first.
+    pub(super) async fn request_with(
+        &self,
+        client: &Client<'_>,
+        method: &str,
+        params: Value,
+        upload: Option<&[u8]>,
+    ) -> Result<Value, CliError> {
         let mut members = match params {
             Value::Object(members) => members,
             _ => Map::new(),
         };
         members.retain(|_, value| !value.is_null());
         members.extend(self.group.clone().map(|group| ("group".to_owned(), group.into())));
-        client.request(method, members.into(), self.tenant.as_deref()).await
+        client.request_with(method, members.into(), self.tenant.as_deref(), upload).await
     }
 }
 

@@ -21,6 +21,9 @@ EXAMPLES:
   openclaw components install lookup.wasm --tenant demo --yes
   openclaw components install lookup.wasm --tenant demo --canary 10 --yes --json";
 
+/// A larger file does not go into the parameters, of which a gateway takes 8 MiB unless it is told otherwise.
+const IN_PARAMS: usize = 4 << 20;
+
 /// Bind a component while the gateway runs: for one tenant, a group, or everyone.
 ///
 /// What it needs to be granted is read from the file and shown first. Nothing is
@@ -87,15 +90,17 @@ pub(super) struct Request<'a> {
 impl Request<'_> {
     /// Answers the row of what was installed.
     pub(super) async fn send(self, scope: &Scope, client: &Client<'_>) -> Result<Value, CliError> {
+        let upload = (self.file.wasm.len() > IN_PARAMS).then_some(self.file.wasm.as_slice());
         let params = json!({
             "family": self.family,
-            "wasm": STANDARD.encode(&self.file.wasm),
+            "wasm": upload.is_none().then(|| STANDARD.encode(&self.file.wasm)),
+            "uploadId": upload.map(|_| self.file.inspection.digest.to_string()),
             "expectDigest": self.file.inspection.digest.to_string(),
             "grants": self.grants,
             "signature": self.signature,
             "canaryPercent": self.canary,
         });
-        scope.request(client, "components.install", params).await
+        scope.request_with(client, "components.install", params, upload).await
     }
 }
 
