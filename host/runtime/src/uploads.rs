@@ -125,7 +125,12 @@ impl Upload {
     pub async fn discard(mut self) {
         self.finished = true;
         let remove = self.remover();
-        let _ = blocking(move || Ok(remove())).await;
+        let removed = blocking(move || {
+            remove();
+            Ok(())
+        });
+        // It fails only when the runtime stops; the part goes with the next look, then.
+        let _ = removed.await;
     }
 
     fn remover(&self) -> impl FnOnce() + Send + 'static {

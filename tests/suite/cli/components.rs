@@ -120,6 +120,8 @@ pub(crate) fn workshop(daemon: &Daemon, folder: &Path) {
         let arguments = [&["components"], arguments].concat();
         Cli::bare(&arguments).within(folder).run().exited(0);
     }
+    Cli::bare(&["components", "new", "lookup", "--lang", "c", "--directory", "in_c"]).within(folder).run().exited(0);
+    std::fs::rename(folder.join("in_c/wit"), folder.join("wit")).expect("the contract");
     for client in [daemon.operator_for("demo"), daemon.operator()] {
         client.done("components.install", components::params(&next(&wasm), json!({ "grants": [] })));
         let canary = json!({ "grants": [], "canaryPercent": 50 });

@@ -130,8 +130,8 @@ fn tenants_quota() {
     exit 2
     --- stdout
     --- stderr
-    Error: quota requests_per_minute: invalid type: string "many", expected u64
-    Hint: usage: openclaw [OPTIONS] <COMMAND>
+    Error: --quota.requests-per-minute "many": it takes a whole number, or none for no limit
+    Hint: --quota.requests-per-minute 600
     "#);
     insta::assert_snapshot!(shown(&home.cli(&["tenants", "quota", "set", "acme"])), @r"
     exit 2

@@ -122,7 +122,7 @@ fn what_is_wrong_is_told_in_our_own_words_with_the_place() {
     for (body, message) in [
         ("{\"jsonrpc\":", "the body is not JSON: it ends too early, at line 1 column 11"),
         ("nonsense", "the body is not JSON: a mistake at line 1 column 2"),
-        ("{\"a\":1,\n \"a\":2}", "the body is not JSON: the key \"a\" appears twice at line 2 column 6"),
+        ("{\"a\":1,\n \"a\":2}", "the body is not JSON: the key \"a\" appears twice at line 2 column 7"),
     ] {
         assert_eq!(said(&tenant, body), message, "{body}");
     }

@@ -94,6 +94,8 @@ where
     tokio::spawn(connection);
     let mut send = async |path: &str, kind: &str, body: &[u8]| {
         let message = message(target, request, path, kind, body)?;
+        // The connection takes the next request when it is done with the answer before.
+        sender.ready().await.map_err(lost)?;
         let response = sender.send_request(message).await.map_err(lost)?;
         let status = response.status().as_u16();
         let body = response.into_body().collect().await.map_err(lost)?.to_bytes().to_vec();

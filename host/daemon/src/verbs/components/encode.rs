@@ -16,7 +16,8 @@ use crate::output::Output;
 
 const EXAMPLES: &str = "\
 EXAMPLES:
-  openclaw components encode handler.core.wasm --output handler.wasm";
+  openclaw components encode handler.core.wasm --output handler.wasm
+  openclaw components encode handler.core.wasm --output handler.wasm --quiet";
 
 /// Make a component of a module that was built for WASI's first version, as C's compiler builds them.
 #[derive(Debug, Args)]
@@ -58,7 +59,8 @@ fn component(module: &[u8]) -> Result<Vec<u8>, String> {
 
 const BINDINGS_EXAMPLES: &str = "\
 EXAMPLES:
-  openclaw components c-bindings wit --output bindings";
+  openclaw components c-bindings wit --output bindings
+  openclaw components c-bindings wit --world handler --output bindings";
 
 /// Make the C side of a world: its header, its source, and the object that names its imports and exports.
 #[derive(Debug, Args)]
