@@ -57,8 +57,8 @@ fn replies_that_nobody_reads_stop_the_next_request_of_their_tenant_alone() {
     let mut unread = Vec::new();
     let refused = (0..400).find_map(|_| {
         let mut connection = Connection::open(daemon.address()).expect("a connection");
-        // Two: the first may fit the kernel's own buffers.
-        for _ in 0..2 {
+        // The first ones, 2 MB each, may fit the kernel's own buffers.
+        for _ in 0..8 {
             connection.write_request(&request).expect("it is sent");
         }
         connection.await_status().expect("an answer begins");
