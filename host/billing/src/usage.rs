@@ -125,7 +125,7 @@ impl UsageLedger {
         lock(&self.counters).pending.retain(|(counted, _), _| counted != tenant);
         self.store.remove(tenant.clone()).await?;
         let (tenant, zone) = (tenant.clone(), self.zone.clone());
-        Ok(self.control.write(move |tx| calls::Calls::forget(tx, tenant.as_str(), &zone)).await?)
+        Ok(self.control.erase(move |tx| calls::Calls::forget(tx, tenant.as_str(), &zone)).await?)
     }
 
     /// The usage of one month; `measured` is what the ledger does not count.

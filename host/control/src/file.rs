@@ -20,7 +20,7 @@ use crate::{ControlError, Durability, schema};
 
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 const HEADER: usize = 100;
-const BUSY: Duration = Duration::from_secs(5);
+pub(crate) const BUSY: Duration = Duration::from_secs(5);
 const STATEMENTS: usize = 128;
 
 /// What every connection to one file shares.
@@ -29,9 +29,20 @@ pub(crate) struct Database {
     pub(crate) durability: Durability,
     /// Set by the first sign of damage: from then on nothing is checkpointed.
     pub(crate) damaged: AtomicBool,
+    /// What was erased still stands in the log of changes (`-wal`).
+    pub(crate) log_holds_erased: AtomicBool,
 }
 
 impl Database {
+    pub(crate) fn new(path: &Path, durability: Durability) -> Self {
+        Self {
+            path: path.to_path_buf(),
+            durability,
+            damaged: AtomicBool::new(false),
+            log_holds_erased: AtomicBool::new(false),
+        }
+    }
+
     /// Checks or creates the file and opens the writer's connection.
     pub(crate) fn open_first(&self) -> Result<Connection, ControlError> {
         match rustix::fs::open(&self.path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()) {
@@ -74,6 +85,8 @@ impl Database {
         connection.pragma_update(None, "synchronous", synchronous)?;
         connection.pragma_update(None, "foreign_keys", true)?;
         connection.pragma_update(None, "trusted_schema", false)?;
+        // What is deleted is overwritten: a page that is free does not hold it still.
+        connection.query_row("PRAGMA secure_delete = ON", [], |_| Ok(()))?;
         Ok(connection)
     }
 

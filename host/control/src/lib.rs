@@ -17,7 +17,7 @@ mod writer;
 mod tests;
 
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, mpsc};
 
 use rusqlite::{Connection, Transaction};
@@ -56,7 +56,7 @@ impl ControlDb {
     /// `Damaged` where a file exists that is no readable control database (an
     /// empty one included); the file keeps every byte.
     pub fn open(path: &Path, durability: Durability) -> Result<Self, ControlError> {
-        let database = Arc::new(Database { path: path.to_path_buf(), durability, damaged: AtomicBool::new(false) });
+        let database = Arc::new(Database::new(path, durability));
         let connection = database.open_first()?;
         Ok(Self {
             readers: Arc::new(Readers::new(Arc::clone(&database))),
@@ -94,6 +94,21 @@ impl ControlDb {
         self.writer.send(job).await?;
         let result = answer.await.unwrap_or(Err(ControlError::Closed));
         self.database.located(result)
+    }
+
+    /// `write` for what is to leave no trace: when it answers, no file of the database holds what `f`
+    /// deleted, unless somebody still reads it; then it goes with a later write.
+    pub async fn erase<T, F>(&self, f: F) -> Result<T, ControlError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Transaction<'_>) -> Result<T, ControlError> + Send + 'static,
+    {
+        let database = Arc::clone(&self.database);
+        self.write(move |tx| {
+            database.log_holds_erased.store(true, Ordering::Relaxed);
+            f(tx)
+        })
+        .await
     }
 
     /// `write` for start-up and the command line: blocks this thread.

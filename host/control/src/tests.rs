@@ -146,6 +146,38 @@ fn damage_found_later_is_named_and_the_file_stays_as_it_was() {
     assert!(bytes == std::fs::read(&path).unwrap());
 }
 
+/// Whether any file of the database holds these bytes.
+fn on_disk(path: &std::path::Path, text: &str) -> bool {
+    let files = std::fs::read_dir(path.parent().unwrap()).unwrap();
+    let contents = files.map(|file| std::fs::read(file.unwrap().path()).unwrap());
+    contents.into_iter().any(|content| content.windows(text.len()).any(|window| window == text.as_bytes()))
+}
+
+#[tokio::test]
+async fn what_is_erased_is_in_no_file_when_it_is_answered() {
+    let (_home, path, db) = fresh();
+    db.write(|tx| add(tx, "SECRET")).await.unwrap();
+    db.write(|tx| add(tx, "kept")).await.unwrap();
+    assert!(on_disk(&path, "SECRET"));
+    db.erase(|tx| Ok(tx.execute("DELETE FROM notes WHERE text = 'SECRET'", [])?)).await.unwrap();
+    assert!(!on_disk(&path, "SECRET"));
+    assert!(on_disk(&path, "kept"));
+}
+
+#[tokio::test]
+async fn what_a_reader_keeps_from_being_erased_goes_with_the_next_write() {
+    let (_home, path, db) = fresh();
+    db.write(|tx| add(tx, "SECRET")).await.unwrap();
+    let other = rusqlite::Connection::open(&path).unwrap();
+    other.execute_batch("BEGIN; SELECT * FROM notes").unwrap();
+    db.erase(|tx| Ok(tx.execute("DELETE FROM notes", [])?)).await.unwrap();
+    assert!(on_disk(&path, "SECRET"), "the reader still sees it");
+    other.execute_batch("COMMIT").unwrap();
+    db.write(|tx| add(tx, "another")).await.unwrap();
+    assert!(!on_disk(&path, "SECRET"));
+    assert_eq!(count(&db), 1);
+}
+
 #[test]
 fn the_file_is_the_owners_alone() {
     use std::os::unix::fs::PermissionsExt;

@@ -2,21 +2,25 @@
 //!
 //! It takes whatever waits, up to a bound, runs each operation in a savepoint
 //! of its own, commits once, and only then answers. A full queue makes the
-//! callers wait.
+//! callers wait. Where something was erased, the log of changes is emptied
+//! before the answers, since it holds pages as they were.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::ControlError;
-use crate::file::Database;
+use crate::file::{BUSY, Database};
 
 const QUEUE: usize = 1024;
 const GROUP: usize = 256;
+/// How long those who read are waited for before the log is emptied; the writes behind wait too.
+const READERS_PATIENCE: Duration = Duration::from_millis(100);
 
 /// Tells the caller of one operation how the commit went.
 type Answer = Box<dyn FnOnce(Result<(), &str>) + Send>;
@@ -135,6 +139,9 @@ fn commit_group(connection: &mut Connection, group: &mut Vec<Job>, database: &Da
     if let Some(reason) = &failure {
         answers.extend(jobs.map(|job| job(Err(reason)).answer));
     }
+    if database.log_holds_erased.load(Ordering::Relaxed) {
+        empty_log(connection, database);
+    }
     for answer in answers {
         answer(commit);
     }
@@ -152,12 +159,28 @@ fn run_job(tx: &Transaction<'_>, job: Job, answers: &mut Vec<Answer>) -> rusqlit
     Ok(())
 }
 
-fn close(connection: Connection, database: &Database) {
-    if database.damaged.load(Ordering::Relaxed) {
-        return;
+/// Somebody who reads keeps it as it is: then it is tried again after the next group.
+fn empty_log(connection: &Connection, database: &Database) {
+    let emptied = connection.busy_timeout(READERS_PATIENCE).and_then(|()| checkpoint(connection, database));
+    let restored = connection.busy_timeout(BUSY);
+    match emptied.and_then(|emptied| restored.map(|()| emptied)) {
+        Ok(emptied) => database.log_holds_erased.store(!emptied, Ordering::Relaxed),
+        Err(error) => tracing::warn!(%error, "the log of the control database was not emptied"),
     }
-    let done = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
-    if let Err(error) = done {
+}
+
+fn close(connection: Connection, database: &Database) {
+    if let Err(error) = checkpoint(&connection, database) {
         tracing::warn!(%error, "the control database was closed without a checkpoint");
     }
+}
+
+/// Writes the log back into the file and empties it. Whether that was done: not where somebody reads from it, and
+/// never once the file was found damaged.
+fn checkpoint(connection: &Connection, database: &Database) -> rusqlite::Result<bool> {
+    if database.damaged.load(Ordering::Relaxed) {
+        return Ok(false);
+    }
+    let busy: bool = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+    Ok(!busy)
 }

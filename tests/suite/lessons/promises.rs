@@ -107,6 +107,7 @@ fn promise_delete_wipes_everything_but_the_audit_log() {
     canary::plant(&daemon, &tenant, MARK);
     tenant.done("tenants.delete", json!({ "confirm": true }));
     assert!(!daemon.home().tenant("acme").exists());
+    assert_eq!(left(&daemon), Vec::<PathBuf>::new(), "what the tenant had is on the disk beside the daemon");
     let mut daemon = daemon.restarted();
     assert_eq!(daemon.client(tenant.token()).respond("health", &json!({})).status, 401);
     assert_eq!(daemon.operator().ok("tenants.list", json!({}))["tenants"], json!([]));
@@ -116,12 +117,14 @@ fn promise_delete_wipes_everything_but_the_audit_log() {
         assert_eq!(actions.iter().filter(|action| action.contains(word)).count(), 1, "{word} in {actions:?}");
     }
     assert!(daemon.terminate().success());
-    // Its sessions, files, settings and name; and the registry's row with the token's hash.
-    // Free pages of control.db hold the name until they are used again; no row does, which is looked at below.
-    let logs = ["audit.jsonl", "gateway.log", "control.db"].map(PathBuf::from);
-    let left: Vec<PathBuf> = daemon.home().files_with(MARK).into_iter().filter(|path| !logs.contains(path)).collect();
-    assert_eq!(left, Vec::<PathBuf>::new(), "what the tenant had is on the disk still");
+    assert_eq!(left(&daemon), Vec::<PathBuf>::new(), "what the tenant had is on the disk still");
     assert_eq!(rows_with(&daemon.home().path().join("control.db"), "acme"), Vec::<String>::new());
+}
+
+/// Where the mark is but in the logs: sessions, files, settings, and the name in control.db and its -wal.
+fn left(daemon: &Daemon) -> Vec<PathBuf> {
+    let logs = ["audit.jsonl", "gateway.log"].map(PathBuf::from);
+    daemon.home().files_with(MARK).into_iter().filter(|path| !logs.contains(path)).collect()
 }
 
 /// The tables that have a row in which this text stands.

@@ -84,7 +84,7 @@ impl TenantStore for SqliteTenants {
     }
 
     fn delete(&self, row: u64, deletion: Option<Deletion>) -> Stored<'_, ()> {
-        Box::pin(self.0.write(move |tx| {
+        Box::pin(self.0.erase(move |tx| {
             tx.execute("DELETE FROM tenants WHERE row = ?1", [integer(row)])?;
             if let Some(Deletion { tenant, aside }) = deletion {
                 tx.execute("INSERT INTO tenant_deletions (aside, id) VALUES (?1, ?2)", [aside, tenant])?;
