@@ -18,7 +18,7 @@ use axum::http::StatusCode;
 /// What a tenant's own token carries.
 const TENANT_SCOPES: [Scope; 4] = [Scope::Read, Scope::Write, Scope::Pairing, Scope::Approvals];
 
-/// Which tenant the operator acts for.
+/// Which tenant a request is about: the operator acts for any, a tenant for itself alone.
 pub(crate) const TENANT_HEADER: &str = "x-openclaw-tenant";
 
 /// The scopes that a request wants to use of those its token carries.
@@ -34,7 +34,7 @@ pub struct Identity {
     pub caller: Caller,
     /// The tenant whose token it was; none for the operator.
     pub tenant: Option<Arc<TenantRecord>>,
-    /// The tenant that the operator named for the request.
+    /// The tenant that the request names: by a tenant's token only its own may be.
     pub acting_for: Option<String>,
     /// Which token, for closing its connections.
     pub token: Option<TokenId>,
@@ -48,10 +48,20 @@ impl Identity {
         Self { caller, tenant: None, acting_for, token: None }
     }
 
-    fn tenant(tenant: Arc<TenantRecord>, token: TokenId) -> Self {
+    fn tenant(tenant: Arc<TenantRecord>, token: TokenId, acting_for: Option<String>) -> Self {
         let actor = Actor::Tenant { tenant: tenant.id.clone(), token };
         let caller = Caller { actor, scopes: Arc::new(TENANT_SCOPES) };
-        Self { caller, tenant: Some(tenant), acting_for: None, token: Some(token) }
+        Self { caller, tenant: Some(tenant), acting_for, token: Some(token) }
+    }
+
+    /// Refuses a tenant's request that names another one, in the same words whether or not that one exists.
+    pub(crate) fn reach(&self, named: Option<&str>) -> Result<(), Problem> {
+        match (&self.tenant, named) {
+            (Some(own), Some(named)) if named != own.id.as_str() => {
+                Err(Problem::forbidden("a tenant's token reaches its own tenant alone"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Only the scopes that were asked for: never more than the token carries.
@@ -77,11 +87,12 @@ pub(crate) fn authenticate(
     let presented =
         bearer(headers).ok_or_else(|| Problem::unauthorized("send the token as \"Authorization: Bearer <token>\""))?;
     let scopes = single(headers, SCOPES_HEADER)?;
+    let named = acting_for(headers)?;
     let identity = if operator.matches(presented) {
-        Identity::operator(acting_for(headers)?)
+        Identity::operator(named)
     } else {
         match registry.authenticate(presented) {
-            Ok(known) => Identity::tenant(known.tenant, known.token),
+            Ok(known) => Identity::tenant(known.tenant, known.token, named),
             Err(AuthError::Disabled) => {
                 return Err(Problem::forbidden("this tenant is disabled").status(StatusCode::FORBIDDEN));
             }
@@ -91,7 +102,7 @@ pub(crate) fn authenticate(
     Ok(identity.narrowed(scopes))
 }
 
-/// The tenant that the operator names.
+/// The tenant that a request names.
 pub(crate) fn acting_for(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     Ok(single(headers, TENANT_HEADER)?.map(str::to_owned))
 }

@@ -138,7 +138,7 @@ impl Gateway {
         }
     }
 
-    /// Counts the request, and refuses it where a rate or quota says so.
+    /// Counts the request, and refuses it where a rate or quota says so, or its header names another tenant.
     /// Answers the tenant's record of now, not of when the connection was made.
     pub(crate) async fn admit(
         &self,
@@ -154,6 +154,7 @@ impl Gateway {
         match self.services().rates.check(&tenant.id, &tenant.quotas, now) {
             Ok(()) => {
                 self.services().usage.record_request(&tenant.id, now.wall);
+                identity.reach(identity.acting_for.as_deref())?;
                 Ok(Some(tenant))
             }
             Err(refusal) => {
@@ -212,10 +213,9 @@ impl Gateway {
     ) -> Result<Subject, Problem> {
         let family = route.component().manifest.family.as_str();
         let named = if family == "tenants" { params.get("tenantId").and_then(Value::as_str) } else { None };
+        identity.reach(named)?;
         match own {
-            Some(own) if named.is_none_or(|named| named == own.id.as_str()) => Ok(Subject::Tenant(own)),
-            // The same words whether or not that tenant exists.
-            Some(_) => Err(Problem::forbidden("a tenant's token reaches its own tenant alone")),
+            Some(own) => Ok(Subject::Tenant(own)),
             None => match named.or(identity.acting_for.as_deref()) {
                 Some(id) => Ok(Subject::Tenant(self.tenant(id)?)),
                 None => Ok(Subject::Gateway),

@@ -324,3 +324,22 @@ fn a_symlink_that_is_swapped_in_between_escapes_nowhere() {
     });
     assert_eq!(prison.snapshot(), before, "something outside was changed");
 }
+
+#[test]
+fn a_header_that_names_another_tenant_is_refused_and_not_overlooked() {
+    let daemon = Daemon::start();
+    let (a, _b) = (daemon.tenant("a"), daemon.tenant("b"));
+    let naming = |id: &str| a.with_header("X-OpenClaw-Tenant", id);
+    for method in ["sessions.list", "tenants.get", "rpc.discover", "components.list", "no.such.method"] {
+        let told = |id: &str| {
+            let error = naming(id).err(method, json!({}));
+            assert_eq!((error.code, error.name()), (-32003, "FORBIDDEN"), "{method}: {error}");
+            error.message
+        };
+        assert_eq!(told("b"), "a tenant's token reaches its own tenant alone");
+        assert_eq!(told("b"), told("nobody"), "whether a tenant exists must not show");
+    }
+    assert_eq!(naming("b").socket().call("health", json!({})).expect_err("it is refused").name(), "FORBIDDEN");
+    assert_eq!(naming("a").ok("tenants.get", json!({}))["tenantId"], "a");
+    daemon.operator_for("b").done("sessions.list", json!({}));
+}
