@@ -7,6 +7,7 @@
 
 mod http;
 
+use std::env::VarError;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -38,7 +39,18 @@ const TOKEN: &str = "OPENCLAW_TOKEN";
 #[derive(Debug)]
 pub(crate) struct Client<'a> {
     global: &'a Global,
-    token: Option<Secret>,
+    caller: Caller,
+}
+
+/// Who calls.
+#[derive(Debug)]
+pub(crate) enum Caller {
+    /// Over the control socket, or in this process.
+    Operator,
+    /// Whoever the token of the environment belongs to; the operator, where there is none.
+    OfEnvironment,
+    /// Whoever this token belongs to.
+    Token(Secret),
 }
 
 /// One request, however it travels.
@@ -60,24 +72,11 @@ enum Access {
 }
 
 impl<'a> Client<'a> {
-    /// For the operator: by the control socket, or by the token of the environment at a URL.
-    pub(crate) fn operator(global: &'a Global) -> Self {
-        let token = url(global).and_then(|_| token_of_environment());
-        Self { global, token }
+    pub(crate) fn new(global: &'a Global, caller: Caller) -> Self {
+        Self { global, caller }
     }
 
-    /// For whoever the token of the environment belongs to, or the operator without one.
-    pub(crate) fn of_environment(global: &'a Global) -> Self {
-        Self::with_token(global, token_of_environment())
-    }
-
-    /// For whoever the token says, or the operator without one.
-    pub(crate) fn with_token(global: &'a Global, token: Option<Secret>) -> Self {
-        Self { global, token }
-    }
-
-    /// Calls a method and answers its result; `acting_for` names the tenant whose call it is when
-    /// the operator makes it.
+    /// Calls a method and answers its result; `acting_for` names the tenant whose call it is.
     pub(crate) async fn request(
         &self,
         method: &str,
@@ -96,17 +95,18 @@ impl<'a> Client<'a> {
         upload: Option<&[u8]>,
     ) -> Result<Value, CliError> {
         let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params }).to_string().into_bytes();
-        let request = Request { body, upload, acting_for, token: self.token.as_ref() };
+        let token = self.caller.token()?;
+        let request = Request { body, upload, acting_for, token: token.as_ref() };
         let answer = match url(self.global) {
             Some(url) => remote(url, request).await?,
             None => self.at_home(request).await?,
         };
-        answer.result().map_err(|error| self.explain(error))
+        answer.result().map_err(|error| self.explain(error, token.is_some()))
     }
 
     /// A token that is a tenant's is easily left in the environment by one who means to be the operator.
-    fn explain(&self, error: CliError) -> CliError {
-        if error.is_operators_alone() && self.token.is_some() && token_of_environment().is_some() {
+    fn explain(&self, error: CliError, by_token: bool) -> CliError {
+        if by_token && matches!(self.caller, Caller::OfEnvironment) && error.is_operators_alone() {
             return error.hint(format!(
                 "{TOKEN} holds a tenant's token: without it (`unset {TOKEN}`) you are the operator on this machine"
             ));
@@ -135,9 +135,27 @@ pub(crate) fn url(global: &Global) -> Option<&str> {
     global.url.as_deref().filter(|url| !url.is_empty())
 }
 
-/// The token in `OPENCLAW_TOKEN`.
-pub(crate) fn token_of_environment() -> Option<Secret> {
-    std::env::var(TOKEN).ok().map(|token| Secret::new(token.trim())).filter(|token| !token.is_blank())
+impl Caller {
+    fn token(&self) -> Result<Option<Secret>, CliError> {
+        match self {
+            Self::Operator => Ok(None),
+            Self::OfEnvironment => token_of_environment(),
+            Self::Token(token) => Ok(Some(token.clone())),
+        }
+    }
+}
+
+/// The token in `OPENCLAW_TOKEN`. One that got lost on its way there must not make its bearer the operator.
+fn token_of_environment() -> Result<Option<Secret>, CliError> {
+    let token = match std::env::var(TOKEN) {
+        Ok(token) => Secret::new(token.trim()),
+        Err(VarError::NotPresent) => return Ok(None),
+        Err(VarError::NotUnicode(_)) => return Err(CliError::usage(format!("{TOKEN} holds no token"))),
+    };
+    if token.is_blank() {
+        return Err(CliError::usage(format!("{TOKEN} is empty: unset it or give it a token")));
+    }
+    Ok(Some(token))
 }
 
 async fn remote(url: &str, request: Request<'_>) -> Result<Answer, CliError> {

@@ -90,6 +90,9 @@ impl Kind {
 /// What the gateway says of a method that is there, but for the operator only.
 const OPERATORS_ALONE: &str = "method not available for tenant token";
 
+/// What it says of another tenant, whom only the operator reaches.
+const ANOTHER_TENANTS: &str = "a tenant's token reaches its own tenant alone";
+
 /// Why a verb failed.
 #[derive(Debug)]
 pub(crate) struct CliError {
@@ -147,9 +150,9 @@ impl CliError {
         failure
     }
 
-    /// Whether a tenant's token called what only the operator may.
+    /// Whether a tenant's token wanted what only the operator may.
     pub(crate) fn is_operators_alone(&self) -> bool {
-        self.message.starts_with(OPERATORS_ALONE)
+        [OPERATORS_ALONE, ANOTHER_TENANTS].iter().any(|words| self.message.starts_with(words))
     }
 
     /// From what clap says, in our words: `Error:` and `Hint:`.

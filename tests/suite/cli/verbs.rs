@@ -116,9 +116,38 @@ fn a_tenants_token_in_the_environment_is_not_the_operators() {
     assert_eq!(pluck(&daemon.operator().ok("tenants.list", json!({}))["tenants"], "tenantId"), ["acme"]);
     let list = with(daemon.operator_token(), &["tenants", "list", "--json"]).exited(0).json();
     assert_eq!(pluck(&list["tenants"], "tenantId"), ["acme"]);
-    // Who names a tenant means to be the operator, and is told so.
-    let output = with(tenant.token(), &["call", "health", "--tenant", "acme"]).exited(0);
-    assert!(output.stderr.contains("the token of OPENCLAW_TOKEN is not used"), "{output:?}");
+}
+
+#[test]
+fn a_token_in_the_environment_decides_who_calls_whatever_tenant_is_named() {
+    let daemon = Daemon::start();
+    let (acme, _other) = (daemon.tenant("acme"), daemon.tenant("other"));
+    let call = |token: &str, tenant: &str| {
+        let arguments = ["call", "tenants.get", "--tenant", tenant];
+        Cli::on(daemon.home().path(), &arguments).env("OPENCLAW_TOKEN", token).run()
+    };
+    let refused = call(acme.token(), "other").exited(4);
+    assert!(refused.stderr.contains("a tenant's token reaches its own tenant alone"), "{refused:?}");
+    assert!(refused.stderr.contains("OPENCLAW_TOKEN holds a tenant's token"), "{refused:?}");
+    assert_eq!(call(daemon.operator_token(), "other").exited(0).json()["tenantId"], "other");
+    assert_eq!(call(acme.token(), "acme").exited(0).json()["tenantId"], "acme");
+    // The operator's calls are free, a tenant's are counted.
+    daemon.cli(&["tenants", "quota", "set", "acme", "--quota.requests-per-minute", "1"]).exited(0);
+    call(acme.token(), "acme").exited(6);
+}
+
+#[test]
+fn an_empty_token_in_the_environment_makes_nobody_the_operator() {
+    let daemon = Daemon::start();
+    let _acme = daemon.tenant("acme");
+    for token in ["", " \n"] {
+        for arguments in [&["call", "health", "--tenant", "acme"][..], &["tenants", "list"], &["components", "list"]] {
+            let output = Cli::on(daemon.home().path(), arguments).env("OPENCLAW_TOKEN", token).run().exited(2);
+            assert_eq!(output.stderr, "Error: OPENCLAW_TOKEN is empty: unset it or give it a token\n");
+        }
+    }
+    let output = Cli::on(daemon.home().path(), &["doctor"]).env("OPENCLAW_TOKEN", "").run();
+    assert!(!output.stderr.contains("OPENCLAW_TOKEN"), "doctor needs no token: {output:?}");
 }
 
 #[test]

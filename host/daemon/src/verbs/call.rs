@@ -11,7 +11,7 @@ use openclaw_config::Secret;
 use serde_json::{Value, json};
 
 use crate::cli::Global;
-use crate::client::{self, Client};
+use crate::client::{Caller, Client};
 use crate::error::CliError;
 use crate::output::Output;
 use params::Words;
@@ -28,7 +28,8 @@ EXAMPLES:
 /// Call a method and print its result.
 ///
 /// Without a token the operator calls, for the tenant of --tenant. With
-/// --token-file or OPENCLAW_TOKEN it is whoever the token belongs to.
+/// --token-file or OPENCLAW_TOKEN it is whoever the token belongs to: a tenant
+/// for itself alone, the operator for the tenant of --tenant.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Call {
@@ -52,19 +53,11 @@ pub(crate) struct Call {
 impl Call {
     pub(crate) async fn run(self, global: &Global, output: &Output) -> Result<(), CliError> {
         let words = Words::read(&self.params)?;
-        // At a URL the operator names a tenant too, and is known by the token alone.
-        let by_token = self.tenant.is_none() || client::url(global).is_some();
-        let token = match &self.token_file {
-            Some(file) => Some(read_token(file)?),
-            None if by_token => client::token_of_environment(),
-            None => {
-                if client::token_of_environment().is_some() {
-                    output.note("with --tenant the operator calls: the token of OPENCLAW_TOKEN is not used");
-                }
-                None
-            }
+        let caller = match &self.token_file {
+            Some(file) => Caller::Token(read_token(file)?),
+            None => Caller::OfEnvironment,
         };
-        let client = Client::with_token(global, token);
+        let client = Client::new(global, caller);
         let method = if words.are_ambiguous() { self.described(&client).await } else { None };
         let params = words.into_params(method.as_ref())?;
         let result = client.request(&self.method, params, self.tenant.as_deref()).await?;

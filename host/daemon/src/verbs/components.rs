@@ -22,7 +22,7 @@ mod verify;
 use clap::{Args, Subcommand};
 
 use crate::cli::Global;
-use crate::client::Client;
+use crate::client::{Caller, Client};
 use crate::error::CliError;
 use crate::output::Output;
 
@@ -54,7 +54,7 @@ enum Verb {
 
 impl Components {
     pub(crate) async fn run(self, global: &Global, output: &Output) -> Result<(), CliError> {
-        let client = &Client::of_environment(global);
+        let client = &Client::new(global, Caller::OfEnvironment);
         match self.verb {
             Verb::New(new) => new.run(output),
             Verb::Check(check) => check.run(output).await,

@@ -12,7 +12,7 @@ mod token;
 use clap::{Args, Subcommand};
 
 use crate::cli::Global;
-use crate::client::Client;
+use crate::client::{Caller, Client};
 use crate::error::CliError;
 use crate::output::Output;
 
@@ -38,7 +38,7 @@ enum Verb {
 
 impl Tenants {
     pub(crate) async fn run(self, global: &Global, output: &Output) -> Result<(), CliError> {
-        let client = &Client::of_environment(global);
+        let client = &Client::new(global, Caller::OfEnvironment);
         match self.verb {
             Verb::Create(create) => create.run(client, output).await,
             Verb::List(list) => list.run(client, output).await,

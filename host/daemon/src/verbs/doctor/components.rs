@@ -7,7 +7,7 @@ use serde_json::json;
 use super::finding::Finding;
 use crate::builtin;
 use crate::cli::Global;
-use crate::client::{self, Client};
+use crate::client::{self, Caller, Client};
 use crate::error::CliError;
 use crate::settings::Settings;
 
@@ -16,7 +16,7 @@ const CHECK: &str = "components";
 /// Those that the running daemon serves.
 pub(super) async fn in_daemon(global: &Global) -> Finding {
     let local = Global { url: None, ..global.clone() };
-    match Client::operator(&local).request("rpc.discover", json!({}), None).await {
+    match Client::new(&local, Caller::Operator).request("rpc.discover", json!({}), None).await {
         Ok(document) => {
             let methods = document["methods"].as_array().map(Vec::len).unwrap_or_default();
             Finding::ok(CHECK, format!("loaded in the daemon, {methods} methods"))
