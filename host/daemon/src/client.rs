@@ -25,7 +25,7 @@ use crate::cli::Global;
 use crate::error::{CliError, Kind};
 use crate::logging::Logging;
 use crate::port;
-use crate::settings::{Settings, home_path};
+use crate::settings::{Settings, existing_home, home_path};
 use http::{Answer, Target};
 
 /// How long another short-lived holder of the lock (a verb like this one) is waited for.
@@ -40,6 +40,8 @@ const TOKEN: &str = "OPENCLAW_TOKEN";
 pub(crate) struct Client<'a> {
     global: &'a Global,
     caller: Caller,
+    /// A state directory that is not there is made.
+    makes_home: bool,
 }
 
 /// Who calls.
@@ -73,7 +75,12 @@ enum Access {
 
 impl<'a> Client<'a> {
     pub(crate) fn new(global: &'a Global, caller: Caller) -> Self {
-        Self { global, caller }
+        Self { global, caller, makes_home: false }
+    }
+
+    /// For a verb that is meant to begin a state directory.
+    pub(crate) fn making_home(self) -> Self {
+        Self { makes_home: true, ..self }
     }
 
     /// Calls a method and answers its result; `acting_for` names the tenant whose call it is.
@@ -115,7 +122,8 @@ impl<'a> Client<'a> {
     }
 
     async fn at_home(&self, request: Request<'_>) -> Result<Answer, CliError> {
-        let home = Home::open(&home_path(self.global)?)?;
+        let path = if self.makes_home { home_path(self.global)? } else { existing_home(self.global)? };
+        let home = Home::open(&path)?;
         let by_token = request.token.is_some();
         match reach(&home).await? {
             Access::Daemon(stream) if !by_token => http::post(stream, &Target::socket(), &request).await,

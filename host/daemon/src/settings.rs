@@ -32,6 +32,24 @@ pub(crate) fn home_path(global: &Global) -> Result<PathBuf, CliError> {
     Ok(std::path::absolute(path)?)
 }
 
+/// What makes a state directory, for whoever named one that is not there.
+pub(crate) const MAKES_HOME: &str =
+    "`openclaw serve` and `openclaw tenants create ID` make one; --home or OPENCLAW_HOME names another";
+
+/// The same, which must be there: at a mistyped name nothing is made, and nothing passes for sound.
+#[allow(clippy::disallowed_methods, reason = "the operator names this directory")]
+pub(crate) fn existing_home(global: &Global) -> Result<PathBuf, CliError> {
+    let path = home_path(global)?;
+    match fs::metadata(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let missing = format!("there is no state directory {}", path.display());
+            Err(CliError::new(Kind::NotFound, missing).hint(MAKES_HOME))
+        }
+        // Whatever else it is, whoever opens it says.
+        _ => Ok(path),
+    }
+}
+
 /// The configuration file of a state directory.
 pub(crate) fn config_file(home: &Path) -> PathBuf {
     home.join(FILE)

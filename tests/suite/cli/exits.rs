@@ -40,6 +40,46 @@ fn each_kind_of_failure_has_its_code() {
 }
 
 #[test]
+fn a_mistyped_home_is_told_and_not_made() {
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    let missing = elsewhere.path().join("missing");
+    let on = |arguments: &[&str]| Cli::on(&missing, arguments).run();
+    for arguments in [
+        &["tenants", "list"][..],
+        &["tenants", "info", "acme"],
+        &["components", "list"],
+        &["call", "health"],
+        &["call", "tenants.create", "tenantId=acme"],
+        &["config", "show"],
+        &["config", "validate"],
+        &["config", "explain", "gateway.listen"],
+        &["logs"],
+    ] {
+        let output = on(arguments);
+        fails(&output, 3);
+        assert!(output.stderr.contains(&format!("there is no state directory {}", missing.display())), "{output:?}");
+        for maker in ["openclaw serve", "openclaw tenants create"] {
+            assert!(output.stderr.contains(maker), "{output:?}");
+        }
+        assert!(!missing.exists(), "{arguments:?} made it");
+    }
+    let doctor = on(&["doctor", "--fix", "--json"]).exited(1).json();
+    assert_eq!((&doctor["checks"][0]["check"], &doctor["checks"][0]["status"]), (&json!("home"), &json!("fail")));
+    assert!(doctor["checks"][0]["message"].as_str().is_some_and(|told| told.contains("missing")), "{doctor}");
+    assert!(!missing.exists(), "doctor made it");
+}
+
+#[test]
+fn tenants_create_makes_the_home() {
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    let missing = elsewhere.path().join("missing");
+    // Its configuration is wrong, so that it ends before the components are compiled.
+    let create = Cli::on(&missing, &["tenants", "create", "acme"]).env("OPENCLAW_DURABILITY", "none").run();
+    fails(&create, 8);
+    assert!(missing.is_dir());
+}
+
+#[test]
 fn with_json_the_error_is_json_too() {
     let daemon = Daemon::start();
     for arguments in [

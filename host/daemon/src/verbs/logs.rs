@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use crate::cli::Global;
 use crate::error::{CliError, Kind};
 use crate::output::Output;
-use crate::settings::home_path;
+use crate::settings::existing_home;
 use entry::Entry;
 use follow::Tail;
 
@@ -43,7 +43,7 @@ pub(crate) struct Logs {
 
 impl Logs {
     pub(crate) async fn run(self, global: &Global, output: &Output) -> Result<(), CliError> {
-        let home = home_path(global)?;
+        let home = existing_home(global)?;
         let mut log = open(&home)?;
         let default = (self.follow && self.since.is_none()).then_some(FOLLOW_TAIL);
         self.past(&mut log, self.tail.or(default), output)?;

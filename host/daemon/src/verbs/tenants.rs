@@ -38,7 +38,8 @@ enum Verb {
 
 impl Tenants {
     pub(crate) async fn run(self, global: &Global, output: &Output) -> Result<(), CliError> {
-        let client = &Client::new(global, Caller::OfEnvironment);
+        let client = Client::new(global, Caller::OfEnvironment);
+        let client = &if matches!(self.verb, Verb::Create(_)) { client.making_home() } else { client };
         match self.verb {
             Verb::Create(create) => create.run(client, output).await,
             Verb::List(list) => list.run(client, output).await,

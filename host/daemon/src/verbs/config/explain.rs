@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::cli::Global;
 use crate::error::{CliError, Kind};
 use crate::output::{Output, plain};
-use crate::settings::{Settings, home_path};
+use crate::settings::{Settings, existing_home};
 
 const EXAMPLES: &str = "\
 EXAMPLES:
@@ -24,7 +24,7 @@ pub(crate) struct Explain {
 
 impl Explain {
     pub(super) fn run(self, global: &Global, output: &Output) -> Result<(), CliError> {
-        let settings = Settings::load(&home_path(global)?, &[])?;
+        let settings = Settings::load(&existing_home(global)?, &[])?;
         let explanation = settings.loaded.explain(&self.key).map_err(|error| {
             let failure = CliError::new(Kind::NotFound, error.message);
             match error.suggestion {

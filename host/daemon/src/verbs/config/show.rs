@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use crate::cli::Global;
 use crate::error::CliError;
 use crate::output::Output;
-use crate::settings::{Settings, home_path};
+use crate::settings::{Settings, existing_home};
 
 const EXAMPLES: &str = "\
 EXAMPLES:
@@ -27,7 +27,7 @@ pub(crate) struct Show {
 
 impl Show {
     pub(super) fn run(self, global: &Global, output: &Output) -> Result<(), CliError> {
-        let settings = Settings::load(&home_path(global)?, &[])?;
+        let settings = Settings::load(&existing_home(global)?, &[])?;
         let mut shown = settings.loaded.effective();
         if !self.effective {
             let defaults = effective(&GatewayConfig::default());

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::cli::Global;
 use crate::error::CliError;
 use crate::output::Output;
-use crate::settings::{Settings, config_file, home_path};
+use crate::settings::{Settings, config_file, existing_home};
 
 const EXAMPLES: &str = "\
 EXAMPLES:
@@ -30,7 +30,7 @@ impl Validate {
         let required = self.file.is_some();
         let file = match self.file {
             Some(file) => file,
-            None => config_file(&home_path(global)?),
+            None => config_file(&existing_home(global)?),
         };
         let warnings = Settings::load_file(&file, &[], required)?.loaded.warnings();
         if output.json {

@@ -6,6 +6,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
 use super::finding::Finding;
+use crate::settings::MAKES_HOME;
 
 const DIRECTORY: u32 = 0o700;
 const FILE: u32 = 0o600;
@@ -17,8 +18,7 @@ const PRIVATE: [&str; 5] = ["control-plane.token", "secret.key", "control.db", "
 pub(super) fn check(home: &Path, fix: bool) -> Vec<Finding> {
     let mut findings = match mode(home, DIRECTORY, fix) {
         Ok(None) => {
-            let missing = format!("{} does not exist yet: `openclaw serve` makes it", home.display());
-            return vec![Finding::ok("home", missing)];
+            return vec![Finding::fail("home", format!("{} does not exist", home.display()), MAKES_HOME)];
         }
         outcome => vec![finding("home", home, DIRECTORY, outcome)],
     };

@@ -20,8 +20,11 @@ fn a_readable_key_is_reported_and_mended() {
 }
 
 #[test]
-fn a_home_that_does_not_exist_is_no_fault() {
+fn a_home_that_does_not_exist_is_told_and_not_made() {
     let home = tempfile::tempdir().expect("a directory");
-    let findings = check(&home.path().join("none"), true);
-    assert_eq!(findings.iter().map(|finding| finding.status).collect::<Vec<_>>(), [Status::Ok]);
+    let missing = home.path().join("none");
+    let findings = check(&missing, true);
+    assert_eq!(findings.iter().map(|finding| finding.status).collect::<Vec<_>>(), [Status::Fail]);
+    assert!(findings[0].message.contains(&missing.display().to_string()), "{findings:?}");
+    assert!(!missing.exists());
 }
