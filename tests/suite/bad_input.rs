@@ -205,12 +205,18 @@ fn a_home_that_cannot_be_is_told() {
 
 #[test]
 fn an_address_that_is_none_is_told() {
-    for address in ["nonsense", "127.0.0.1", "127.0.0.1:99999", "203.0.113.1:1"] {
-        let failed =
-            Daemon::start_as(Home::warm(), |command| command.args(["--listen", address])).expect_err("it started");
-        assert!([Some(8), Some(1), Some(2)].contains(&failed.code), "{address}: {failed}");
-        assert!(failed.log.contains("Error: "), "{address}: {failed}");
+    for address in ["nonsense", "127.0.0.1", "127.0.0.1:99999", "localhost:18789"] {
+        let told = openclaw_tests::cli::Cli::bare(&["serve", "--listen", address]).run().exited(2);
+        let error = format!(
+            "Error: invalid value '{address}' for '--listen <ADDRESS>': it takes an IP address and a port, \
+             127.0.0.1:18789 for instance\n"
+        );
+        assert!(told.stderr.starts_with(&error), "{told:?}");
     }
+    let exposed =
+        Daemon::start_as(Home::warm(), |command| command.args(["--listen", "203.0.113.1:1"])).expect_err("it started");
+    assert_eq!(exposed.code, Some(8), "{exposed}");
+    assert!(exposed.log.contains("Error: command line: gateway.listen is reachable from outside"), "{exposed}");
 }
 
 /// `./bootstrap run` with stand-ins for what takes long or needs root: `just build` has been done, and bubblewrap is there.
@@ -250,7 +256,7 @@ fn bootstrap_run_makes_nothing_for_wrong_flags_or_a_port_that_is_taken() {
     let address = taken.local_addr().expect("its address").to_string();
     for (flags, code, said) in [
         (&["--lisen", "127.0.0.1:0"][..], 2, "--listen"),
-        (&["--listen", "nowhere"], 8, "listen"),
+        (&["--listen", "nowhere"], 2, "--listen"),
         (&["--listen", "0.0.0.0:0"], 8, "allow_plaintext_remote"),
         (&["--listen", &address], 1, "is in use"),
     ] {
@@ -267,6 +273,8 @@ fn a_quota_that_is_no_number_is_refused_with_its_flag_and_an_example() {
     for (flag, text, example) in [
         ("--quota.requests-per-minute", "lots", "--quota.requests-per-minute 600"),
         ("--quota.cost-per-day-usd", "much", "--quota.cost-per-day-usd 2.50"),
+        ("--quota.requests-per-minute", "-5", "--quota.requests-per-minute 600"),
+        ("--quota.cost-per-day-usd", "-2.5", "--quota.cost-per-day-usd 2.50"),
     ] {
         let output = home.cli(&["tenants", "quota", "set", "acme", flag, text]).exited(2);
         let error = format!("Error: {flag} {text:?}: it takes a ");

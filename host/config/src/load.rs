@@ -58,7 +58,7 @@ impl fmt::Display for Source {
             Self::File { name, position: Some(position) } => write!(f, "{name}:{position}"),
             Self::File { name, position: None } => f.write_str(name),
             Self::Env { name } => write!(f, "env {name}"),
-            Self::Flag { name } => write!(f, "flag {name}"),
+            Self::Flag { .. } => f.write_str("command line"),
         }
     }
 }

@@ -106,7 +106,7 @@ fn flags_win_over_the_environment_and_that_over_the_file() {
         let explanation = loaded.explain(key).unwrap();
         (explanation.value, explanation.source.to_string())
     };
-    assert_eq!(explain("gateway.listen"), (json!("127.0.0.1:3"), "flag gateway.listen".into()));
+    assert_eq!(explain("gateway.listen"), (json!("127.0.0.1:3"), "command line".into()));
     assert_eq!(explain("gateway.limits.batch"), (json!(4), "env OPENCLAW_GATEWAY_LIMITS_BATCH".into()));
     assert_eq!(explain("gateway.limits.depth"), (json!(7), "config.yaml:3:22".into()));
     assert_eq!(explain("gateway.limits.queue_wait_ms"), (json!(10_000), "default".into()));
@@ -119,9 +119,9 @@ fn flags_win_over_the_environment_and_that_over_the_file() {
 #[test]
 fn a_flag_that_is_no_key_is_an_error() {
     let error = load(None, [], &[("gateway.lsten".into(), "x".into())]).unwrap_err();
-    assert_eq!(error.to_string(), r#"flag gateway.lsten: unknown key gateway.lsten (did you mean "gateway.listen"?)"#);
+    assert_eq!(error.to_string(), r#"command line: unknown key gateway.lsten (did you mean "gateway.listen"?)"#);
     let error = load(None, [], &[("gateway.limits.batch".into(), "x".into())]).unwrap_err();
-    assert_eq!(error.to_string(), "flag gateway.limits.batch: gateway.limits.batch must be a whole number, not a text");
+    assert_eq!(error.to_string(), "command line: gateway.limits.batch must be a whole number, not a text");
 }
 
 #[test]

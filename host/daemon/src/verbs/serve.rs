@@ -43,11 +43,15 @@ SIGNALS:
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Serve {
     /// Address and port to listen on, instead of gateway.listen.
-    #[arg(long, value_name = "ADDRESS")]
-    listen: Option<String>,
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
+    listen: Option<SocketAddr>,
     /// Only check the flags, the configuration and that the address is free.
     #[arg(long)]
     check: bool,
+}
+
+fn address(text: &str) -> Result<SocketAddr, &'static str> {
+    text.parse().map_err(|_| "it takes an IP address and a port, 127.0.0.1:18789 for instance")
 }
 
 /// What a running daemon is made of.
@@ -81,7 +85,7 @@ const READ_AT_START: &[&str] = &[
 impl Serve {
     pub(crate) async fn run(self, global: &Global, output: &Output) -> Result<(), CliError> {
         let flags: Vec<(String, String)> =
-            self.listen.into_iter().map(|at| ("gateway.listen".to_owned(), at)).collect();
+            self.listen.into_iter().map(|at| ("gateway.listen".to_owned(), at.to_string())).collect();
         let path = home_path(global)?;
         let settings = Settings::load(&path, &flags)?;
         let config = &settings.loaded.config;

@@ -70,7 +70,9 @@ impl clap::Args for QuotaFlags {
     fn augment_args(command: Command) -> Command {
         keys().fold(command, |command, key| {
             let unit = if is_decimal(key) { "DECIMAL" } else { "N" };
-            command.arg(Arg::new(key).long(flag(key)).value_name(unit).help(help(key)).help_heading(HEADING))
+            let arg = Arg::new(key).long(flag(key)).value_name(unit).help(help(key)).help_heading(HEADING);
+            // A number below zero is a wrong number, not another flag.
+            command.arg(arg.allow_negative_numbers(true))
         })
     }
 
