@@ -2,6 +2,8 @@
 
 use std::{fs, net::TcpListener, os::unix::fs::PermissionsExt};
 
+use rustix::process::Signal;
+
 use crate::contract::*;
 
 fn failed(home: Home) -> openclaw_tests::Failed {
@@ -62,6 +64,31 @@ fn a_setting_without_effect_is_told_by_name_when_checked_and_when_started() {
     daemon.wait_for_log("backup has no effect yet");
     daemon.wait_for_log("models has no effect yet");
     assert!(!daemon.log().contains("sk-canary"));
+}
+
+#[test]
+fn a_component_file_that_is_not_there_is_told_before_the_next_start_fails() {
+    let config = "components:\n  load:\n    - /nowhere/greeter.wasm\n    - /tmp\n";
+    let home = Home::with_config(config);
+    let file = home.path().join("config.yaml").display().to_string();
+    let told = home.cli(&["config", "validate"]).exited(8);
+    for error in [
+        "3:7: components.load[0]: /nowhere/greeter.wasm cannot be read: No such file or directory",
+        "4:7: components.load[1]: /tmp cannot be read: Is a directory",
+    ] {
+        assert!(told.stderr.contains(&format!("{file}:{error}")), "{told:?}");
+    }
+    let told = openclaw_tests::cli::Cli::on(home.path(), &["serve", "--check", "--listen", "127.0.0.1:0"]).run();
+    assert!(told.exited(8).stderr.contains("/nowhere/greeter.wasm"));
+    home.configure("");
+    let daemon = Daemon::start_on(home).expect("it starts");
+    daemon.home().configure(&format!("quotas:\n  default: {{requests_per_minute: 1}}\n{config}"));
+    daemon.signal(Signal::HUP);
+    daemon.wait_for_log("/nowhere/greeter.wasm cannot be read");
+    daemon.wait_for_log("the configuration stays as it was");
+    let tenant = daemon.tenant("acme");
+    tenant.done("health", json!({}));
+    tenant.done("health", json!({}));
 }
 
 #[test]

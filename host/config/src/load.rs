@@ -249,6 +249,11 @@ impl Loaded {
         effective(&self.config)
     }
 
+    /// An error about a key that only whoever uses its value can find.
+    pub fn error(&self, key: KeyPath, message: String) -> ConfigError {
+        ConfigError { source_of: source_of(&self.sources, &key), key, message, suggestion: None }
+    }
+
     /// What is known about one key, such as `gateway.limits.batch`.
     pub fn explain(&self, key: &str) -> Result<Explanation, ConfigError> {
         let root = Shape::of(gateway_schema());

@@ -1,11 +1,11 @@
 //! Where the state directory is, and the configuration that holds in it.
 
 use std::fs;
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use openclaw_config::store::{FILE, Overrides};
-use openclaw_config::{File, Loaded, load};
+use openclaw_config::{ConfigErrors, File, KeyPath, Loaded, load};
 
 use crate::cli::Global;
 use crate::error::{CliError, Kind};
@@ -79,6 +79,25 @@ impl Settings {
         let file = text.as_deref().map(|text| File { name: &name, text });
         let loaded = load(file, overrides.env.clone(), flags)?;
         Ok(Self { loaded, overrides })
+    }
+}
+
+impl Settings {
+    /// Files that a start needs and that are not there: it would fail where a reload would not.
+    #[allow(clippy::disallowed_methods, reason = "files that the operator names")]
+    pub(crate) fn check_files(&self) -> Result<(), CliError> {
+        let list = KeyPath::of_keys(["components", "load"]);
+        let components = self.loaded.config.components.load.iter().enumerate();
+        let missing = components.filter_map(|(index, file)| {
+            // A directory can be opened, and not read.
+            let error = fs::File::open(file).and_then(|mut file| file.read(&mut [0])).err()?;
+            let key = list.index(index);
+            Some(self.loaded.error(key.clone(), format!("{key}: {file} cannot be read: {error}")))
+        });
+        match missing.collect::<Vec<_>>() {
+            none if none.is_empty() => Ok(()),
+            missing => Err(ConfigErrors(missing).into()),
+        }
     }
 }
 

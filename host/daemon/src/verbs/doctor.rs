@@ -41,7 +41,8 @@ impl Doctor {
         let home = home_path(global)?;
         let mut findings = permissions::check(&home, self.fix);
         let settings = Settings::load(&home, &[]);
-        findings.push(configuration(&config_file(&home), settings.as_ref().err()));
+        let unreadable = settings.as_ref().ok().and_then(|settings| settings.check_files().err());
+        findings.push(configuration(&config_file(&home), settings.as_ref().err().or(unreadable.as_ref())));
         let config = settings.map(|settings| settings.loaded.config).unwrap_or_default();
         let daemon = daemon::find(&home);
         findings.extend(daemon::check(&daemon, config.gateway.listen));

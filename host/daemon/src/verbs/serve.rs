@@ -94,6 +94,7 @@ impl Serve {
                 .hint("let a proxy terminate it, and set gateway.allow_plaintext_remote where that is needed"));
         }
         if self.check {
+            settings.check_files()?;
             return Listeners::check(config.gateway.listen).await.map_err(explain);
         }
         // From here on signals are ours: none may end the process half way.
@@ -148,7 +149,8 @@ impl Daemon {
 
     /// Takes over the configuration as it is now; one with errors changes nothing.
     async fn reload(&self) {
-        match Settings::load(&self.home, &self.flags) {
+        let settings = Settings::load(&self.home, &self.flags);
+        match settings.and_then(|settings| settings.check_files().map(|()| settings)) {
             Ok(settings) => {
                 warn_of(&settings);
                 let loaded = settings.loaded;

@@ -32,7 +32,9 @@ impl Validate {
             Some(file) => file,
             None => config_file(&existing_home(global)?),
         };
-        let warnings = Settings::load_file(&file, &[], required)?.loaded.warnings();
+        let settings = Settings::load_file(&file, &[], required)?;
+        settings.check_files()?;
+        let warnings = settings.loaded.warnings();
         if output.json {
             let warnings: Vec<Value> = warnings
                 .iter()
