@@ -1,5 +1,7 @@
 //! YAML by serde-saphyr, within a budget.
 
+mod words;
+
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 use serde_saphyr::{Error, Location, Options, Spanned};
@@ -8,14 +10,17 @@ use super::build::{Root, text_error};
 use super::{MAX_DEPTH, Place, Places, Position, TextError};
 use crate::path::KeyPath;
 
+/// Most anchors, aliases and merge keys, of each.
+const MAX_ALIASES: usize = 256;
+
 fn options() -> Options {
     serde_saphyr::options! {
         budget: serde_saphyr::budget! {
             max_depth: MAX_DEPTH,
             max_documents: 1,
-            max_aliases: 256,
-            max_anchors: 256,
-            max_merge_keys: 256,
+            max_aliases: MAX_ALIASES,
+            max_anchors: MAX_ALIASES,
+            max_merge_keys: MAX_ALIASES,
         },
         alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: 20_000 },
         strict_booleans: true,
@@ -32,13 +37,7 @@ pub(super) fn value(text: &str) -> Result<Value, TextError> {
 }
 
 fn describe(error: &Error) -> TextError {
-    let error = error.without_snippet();
-    let position = error.location().and_then(position);
-    let message = error.to_string();
-    // serde-saphyr writes "error: line 1 column 2: what"; the position is kept apart here.
-    let message = message.trim_start_matches("error: ");
-    let what = message.split_once(": ").filter(|(head, _)| head.starts_with("line ")).map_or(message, |(_, what)| what);
-    text_error(what, position)
+    text_error(&words::describe(error), error.location().and_then(position))
 }
 
 fn position(location: Location) -> Option<Position> {
