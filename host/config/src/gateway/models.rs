@@ -139,7 +139,7 @@ pub enum RateCardSource {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct QuotaDefaults {
-    /// The quotas; nothing is limited that is not named.
+    /// The quotas; nothing is limited that is not named. Tenants that are there keep theirs when this changes.
     #[schemars(with = "QuotaKeys")]
     pub default: Quotas,
 }
