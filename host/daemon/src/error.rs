@@ -225,7 +225,9 @@ impl From<HomeError> for CliError {
                 None => "stop it, or choose another directory with --home".into(),
             }),
             HomeError::EmptyToken => Self::new(Kind::Configuration, message),
-            HomeError::KeyMissing(path) => Self::failed(message).hint(format!(
+            HomeError::UnusableToken(path) => Self::failed(message)
+                .hint(format!("put the token back, or `rm {}`: the next start makes a new one", path.display())),
+            HomeError::KeyMissing(path) | HomeError::UnusableKey(path) => Self::failed(message).hint(format!(
                 "put it back from a backup, or name it in secrets.key_file; where it is lost, so are the secrets: \
                  `head -c 32 /dev/urandom > {}` begins anew without them",
                 path.display()

@@ -55,8 +55,10 @@ pub enum HomeError {
         path.display()
     )]
     RegistryMissing { path: PathBuf, first: TenantId, count: usize },
-    #[error("{} does not hold {expected}; it was left as it is", path.display())]
-    Unusable { path: PathBuf, expected: &'static str },
+    #[error("{} does not hold a token; it was left as it is", .0.display())]
+    UnusableToken(PathBuf),
+    #[error("{} does not hold a key of 32 bytes; it was left as it is", .0.display())]
+    UnusableKey(PathBuf),
     #[error(
         "the operator's token is empty: set gateway.control_plane_token, or leave the key out to have one generated"
     )]

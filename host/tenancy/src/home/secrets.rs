@@ -16,7 +16,6 @@ use crate::{OperatorToken, SecretKey};
 
 const OPERATOR_TOKEN: &str = "control-plane.token";
 const SECRET_KEY: &str = "secret.key";
-const KEY: &str = "a key of 32 bytes";
 /// Far more than any of the files read here.
 const SMALL_FILE: u64 = 64 * 1024;
 
@@ -24,20 +23,34 @@ impl Home {
     /// The operator's token: the configured one, or the one in
     /// `control-plane.token`, which is generated (mode 0600) the first time.
     pub fn operator_token(&self, configured: Option<&str>) -> Result<OperatorToken, HomeError> {
-        if let Some(configured) = configured {
-            return OperatorToken::new(configured).ok_or(HomeError::EmptyToken);
+        if configured.is_none() {
+            self.make_private(OPERATOR_TOKEN)?;
         }
-        self.make_private(OPERATOR_TOKEN)?;
-        if let Some(bytes) = self.small_file(OPERATOR_TOKEN)? {
-            return std::str::from_utf8(&bytes)
-                .ok()
-                .and_then(OperatorToken::new)
-                .ok_or_else(|| self.unusable(OPERATOR_TOKEN, "a token"));
+        if let Some(token) = self.stored_token(configured)? {
+            return Ok(token);
         }
         let token = OperatorToken::mint().map_err(HomeError::Random)?;
         let line = Zeroizing::new(format!("{}\n", token.reveal()));
         self.write(OPERATOR_TOKEN, line.as_bytes())?;
         Ok(token)
+    }
+
+    /// Whether there is an operator's token; changes nothing.
+    ///
+    /// # Errors
+    /// As [`Home::operator_token`].
+    pub fn has_operator_token(&self, configured: Option<&str>) -> Result<bool, HomeError> {
+        Ok(self.stored_token(configured)?.is_some())
+    }
+
+    /// The token; none where it is still to be generated.
+    fn stored_token(&self, configured: Option<&str>) -> Result<Option<OperatorToken>, HomeError> {
+        if let Some(configured) = configured {
+            return OperatorToken::new(configured).ok_or(HomeError::EmptyToken).map(Some);
+        }
+        let Some(bytes) = self.small_file(OPERATOR_TOKEN)? else { return Ok(None) };
+        let token = std::str::from_utf8(&bytes).ok().and_then(OperatorToken::new);
+        token.ok_or_else(|| HomeError::UnusableToken(self.path.join(OPERATOR_TOKEN))).map(Some)
     }
 
     /// The installation's key from `key_file`, or from `secret.key`, which is
@@ -70,11 +83,10 @@ impl Home {
         if let Some(path) = key_file {
             let bytes = read_operator_file(path)
                 .map_err(|error| HomeError::File { path: path.to_path_buf(), source: error.into() })?;
-            let unusable = || HomeError::Unusable { path: path.to_path_buf(), expected: KEY };
-            return key_of(&bytes).ok_or_else(unusable).map(Some);
+            return key_of(&bytes).ok_or_else(|| HomeError::UnusableKey(path.to_path_buf())).map(Some);
         }
         if let Some(bytes) = self.small_file(SECRET_KEY)? {
-            return key_of(&bytes).ok_or_else(|| self.unusable(SECRET_KEY, KEY)).map(Some);
+            return key_of(&bytes).ok_or_else(|| HomeError::UnusableKey(self.path.join(SECRET_KEY))).map(Some);
         }
         if self.tenant_ids()?.is_empty() { Ok(None) } else { Err(HomeError::KeyMissing(self.path.join(SECRET_KEY))) }
     }
@@ -99,10 +111,6 @@ impl Home {
 
     fn write(&self, name: &str, bytes: &[u8]) -> Result<(), HomeError> {
         self.root.write_atomic(&fixed(name), bytes).map_err(|error| self.file_error(name, error))
-    }
-
-    fn unusable(&self, name: &str, expected: &'static str) -> HomeError {
-        HomeError::Unusable { path: self.path.join(name), expected }
     }
 }
 

@@ -39,11 +39,13 @@ fn a_secret_that_is_unusable_is_an_error_and_never_replaced() {
     for (name, content) in [("secret.key", "short"), ("control-plane.token", " \n")] {
         let path = parent.path().join(name);
         std::fs::write(&path, content).unwrap();
-        let error = match name {
-            "secret.key" => home.secret_key(None).unwrap_err(),
-            _ => home.operator_token(None).unwrap_err(),
+        let errors = match name {
+            "secret.key" => [home.secret_key(None).unwrap_err(), home.has_secret_key(None).unwrap_err()],
+            _ => [home.operator_token(None).unwrap_err(), home.has_operator_token(None).unwrap_err()],
         };
-        assert!(matches!(error, HomeError::Unusable { .. }), "{error}");
+        for error in errors {
+            assert!(matches!(error, HomeError::UnusableKey(_) | HomeError::UnusableToken(_)), "{error}");
+        }
         assert_eq!(std::fs::read_to_string(&path).unwrap(), content);
         assert_eq!(mode(&path), 0o600);
     }

@@ -2,28 +2,31 @@
 
 use std::path::Path;
 
-use openclaw_config::GatewayConfig;
+use openclaw_config::{GatewayConfig, Secret};
 use openclaw_control::{ControlDb, Durability};
 use openclaw_tenancy::{Audit, Home, HomeError, LostEntries, Registry, TenantId};
 
 use super::finding::Finding;
+use super::report::Report;
 use super::tenants;
 use crate::error::CliError;
 
-/// The control database, the key, the audit log and every tenant's own files, where they exist.
-pub(super) fn check(path: &Path, config: &GatewayConfig) -> Vec<Finding> {
+/// The control database, the operator's token, the key, the audit log and every tenant's own files, where they exist.
+pub(super) fn check(path: &Path, config: &GatewayConfig, report: &mut Report<'_>) -> Result<(), CliError> {
     let home = match Home::existing(path) {
         Ok(Some(home)) => home,
-        Ok(None) => return Vec::new(),
-        Err(error) => return vec![refused("home", error)],
+        Ok(None) => return Ok(()),
+        Err(error) => return report.add(refused("home", error)),
     };
     let ids = match home.tenant_ids() {
         Ok(ids) => ids,
-        Err(error) => return vec![refused("tenants", error)],
+        Err(error) => return report.add(refused("tenants", error)),
     };
-    let mut findings = vec![control(&home), key(&home, config), audit(&home.audit_path(), !ids.is_empty())];
-    findings.extend(tenants::check(&home, &ids, config));
-    findings
+    report.add(control(&home))?;
+    report.add(token(&home, config))?;
+    report.add(key(&home, config))?;
+    report.add(audit(&home.audit_path(), !ids.is_empty()))?;
+    tenants::check(&home, &ids, config, report)
 }
 
 #[allow(clippy::disallowed_methods, reason = "the gateway's own files")]
@@ -64,6 +67,17 @@ fn registry(home: &Home, db: &ControlDb) -> Finding {
             )
         }
         Err(error) => Finding::fail(CHECK, error.to_string(), "the gateway does not start with it"),
+    }
+}
+
+fn token(home: &Home, config: &GatewayConfig) -> Finding {
+    const CHECK: &str = "token";
+    let configured = config.gateway.control_plane_token.as_ref().map(Secret::expose);
+    match home.has_operator_token(configured) {
+        Ok(_) if configured.is_some() => Finding::ok(CHECK, "the operator's is gateway.control_plane_token"),
+        Ok(true) => Finding::ok(CHECK, "the operator's is in control-plane.token"),
+        Ok(false) => Finding::ok(CHECK, "control-plane.token does not exist yet"),
+        Err(error) => refused(CHECK, error),
     }
 }
 

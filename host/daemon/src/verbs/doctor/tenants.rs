@@ -5,45 +5,57 @@
 use openclaw_config::store::{ConfigStore, FILE, Overrides, Place, Subject};
 use openclaw_config::{Damaged, GatewayConfig};
 use openclaw_documents::{Error, quick_check};
-use openclaw_tenancy::{Home, TenantDir, TenantId};
+use openclaw_tenancy::{Home, TenantDir, TenantId, TenantPath};
 
 use super::finding::Finding;
+use super::report::Report;
+use crate::error::CliError;
 
 const CHECK: &str = "tenants";
 
 /// One finding for each file that cannot be used; one for all, where there is none.
-pub(super) fn check(home: &Home, ids: &[TenantId], config: &GatewayConfig) -> Vec<Finding> {
+pub(super) fn check(
+    home: &Home,
+    ids: &[TenantId],
+    config: &GatewayConfig,
+    report: &mut Report<'_>,
+) -> Result<(), CliError> {
     let store = ConfigStore::new(config.clone(), Overrides::default());
-    let mut databases = 0;
-    let mut findings = Vec::new();
+    let (mut databases, mut found) = (0, 0);
     for id in ids {
-        let directory = match home.tenant_dir(id) {
-            Ok(directory) => directory,
-            Err(error) => {
-                findings.push(Finding::fail(CHECK, error.to_string(), "the gateway must own its state directory"));
-                continue;
+        let findings = match home.tenant_dir(id) {
+            Ok(directory) => {
+                let (places, mut findings) = check_databases(id, &directory);
+                databases += places;
+                findings.extend(overlay(&store, id, &directory));
+                findings
             }
+            Err(error) => vec![Finding::fail(CHECK, error.to_string(), "the gateway must own its state directory")],
         };
-        findings.extend(overlay(&store, id, &directory));
-        match directory.databases() {
-            Ok(places) => {
-                databases += places.len();
-                findings.extend(places.iter().filter_map(|place| {
-                    let found = quick_check(place).transpose()?;
-                    Some(database(&format!("tenants/{id}/{}", place.shown), found))
-                }));
-            }
-            Err(error) => findings.push(Finding::fail(
-                CHECK,
-                format!("tenants/{id}: {error}"),
-                "the gateway must own its state directory",
-            )),
+        found += findings.len();
+        report.add_all(findings)?;
+    }
+    if found == 0 {
+        report.add(Finding::ok(CHECK, format!("{}: overlays and {databases} databases are sound", ids.len())))?;
+    }
+    Ok(())
+}
+
+/// How many databases a tenant has, and what is wrong with them.
+fn check_databases(id: &TenantId, directory: &TenantDir) -> (usize, Vec<Finding>) {
+    match directory.databases() {
+        Ok(places) => {
+            let findings = places.iter().filter_map(|place| {
+                let found = quick_check(place).transpose()?;
+                Some(database(&format!("tenants/{id}/{}", place.shown), found))
+            });
+            (places.len(), findings.collect())
+        }
+        Err(error) => {
+            let message = format!("tenants/{id}: {error}");
+            (0, vec![Finding::fail(CHECK, message, "the gateway must own its state directory")])
         }
     }
-    if findings.is_empty() {
-        findings.push(Finding::ok(CHECK, format!("{}: overlays and {databases} databases are sound", ids.len())));
-    }
-    findings
 }
 
 /// Its secrets stay sealed: whether they can be opened shows when they are used.
@@ -51,11 +63,20 @@ fn overlay(store: &ConfigStore, id: &TenantId, directory: &TenantDir) -> Option<
     let subject = Subject::Tenant(id.clone());
     let place = Place { subject: &subject, directory: directory.root(), key: None };
     let Damaged { message, .. } = store.effective(place).err()?;
-    Some(Finding::fail(
-        CHECK,
-        format!("tenants/{id}/{message}"),
-        format!("the tenant's calls fail: mend the file, or put an earlier {FILE}.bak.1 in its place"),
-    ))
+    let instead = match newest_backup(directory) {
+        Some(name) => format!("or put {name}, which is beside it, in its place"),
+        None => format!("or `openclaw call config.set raw='' --tenant {id}` begins with an empty one"),
+    };
+    let advice = format!("the tenant's calls fail: mend the file, {instead}");
+    Some(Finding::fail(CHECK, format!("tenants/{id}/{message}"), advice))
+}
+
+/// The last of the earlier versions that are kept; the lowest number is the newest.
+fn newest_backup(directory: &TenantDir) -> Option<String> {
+    let entries = directory.root().list(&TenantPath::root(), None, usize::MAX).ok()?;
+    let number = |name: &str| name.strip_prefix(FILE)?.strip_prefix(".bak.")?.parse::<u32>().ok();
+    let backups = entries.into_iter().filter_map(|entry| Some((number(&entry.name)?, entry.name)));
+    backups.min().map(|(_, name)| name)
 }
 
 fn database(path: &str, found: Result<String, Error>) -> Finding {
