@@ -53,10 +53,24 @@ fn a_damaged_overlay_is_logged_once_a_change_and_found_by_doctor() {
         }
         assert_eq!(logged(&daemon, &words), n + 1, "{overlay:?}: {}", daemon.log());
     }
+    tells_nobody_to_try_again(&a, "agents.list");
     let found = only_failure(&daemon);
     assert!(found.contains("tenants/a/config.yaml:1:1: nonsense") && found.contains("mend the file"), "{found}");
-    a.done("config.set", json!({ "raw": "ui: {}\n" }));
-    assert_eq!(failures(&daemon), Vec::<String>::new());
+    assert!(!found.contains(".bak"), "there is no earlier version: {found}");
+    daemon.cli(&["call", "config.set", "raw=", "--tenant", "a"]).exited(0);
+    assert_eq!(failures(&daemon), Vec::<String>::new(), "what it advises mends it");
+    fs::write(&file, "nonsense: 2\n").expect("an overlay");
+    let found = only_failure(&daemon);
+    assert!(found.contains("or put config.yaml.bak.1, which is beside it, in its place"), "{found}");
+    assert!(daemon.home().tenant("a").join("config.yaml.bak.1").is_file());
+}
+
+/// What is damaged is not mended by calling again.
+fn tells_nobody_to_try_again(tenant: &Client, method: &str) {
+    let response = tenant.respond(method, &json!({}));
+    let data = &response.json()["error"]["data"];
+    assert_eq!((&data["code"], &data["retryable"]), (&json!("UNAVAILABLE"), &json!(false)), "{data}");
+    assert_eq!((data.get("retryAfterMs"), response.header("retry-after")), (None, None), "{data}");
 }
 
 #[test]
@@ -81,6 +95,9 @@ fn a_damaged_family_database_is_logged_once_and_found_by_doctor() {
         let error = a.err("sessions.list", json!({}));
         assert!(error.to_string().contains("the sessions database is damaged"), "{error}");
     }
+    tells_nobody_to_try_again(&a, "sessions.list");
+    let told = daemon.cli(&["call", "sessions.list", "--tenant", "a"]).exited(1);
+    assert!(!told.stderr.contains("try again"), "{told:?}");
     let words = ["\"tenant\":\"a\"", "sessions/state.db", "\"level\":\"ERROR\"", "restored from a backup"];
     assert_eq!(logged(&daemon, &words), 1, "{}", daemon.log());
     a.done("agents.list", json!({}));
@@ -123,6 +140,41 @@ fn a_tenant_without_a_directory_and_a_missing_key_are_found_by_doctor() {
     fs::remove_dir_all(daemon.home().tenant("acme")).expect("its directory is removed");
     let found = only_failure(&daemon);
     assert!(found.contains("tenants without a directory: acme"), "{found}");
+}
+
+#[test]
+fn a_tenants_directory_that_is_removed_is_missing_and_no_damaged_configuration() {
+    let daemon = Daemon::start();
+    let (used, fresh) = (daemon.tenant("used"), daemon.tenant("fresh"));
+    used.done("agents.list", json!({}));
+    for tenant in [&used, &fresh] {
+        fs::remove_dir_all(daemon.home().tenant(&tenant.id)).expect("its directory is removed");
+        for method in ["agents.list", "config.get"] {
+            let error = tenant.err(method, json!({}));
+            assert!(error.to_string().contains("this tenant's directory is missing"), "{method}: {error}");
+            tells_nobody_to_try_again(tenant, method);
+        }
+        daemon.cli(&["tenants", "delete", &tenant.id, "--confirm"]).exited(0);
+    }
+    assert_eq!(failures(&daemon), Vec::<String>::new());
+}
+
+#[test]
+fn a_token_or_key_that_is_none_fails_doctor_with_what_mends_it() {
+    let daemon = Daemon::start();
+    for (name, content, found_there, mends) in [
+        ("control-plane.token", "\n", "does not hold a token", "the next start makes a new one"),
+        ("secret.key", "short", "does not hold a key of 32 bytes", "put it back from a backup"),
+    ] {
+        let file = daemon.home().path().join(name);
+        let kept = fs::read(&file).expect("the file");
+        fs::write(&file, content).expect("a damaged one");
+        let found = only_failure(&daemon);
+        assert!(found.contains(name) && found.contains(found_there) && found.contains(mends), "{found}");
+        assert!(!found.contains("openclaw doctor"), "doctor sends its reader to doctor: {found}");
+        fs::write(&file, kept).expect("it is put back");
+    }
+    assert_eq!(failures(&daemon), Vec::<String>::new());
 }
 
 #[test]

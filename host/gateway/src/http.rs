@@ -199,7 +199,7 @@ impl Gateway {
         if !self.is_draining() || matches!(request.uri().path(), "/healthz" | "/readyz") {
             return Ok(());
         }
-        Err(Problem::unavailable("the gateway is going down", 1000).status(StatusCode::SERVICE_UNAVAILABLE))
+        Err(Problem::unavailable("the gateway is going down", Some(1000)).status(StatusCode::SERVICE_UNAVAILABLE))
     }
 
     fn is_own_name(&self, name: &str) -> bool {

@@ -50,7 +50,7 @@ impl InFlight {
         let now = taken.entry(tenant.clone()).or_default();
         if now.saturating_add(amount) > self.most {
             let message = format!("this tenant has too many {} under way", self.what);
-            return Err(Problem::unavailable(message, 1000).status(StatusCode::SERVICE_UNAVAILABLE));
+            return Err(Problem::unavailable(message, Some(1000)).status(StatusCode::SERVICE_UNAVAILABLE));
         }
         *now += amount;
         Ok(Share { of: Some((self.clone(), tenant.clone(), amount)) })

@@ -80,11 +80,15 @@ impl Problem {
         Self { log: Some(log.to_string()), ..problem }
     }
 
-    pub(crate) fn unavailable(message: impl Into<String>, retry_after_ms: u32) -> Self {
-        Self::new(-32010, "UNAVAILABLE", message)
-            .with("retryable", true.into())
-            .with("retryAfterMs", retry_after_ms.into())
-            .header("retry-after", retry_after_ms.div_ceil(1000).max(1).to_string())
+    /// What is damaged is not mended by trying again: then nobody is told to.
+    pub(crate) fn unavailable(message: impl Into<String>, retry_after_ms: Option<u32>) -> Self {
+        let problem = Self::new(-32010, "UNAVAILABLE", message).with("retryable", retry_after_ms.is_some().into());
+        match retry_after_ms {
+            Some(wait) => {
+                problem.with("retryAfterMs", wait.into()).header("retry-after", wait.div_ceil(1000).max(1).to_string())
+            }
+            None => problem,
+        }
     }
 
     pub(crate) fn rate_limited(message: &str, seconds: u64) -> Self {
@@ -157,7 +161,7 @@ impl From<Refusal> for Problem {
             "FORBIDDEN" => Self::forbidden(refusal.message),
             "NOT_FOUND" => Self::not_found(refusal.message),
             "CONFLICT" => Self::conflict(refusal.message),
-            "UNAVAILABLE" => Self::unavailable(refusal.message, refusal.retry_after_ms.unwrap_or(1000)),
+            "UNAVAILABLE" => Self::unavailable(refusal.message, refusal.retry_after_ms),
             _ => Self::internal(format_args!("a handler answered {}: {}", refusal.code, refusal.message)),
         };
         if problem.code != "INTERNAL" {

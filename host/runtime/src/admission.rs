@@ -167,5 +167,5 @@ impl Drop for Waiting<'_> {
 }
 
 fn busy(message: &str) -> CallError {
-    CallError::Unavailable { message: message.into(), retry_after_ms: 1000 }
+    CallError::Unavailable { message: message.into(), retry_after_ms: Some(1000) }
 }

@@ -33,6 +33,9 @@ use crate::{
 /// What a capability says when a quota of the tenant is used up.
 pub(crate) const QUOTA_EXCEEDED: &str = "QUOTA_EXCEEDED";
 
+/// When a write that found the disk full is tried again: somebody has to make room.
+pub(crate) const DISK_FULL_RETRY_MS: u32 = 60_000;
+
 /// What a call says of a component that it called.
 pub(crate) const COMPONENT_FAILED: &str = "COMPONENT_FAILED";
 
@@ -64,6 +67,7 @@ impl CapabilityError {
         Self::new("NOT_FOUND", message)
     }
 
+    /// Something is damaged or missing; where it passes by itself, with [`Self::retry_after`].
     pub(crate) fn unavailable(message: impl Into<String>) -> Self {
         Self::new("UNAVAILABLE", message)
     }

@@ -92,8 +92,8 @@ pub enum CallError {
     Unavailable {
         /// For the client.
         message: String,
-        /// When to come back, in milliseconds.
-        retry_after_ms: u32,
+        /// When to come back, in milliseconds; none where that does not mend it.
+        retry_after_ms: Option<u32>,
     },
 }
 
@@ -106,7 +106,7 @@ pub struct Refusal {
     pub message: String,
     /// Members for the reply's `error.data`.
     pub data: Option<serde_json::Map<String, serde_json::Value>>,
-    /// For UNAVAILABLE.
+    /// For UNAVAILABLE; none where trying again does not mend it.
     pub retry_after_ms: Option<u32>,
 }
 

@@ -66,7 +66,10 @@ pub(crate) async fn invoke(
         let files = services.files(tenant, &route.component().manifest.family).await;
         state.wasi_root = Some(files.map_err(|error| {
             tracing::error!(tenant = %tenant.id, ?error, "a component's files cannot be opened");
-            CallError::Unavailable { message: "this component's files cannot be opened".into(), retry_after_ms: 1000 }
+            CallError::Unavailable {
+                message: "this component's files cannot be opened".into(),
+                retry_after_ms: Some(1000),
+            }
         })?);
     }
     let meter = state.meter.clone();

@@ -165,7 +165,7 @@ impl Runtime {
                 tracing::error!(tenant = %tenant.id, %error, "a tenant could not be deleted");
                 CallError::Unavailable {
                     message: "the tenant could not be deleted: the gateway's log has more".into(),
-                    retry_after_ms: 1000,
+                    retry_after_ms: Some(1000),
                 }
             })?;
             self.plugins.forget(&tenant.id).await;

@@ -88,7 +88,7 @@ impl CallState {
             return Err(CapabilityError::Trap(self.broke(Limit::Depth)));
         }
         let tenant = self.tenant()?.id.clone();
-        let plugins = self.services.plugins().ok_or_else(|| CapabilityError::unavailable("the gateway is closing"))?;
+        let plugins = self.services.plugins().ok_or_else(closing)?;
         let params = read(params)?;
         if method.starts_with("tenants.") && params.value.get("tenantId").is_some_and(|named| *named != tenant.as_str())
         {
@@ -132,7 +132,8 @@ impl CallState {
             }
             CallError::Failed(failure) | CallError::InnerFailed(failure) => self.inner_failure(failure),
             CallError::Unavailable { message, retry_after_ms } => {
-                CapabilityError::unavailable(message).retry_after(retry_after_ms)
+                let error = CapabilityError::unavailable(message);
+                retry_after_ms.into_iter().fold(error, CapabilityError::retry_after)
             }
         }
     }
@@ -146,6 +147,10 @@ impl CallState {
         self.inner_failure = Some(failure);
         CapabilityError::new(COMPONENT_FAILED, message).with_data(limit.into_iter().collect())
     }
+}
+
+fn closing() -> CapabilityError {
+    CapabilityError::unavailable("the gateway is closing").retry_after(1000)
 }
 
 fn read(raw: Vec<u8>) -> Result<Params, CapabilityError> {

@@ -202,7 +202,7 @@ impl Plugins {
             let left = failed.again.saturating_duration_since(Instant::now()).as_millis();
             CallError::Unavailable {
                 message: format!("the component of the family {} cannot be loaded: {}", slot.family, failed.error),
-                retry_after_ms: u32::try_from(left).unwrap_or(u32::MAX),
+                retry_after_ms: Some(u32::try_from(left).unwrap_or(u32::MAX)),
             }
         })
     }

@@ -180,10 +180,11 @@ impl Services {
         let issue = match self.config_snapshot(subject) {
             Ok(snapshot) if snapshot.valid => return Ok(snapshot),
             Ok(snapshot) => snapshot.issues.first().map(ToString::to_string).unwrap_or_default(),
+            Err(CapabilityError::Refused(refusal)) => return Err(CallError::Refused(refusal)),
             Err(_) => "config.yaml cannot be opened".into(),
         };
         let message = format!("this tenant's configuration is damaged: {issue}; config.set replaces it");
-        Err(CallError::Unavailable { message, retry_after_ms: 60_000 })
+        Err(CallError::Unavailable { message, retry_after_ms: None })
     }
 
     /// The configuration of the subject; one look at the file where it has not changed.
@@ -246,13 +247,20 @@ impl Services {
         if self.registry.get(&tenant.id).is_none_or(|now| now.row != tenant.row) {
             return Err(CapabilityError::forbidden("this tenant is deleted"));
         }
-        if let Some(open) = self.tenants().get(&tenant.id).filter(|open| open.row == tenant.row) {
+        let is_current = |open: &&Arc<OpenTenant>| open.row == tenant.row && open.directory.root().is_there();
+        if let Some(open) = self.tenants().get(&tenant.id).filter(is_current) {
             return Ok(open.clone());
         }
+        let directory = self.home.tenant_dir(&tenant.id).map_err(|error| match error {
+            HomeError::NoTenantDirectory(_) => CapabilityError::unavailable(
+                "this tenant's directory is missing: the operator must restore it from a backup",
+            ),
+            error => CapabilityError::internal(error),
+        })?;
         let open = Arc::new(OpenTenant {
             row: tenant.row,
             subject: ConfigSubject::Tenant(tenant.id.clone()),
-            directory: self.home.tenant_dir(&tenant.id).map_err(CapabilityError::internal)?,
+            directory,
             key: self.secret_key.tenant_key(&tenant.id, tenant.row),
             files: Mutex::default(),
         });

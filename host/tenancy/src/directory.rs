@@ -135,6 +135,12 @@ impl Directory {
         Ok(rustix::fs::fchmod(&file, resolve::OWNER_FILE)?)
     }
 
+    /// Whether the directory has a name still: a handle outlives its removal.
+    #[must_use]
+    pub fn is_there(&self) -> bool {
+        rustix::fs::fstat(&*self.handle).is_ok_and(|stat| stat.st_nlink > 0)
+    }
+
     /// Makes what was renamed, made and removed directly in this directory
     /// survive a loss of power.
     pub fn sync(&self) -> Result<(), DirectoryError> {

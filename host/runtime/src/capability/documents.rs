@@ -4,7 +4,7 @@ use openclaw_documents as store;
 use serde_json::{Map, Value};
 use wasmtime::component::Resource;
 
-use super::CapabilityError;
+use super::{CapabilityError, DISK_FULL_RETRY_MS};
 use crate::{
     bindings::openclaw::gateway::documents::{self, Document, Entry, Expectation, Operation, Order, Page, Range},
     call::CallState,
@@ -217,9 +217,9 @@ impl From<store::Error> for CapabilityError {
             | store::Error::BadName { .. }
             | store::Error::BadCursor
             | store::Error::BadLimit { .. } => Self::invalid(error.to_string()),
-            store::Error::Full | store::Error::Busy | store::Error::Damaged { .. } => {
-                Self::unavailable(error.to_string())
-            }
+            store::Error::Damaged { .. } => Self::unavailable(error.to_string()),
+            store::Error::Busy => Self::unavailable(error.to_string()).retry_after(1000),
+            store::Error::Full => Self::unavailable(error.to_string()).retry_after(DISK_FULL_RETRY_MS),
             store::Error::Io { reason } => Self::internal(reason),
         }
     }
