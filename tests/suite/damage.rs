@@ -106,6 +106,23 @@ fn a_damaged_family_database_is_logged_once_and_found_by_doctor() {
 }
 
 #[test]
+fn a_family_database_that_is_removed_under_the_daemon_is_found_and_not_made_anew() {
+    let daemon = Daemon::start();
+    let a = daemon.tenant("a");
+    a.done("sessions.create", json!({ "label": "first" }));
+    let file = daemon.home().tenant("a").join("sessions/state.db");
+    fs::remove_file(&file).expect("the database is removed");
+    let daemon = daemon.restarted();
+    let a = daemon.client(a.token());
+    let error = a.err("sessions.list", json!({}));
+    assert!(error.to_string().contains("the sessions database is damaged"), "{error}");
+    let found = only_failure(&daemon);
+    assert!(found.contains("tenants/a/sessions/state.db is damaged: its file was removed or emptied"), "{found}");
+    assert_eq!(logged(&daemon, &["\"tenant\":\"a\"", "its file was removed or emptied", "\"level\":\"ERROR\""]), 2);
+    assert!(!file.exists(), "an empty one was made");
+}
+
+#[test]
 fn a_control_db_that_is_missing_beside_tenants_is_refused_and_not_made_anew() {
     let mut daemon = Daemon::start();
     let tenant = daemon.tenant("acme");

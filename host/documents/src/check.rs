@@ -10,7 +10,7 @@ use openclaw_tenancy::{DatabasePlace, FileIdentity, TenantPath};
 use rusqlite::{Connection, OpenFlags};
 
 use crate::connection::{FORMAT, refuse_links};
-use crate::damage::reason;
+use crate::damage::{LOST, is_lost_beside_wal, reason};
 use crate::{Error, Result};
 
 /// How often a file that changes meanwhile is looked at.
@@ -25,6 +25,9 @@ const PIECE: u32 = 1 << 20;
 pub fn quick_check(place: &DatabasePlace) -> Result<Option<String>> {
     for _ in 0..LOOKS {
         let before = State::of(place)?;
+        if before.is_lost() {
+            return Ok(Some(LOST.to_owned()));
+        }
         let Some(damage) = look(place, before.has_wal())? else { return Ok(None) };
         if State::of(place)? == before {
             return Ok(Some(damage));
@@ -48,6 +51,11 @@ impl State {
 
     fn has_wal(&self) -> bool {
         self.0[1].is_some_and(|identity| identity.size > 0)
+    }
+
+    fn is_lost(&self) -> bool {
+        let [database, wal] = self.0.map(|identity| identity.map(|identity| identity.size));
+        is_lost_beside_wal(database, wal)
     }
 }
 

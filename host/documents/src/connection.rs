@@ -13,7 +13,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use rustix::io::Errno;
 
-use crate::damage::Reporter;
+use crate::damage::{LOST, Reporter, is_lost_beside_wal, reason};
 use crate::read::{Effort, INLINE_LOOKS, STEPS_A_LOOK};
 use crate::{Error, Result};
 
@@ -64,7 +64,11 @@ impl Session {
     /// Opens the database; none where there is no file and `create` is not set.
     pub(crate) fn open(reporter: Reporter, settings: OpenSettings, create: bool) -> Result<Option<Self>> {
         let path = reporter.place.path().map_err(|error| Error::Io { reason: error.to_string() })?;
-        if !create && !is_there(&path)? {
+        if is_lost(&path)? {
+            reporter.tell(LOST);
+            return Err(Error::Damaged { family: reporter.id.family });
+        }
+        if !create && size(&path)?.is_none() {
             return Ok(None);
         }
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -184,7 +188,7 @@ impl Session {
     pub(crate) fn error(&self, error: &rusqlite::Error) -> Error {
         let mapped = Error::from_sqlite(error, &self.reporter.id.family);
         if matches!(mapped, Error::Damaged { .. }) {
-            self.reporter.tell(error);
+            self.reporter.tell(&reason(error));
             self.leave_untouched();
         }
         mapped
@@ -196,10 +200,27 @@ impl Session {
     }
 }
 
-fn is_there(path: &Path) -> Result<bool> {
+impl Drop for Session {
+    /// A file that was removed is told of; its WAL, which SQLite would remove, stays as the sign that there was one.
+    fn drop(&mut self) {
+        if self.reporter.place.path().is_ok_and(|path| is_lost(&path) == Ok(true)) {
+            self.reporter.tell(LOST);
+            self.leave_untouched();
+        }
+    }
+}
+
+fn is_lost(database: &Path) -> Result<bool> {
+    let mut wal = database.as_os_str().to_owned();
+    wal.push("-wal");
+    Ok(is_lost_beside_wal(size(database)?, size(Path::new(&wal))?))
+}
+
+/// The bytes of a file; none where there is none.
+fn size(path: &Path) -> Result<Option<u64>> {
     match rustix::fs::lstat(path) {
-        Ok(_) => Ok(true),
-        Err(Errno::NOENT) => Ok(false),
+        Ok(stat) => Ok(Some(u64::try_from(stat.st_size).unwrap_or_default())),
+        Err(Errno::NOENT) => Ok(None),
         Err(error) => Err(Error::Io { reason: error.to_string() }),
     }
 }

@@ -19,6 +19,7 @@ mod tests;
 /// Families with a directory of their own that is all theirs.
 const OWN_DIRECTORY: &[&str] = &["sessions", "memory", "cron", "channels", "devices", "nodes"];
 const DATABASE: &str = "state.db";
+const WAL: &str = "state.db-wal";
 const PLUGINS: &str = "plugins";
 
 /// The directory of one tenant.
@@ -64,7 +65,7 @@ impl TenantDir {
         Ok(FamilyPlace { files: open(&files)?, database: DatabasePlace::new(open(&database)?, &database) })
     }
 
-    /// Every family's database that there is; makes nothing.
+    /// Every family's database that there is, or was where only its WAL is left; makes nothing.
     pub fn databases(&self) -> Result<Vec<DatabasePlace>, DirectoryError> {
         let mut directories: Vec<String> = OWN_DIRECTORY.iter().map(|&family| family.to_owned()).collect();
         match self.root.list(&fixed(PLUGINS), None, usize::MAX) {
@@ -81,7 +82,8 @@ impl TenantDir {
         for path in directories {
             let Ok(directory) = self.root.existing_subdirectory(&path.parse::<TenantPath>()?) else { continue };
             // What is there and no file is a finding of whoever opens it.
-            if !matches!(directory.metadata(&fixed(DATABASE)), Ok(None)) {
+            let is_there = |name| !matches!(directory.metadata(&fixed(name)), Ok(None));
+            if is_there(DATABASE) || is_there(WAL) {
                 found.push(DatabasePlace::new(directory, &path));
             }
         }

@@ -39,6 +39,36 @@ async fn a_damaged_database_is_named_and_left_as_it_is() {
 }
 
 #[tokio::test]
+async fn a_database_that_is_removed_or_emptied_under_its_wal_is_damaged_and_not_made_anew() {
+    for remove in [true, false] {
+        let home = tempfile::tempdir().unwrap();
+        let file = home.path().join("a/state.db");
+        let store = Store::new(settings());
+        let db = database(&store, home.path(), "a");
+        db.transact(vec![put("k", "v", Expectation::Any)]).await.unwrap();
+        match remove {
+            true => std::fs::remove_file(&file).unwrap(),
+            false => std::fs::write(&file, "").unwrap(),
+        }
+        store.close_all().await;
+        assert!(files(&home.path().join("a")).contains(&"state.db-wal".to_owned()), "the sign is gone");
+        let damaged = Err(Error::Damaged { family: "sessions".parse().unwrap() });
+        assert_eq!(db.get("c", "k").await.map(drop), damaged);
+        assert_eq!(db.transact(vec![put("k", "w", Expectation::Any)]).await.map(drop), damaged);
+        let place = DatabasePlace {
+            directory: Home::open(&home.path().join("a")).unwrap().directory().clone(),
+            name: "state.db",
+            shown: "sessions/state.db".to_owned(),
+        };
+        assert_eq!(
+            quick_check(&place).unwrap().as_deref(),
+            Some("its file was removed or emptied, and its -wal was not")
+        );
+        assert_eq!(file.exists(), !remove);
+    }
+}
+
+#[tokio::test]
 async fn a_page_that_is_overwritten_is_found_when_it_is_read() {
     let home = tempfile::tempdir().unwrap();
     let file = home.path().join("a/state.db");
