@@ -6,7 +6,17 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use tungstenite::{ClientRequestBuilder, Message, WebSocket, http::Uri, protocol::CloseFrame};
+use tungstenite::{
+    Bytes, ClientRequestBuilder, Message, WebSocket,
+    http::Uri,
+    protocol::{
+        CloseFrame,
+        frame::{
+            Frame,
+            coding::{Data, OpCode},
+        },
+    },
+};
 
 use crate::{PATIENCE, RpcError, rpc};
 
@@ -81,6 +91,24 @@ impl Socket {
     pub fn try_send(&mut self, text: impl Into<String>) {
         // A connection that is closed meanwhile is looked at by `closed`.
         let _ = self.inner.send(Message::text(text.into()));
+    }
+
+    /// Sends the beginning of a message whose end is still to come. Answers once the gateway has read it, or
+    /// with the code that it closed with.
+    pub fn begin(&mut self, text: impl Into<String>) -> Result<(), Option<u16>> {
+        let fragment = Frame::message(text.into(), OpCode::Data(Data::Text), false);
+        let sent = self.inner.send(Message::Frame(fragment));
+        let pinged = sent.and_then(|()| self.inner.send(Message::Ping(Bytes::from_static(b"read?"))));
+        // What was closed before all of it was sent has said why.
+        let _ = pinged;
+        loop {
+            match self.inner.read() {
+                Ok(Message::Pong(_)) => return Ok(()),
+                Ok(Message::Close(frame)) => return Err(frame.map(|CloseFrame { code, .. }| code.into())),
+                Ok(_) => {}
+                Err(_) => return Err(None),
+            }
+        }
     }
 
     /// Calls a method.

@@ -47,6 +47,26 @@ fn the_request_over_the_rate_gets_the_whole_429() {
 }
 
 #[test]
+fn what_is_malformed_counts_and_is_refused_like_any_request() {
+    let (daemon, tenant) = limited(json!({ "requests_per_minute": 4 }));
+    // A body that is no JSON, one that is no request, and two of a batch.
+    let malformed = ["{", r#"{"id":1}"#, r#"[{"id":1},2]"#];
+    for body in malformed {
+        assert_eq!(tenant.post(body).status, 200, "{body}");
+    }
+    for body in malformed.iter().copied().chain([CALL]) {
+        let reply = tenant.post(body).json();
+        let error = reply.get(0).unwrap_or(&reply)["error"].clone();
+        assert_eq!(error["code"], -32029, "{body}: {reply}");
+    }
+    let mut socket = tenant.socket();
+    socket.send("{");
+    assert_eq!(socket.reply()["error"]["code"], -32029);
+    let usage = daemon.operator().ok("tenants.usage", json!({ "tenantId": "acme" }));
+    assert_eq!(usage["requests"], 4, "{usage}");
+}
+
+#[test]
 fn all_refusals_of_one_window_name_one_time() {
     let (daemon, tenant) = limited(json!({ "requests_per_minute": 1 }));
     tenant.done("health", json!({}));

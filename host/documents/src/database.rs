@@ -7,8 +7,10 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use openclaw_tenancy::DatabasePlace;
+use rustix::time::{ClockId, clock_gettime};
 use tokio::sync::{OwnedMutexGuard, oneshot};
 
 use crate::connection::Session;
@@ -27,6 +29,8 @@ pub struct Database {
     store: Arc<Shared>,
     slot: Arc<Slot>,
     place: Arc<Place>,
+    /// Nanoseconds that reads took on other threads.
+    elsewhere: Option<Arc<AtomicU64>>,
 }
 
 impl fmt::Debug for Database {
@@ -42,7 +46,14 @@ const LOOKS: usize = 4;
 
 impl Database {
     pub(crate) fn new(store: Arc<Shared>, slot: Arc<Slot>, place: Arc<Place>) -> Self {
-        Self { store, slot, place }
+        Self { store, slot, place, elsewhere: None }
+    }
+
+    /// A handle that adds up, in nanoseconds, the processor time of reads that are too heavy for the caller's
+    /// thread: without it they would cost their caller nothing.
+    #[must_use]
+    pub fn metered(self, elsewhere: Arc<AtomicU64>) -> Self {
+        Self { elsewhere: Some(elsewhere), ..self }
     }
 
     /// The document of that key, if there is one.
@@ -170,13 +181,18 @@ impl Database {
             State::Closed => {}
         }
         let this = self.clone();
-        self.store
-            .pool
-            .run(&self.slot.share, move || match this.store.open(&this.slot, &mut guard, &*this.place, false)? {
-                None => Ok(T::default()),
-                Some(session) => conclude(session, attempt(session, &query, Effort::Blocking)),
-            })
-            .await?
+        let work = move || match this.store.open(&this.slot, &mut guard, &*this.place, false)? {
+            None => Ok(T::default()),
+            Some(session) => {
+                let begun = thread_cpu_ns();
+                let concluded = conclude(session, attempt(session, &query, Effort::Blocking));
+                if let Some(elsewhere) = &this.elsewhere {
+                    elsewhere.fetch_add(thread_cpu_ns().saturating_sub(begun), Ordering::Relaxed);
+                }
+                concluded
+            }
+        };
+        self.store.pool.run(&self.slot.share, work).await?
     }
 
     /// Commits a group where it is light enough, else behind a task of its own: a caller that goes
@@ -250,6 +266,11 @@ fn conclude<T>(session: &Session, outcome: std::result::Result<T, Halt>) -> Resu
         Halt::Error(error) => error,
         Halt::Heavy => Error::Busy,
     })
+}
+
+fn thread_cpu_ns() -> u64 {
+    let now = clock_gettime(ClockId::ThreadCPUTime);
+    u64::try_from(now.tv_sec).unwrap_or_default() * 1_000_000_000 + u64::try_from(now.tv_nsec).unwrap_or_default()
 }
 
 fn write_group(session: &mut Session, group: Vec<Write>) {

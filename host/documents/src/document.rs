@@ -54,6 +54,11 @@ pub enum Expectation {
     Version(u64),
 }
 
+/// A document's names stand in its table and in both indexes.
+const TIMES_NAMED: usize = 3;
+/// Headers, numbers and pointers of a row and its index entries.
+const ROW_BYTES: usize = 64;
+
 /// One step of a transaction, and the number that it answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Operation {
@@ -70,11 +75,16 @@ pub enum Operation {
 }
 
 impl Operation {
-    /// Bytes that it writes, keys included.
+    /// The most that it adds to the file: what it writes, its names in the table and the indexes, and the
+    /// rows around them. An empty entry takes room too.
     pub fn bytes(&self) -> u64 {
         let bytes = match self {
-            Self::Put { key, value, .. } => key.len() + value.len(),
-            Self::Append { entries, .. } => entries.iter().map(Vec::len).sum(),
+            Self::Put { collection, key, value, .. } => {
+                value.len() + TIMES_NAMED * (collection.len() + key.len()) + ROW_BYTES
+            }
+            Self::Append { log, entries } => {
+                entries.iter().map(|entry| entry.len() + log.len() + ROW_BYTES).sum::<usize>()
+            }
             Self::Delete { .. } | Self::ClearLog { .. } | Self::TrimLog { .. } => 0,
         };
         bytes as u64

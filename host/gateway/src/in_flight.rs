@@ -49,15 +49,38 @@ impl InFlight {
         let mut taken = self.taken();
         let now = taken.entry(tenant.clone()).or_default();
         if now.saturating_add(amount) > self.most {
-            let message = format!("this tenant has too many {} under way", self.what);
-            return Err(Problem::unavailable(message, Some(1000)).status(StatusCode::SERVICE_UNAVAILABLE));
+            return Err(self.too_many());
         }
         *now += amount;
         Ok(Share { of: Some((self.clone(), tenant.clone(), amount)) })
     }
 
+    fn too_many(&self) -> Problem {
+        let message = format!("this tenant has too many {} under way", self.what);
+        Problem::unavailable(message, Some(1000)).status(StatusCode::SERVICE_UNAVAILABLE)
+    }
+
     fn taken(&self) -> MutexGuard<'_, HashMap<TenantId, u64>> {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Share {
+    /// Makes the part this large; larger only within the bound.
+    pub(crate) fn resize(&mut self, amount: u64) -> Result<(), Problem> {
+        let Some((all, tenant, own)) = &mut self.of else { return Ok(()) };
+        if amount == *own {
+            return Ok(());
+        }
+        let mut taken = all.taken();
+        let now = taken.entry(tenant.clone()).or_default();
+        let others = *now - *own;
+        if amount > *own && others.saturating_add(amount) > all.most {
+            return Err(all.too_many());
+        }
+        *now = others + amount;
+        *own = amount;
+        Ok(())
     }
 }
 

@@ -57,10 +57,12 @@ impl Gateway {
     /// Answers a body of one request or a batch.
     pub async fn rpc(&self, identity: &Identity, body: &[u8], request_id: &Arc<str>) -> Reply {
         let (depth, batch) = self.frame_limits();
-        let parsed = request::parse(body, depth, batch);
-        match parsed {
-            Err(BadBody::Parse(flaw)) => reply_to(&Problem::parse(format!("the body is not JSON: {flaw}")), request_id),
-            Err(BadBody::Invalid(message)) => reply_to(&Problem::request(message), request_id),
+        match self.at_length(identity, body.len(), || request::parse(body, depth, batch)).await {
+            Err(bad) => {
+                // It was a request all the same: whoever is over a rate is not told what is wrong with it.
+                let problem = self.admit(identity, request_id).await.err().unwrap_or_else(|| malformed(bad));
+                reply_to(&problem, request_id)
+            }
             Ok(Body::Single(frame)) => {
                 let outcome = self.answer(identity, frame, request_id).await;
                 let problem = outcome.problem.filter(|_| outcome.text.is_some());
@@ -103,12 +105,17 @@ impl Gateway {
         }
     }
 
+    async fn at_length<T>(&self, identity: &Identity, bytes: usize, work: impl FnOnce() -> T) -> T {
+        self.runtime().at_length(identity.tenant.as_ref().map(|tenant| &tenant.id), bytes, work).await
+    }
+
     /// One frame: its call, its reply, its line in the log.
     async fn answer(&self, identity: &Identity, frame: Frame<'_>, request_id: &Arc<str>) -> Outcome {
         let call = match frame {
             Ok(call) => call,
             Err(bad) => {
-                let problem = Problem::request(bad.message);
+                let admitted = self.admit(identity, request_id).await;
+                let problem = admitted.err().unwrap_or_else(|| Problem::request(bad.message));
                 return Outcome { text: Some(problem.reply(bad.id, request_id)), problem: Some(problem) };
             }
         };
@@ -125,7 +132,8 @@ impl Gateway {
     /// Admit, route, invoke. Answers the result's JSON.
     async fn call(&self, identity: &Identity, call: &Call<'_>, request_id: &Arc<str>) -> Result<String, Problem> {
         let tenant = self.admit(identity, request_id).await?;
-        let params = params(call.params)?;
+        let raw = call.params.map_or("{}", RawValue::get);
+        let params = self.at_length(identity, raw.len(), || params(raw)).await?;
         match self.route(identity, tenant.as_deref(), &call.method, &params.value, request_id).await? {
             Destination::Host(method) => {
                 let call = self.host_call(identity, tenant, method, params.value, request_id);
@@ -313,8 +321,7 @@ enum HostMethod {
 }
 
 /// Our methods take named parameters, so an array can only be the empty one.
-fn params(raw: Option<&RawValue>) -> Result<Params, Problem> {
-    let raw = raw.map_or("{}", RawValue::get);
+fn params(raw: &str) -> Result<Params, Problem> {
     let value = json::read(raw.as_bytes(), json::DEPTH_MAX).map_err(|error| Problem::params(error.to_string()))?;
     match value {
         Value::Object(_) => Ok(Params { value, raw: raw.as_bytes().to_vec() }),
@@ -333,6 +340,13 @@ fn too_much(id: Option<&RawValue>, request_id: &str) -> String {
 fn missing_scope(method: &str, scope: Scope) -> Problem {
     let message = format!("{method} needs the scope {}, which this request does not carry", scope.name());
     Problem::forbidden(message).with("scope", scope.name().into())
+}
+
+fn malformed(bad: BadBody) -> Problem {
+    match bad {
+        BadBody::Parse(flaw) => Problem::parse(format!("the body is not JSON: {flaw}")),
+        BadBody::Invalid(message) => Problem::request(message),
+    }
 }
 
 fn reply_to(problem: &Problem, request_id: &str) -> Reply {

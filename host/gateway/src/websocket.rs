@@ -4,22 +4,27 @@
 //! tenant, and replacing the operator's token, close it (1008), and so does a
 //! client that reads too slowly.
 
-use std::{pin::pin, sync::Arc, time::Duration};
+mod handshake;
+mod incoming;
+
+use std::{
+    pin::pin,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum::{
     Extension,
     body::{Body, Bytes},
-    extract::{
-        Request, State,
-        ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade, rejection::WebSocketUpgradeRejection},
-    },
-    http::{HeaderMap, header},
-    response::{IntoResponse, Response},
+    extract::{Request, State},
+    response::Response,
 };
 use futures_util::{
     FutureExt, SinkExt, StreamExt,
     stream::{FuturesUnordered, SplitSink},
 };
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper_util::rt::TokioIo;
 use openclaw_runtime::{Event, Scope, Subscription};
 use openclaw_tenancy::{TenantChange, TenantId, WhatChanged};
 use serde::Deserialize;
@@ -27,29 +32,47 @@ use tokio::sync::{
     broadcast::{Receiver, error::RecvError},
     watch,
 };
+use tokio_tungstenite::{
+    WebSocketStream,
+    tungstenite::{
+        Error, Message, Utf8Bytes,
+        error::CapacityError,
+        protocol::{CloseFrame, Role, WebSocketConfig},
+    },
+};
 use tracing::Instrument;
 
 use crate::{
     Gateway,
-    auth::{BEARER, Identity},
+    auth::Identity,
     http::{Peer, RequestId, refuse},
+    in_flight::Share,
     reply::Problem,
     request::{self, Body as Frames},
 };
+use incoming::{Cut, Incoming};
 
 const SUBSCRIBE: &str = "events.subscribe";
+/// No subscription is longer, and nothing longer is looked into for one.
+const SUBSCRIBE_BYTES: usize = 4096;
 
-/// The subprotocol for clients that must name one.
-const PROTOCOL: &str = "openclaw.rpc";
 const IN_FLIGHT: usize = 32;
 const PING_EVERY: Duration = Duration::from_secs(30);
+/// How long nothing at all may come in, pongs included.
+const SILENCE: Duration = Duration::from_secs(75);
+
+/// Reserved for each connection, however quiet it is.
+const READ_BUFFER: usize = 16 << 10;
 
 /// How long a client may take to read a message.
 const SEND_TIME: Duration = Duration::from_secs(30);
 /// How long the last replies are waited for once the token has ended.
 const LAST_REPLIES: Duration = Duration::from_secs(5);
 
+// RFC 6455, 7.4.1, and its registry.
+const UNSUPPORTED: u16 = 1003;
 const POLICY: u16 = 1008;
+const TOO_BIG: u16 = 1009;
 const RESTART: u16 = 1012;
 
 /// `GET /rpc` with an upgrade.
@@ -57,7 +80,6 @@ pub(crate) async fn upgrade(
     State(gateway): State<Arc<Gateway>>,
     Extension(peer): Extension<Peer>,
     Extension(RequestId(id)): Extension<RequestId>,
-    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
     request: Request,
 ) -> Response {
     let headers = request.headers();
@@ -68,35 +90,39 @@ pub(crate) async fn upgrade(
         Ok(identity) => identity,
         Err(problem) => return refuse(&gateway, &problem, &id, Body::empty()).await,
     };
-    let upgrade = match upgrade {
-        Ok(upgrade) => upgrade,
-        Err(rejection) => return rejection.into_response(),
-    };
     let share = match gateway.sockets.take(&identity, 1) {
         Ok(share) => share,
         Err(problem) => return refuse(&gateway, &problem, &id, Body::empty()).await,
     };
-    let limit = usize::try_from(gateway.config().gateway.limits.body_bytes).unwrap_or(usize::MAX);
-    let protocols = protocols(request.headers());
-    // The connection is served after this request has ended, in the same trace.
-    let trace = tracing::Span::current();
-    upgrade.protocols(protocols).max_message_size(limit).max_frame_size(limit).on_upgrade(move |socket| {
-        let serve = async move {
+    let (response, upgraded) = match handshake::accept(request) {
+        Ok(accepted) => accepted,
+        Err(problem) => return refuse(&gateway, &problem, &id, Body::empty()).await,
+    };
+    let serve = async move {
+        if let Some(socket) = open(upgraded, &gateway, &identity).await {
             Connection::new(gateway, identity, id).serve(socket, endings).await;
-            drop(share);
-        };
-        serve.instrument(trace)
-    })
+        }
+        drop(share);
+    };
+    // The connection is served after this request has ended, in the same trace.
+    tokio::spawn(serve.instrument(tracing::Span::current()));
+    response
 }
 
-/// What may be answered of the subprotocols that a client offers, ours first. A browser gives up where none
-/// is; one that offers its token alone hears it again, which nobody else does.
-fn protocols(headers: &HeaderMap) -> Vec<String> {
-    let offered = headers.get(header::SEC_WEBSOCKET_PROTOCOL).and_then(|offered| offered.to_str().ok());
-    let mut protocols: Vec<String> =
-        offered.into_iter().flat_map(|offered| offered.split(',')).map(|name| name.trim().to_owned()).collect();
-    protocols.sort_by_key(|name| (name.as_str() != PROTOCOL, name.starts_with(BEARER)));
-    protocols
+type Socket = WebSocketStream<Incoming<TokioIo<Upgraded>>>;
+
+/// The connection, once the client has read that it is one; none where it went away before.
+async fn open(upgraded: OnUpgrade, gateway: &Gateway, identity: &Identity) -> Option<Socket> {
+    let upgraded = upgraded.await.ok()?;
+    let limits = gateway.config().gateway.limits.clone();
+    let limit = usize::try_from(limits.body_bytes).unwrap_or(usize::MAX);
+    let settings = WebSocketConfig::default()
+        .read_buffer_size(READ_BUFFER)
+        .max_message_size(Some(limit))
+        .max_frame_size(Some(limit));
+    let patience = Duration::from_secs(limits.request_seconds);
+    let incoming = Incoming::new(TokioIo::new(upgraded), gateway.bodies.hold(identity, 0), patience);
+    Some(WebSocketStream::from_raw_socket(incoming, Role::Server, Some(settings)).await)
 }
 
 struct Connection {
@@ -106,35 +132,38 @@ struct Connection {
     events: Option<Subscription>,
 }
 
-type Sink = SplitSink<WebSocket, Message>;
+type Sink = SplitSink<Socket, Message>;
 
 impl Connection {
     fn new(gateway: Arc<Gateway>, identity: Identity, request_id: Arc<str>) -> Self {
         Self { gateway, identity, request_id, events: None }
     }
 
-    async fn serve(mut self, socket: WebSocket, mut endings: Endings) {
+    async fn serve(mut self, socket: Socket, mut endings: Endings) {
         let (mut sink, mut incoming) = socket.split();
         let gateway = self.gateway.clone();
         let mut draining = pin!(gateway.drained());
         let mut running = FuturesUnordered::new();
         let mut pings = tokio::time::interval(PING_EVERY);
+        let mut heard = Instant::now();
         let close = loop {
             tokio::select! {
-                message = incoming.next(), if running.len() < IN_FLIGHT => match message {
-                    Some(Ok(Message::Text(text))) => match self.subscribe(&text).await {
-                        Some(reply) => {
-                            if let Some(reply) = reply && send(&mut sink, Message::text(reply)).await.is_err() { break None }
-                        }
-                        // Beside everything else: while it runs, the token can still end.
-                        None => running.push(answer(&gateway, self.identity.clone(), text, self.request_id.clone()).boxed()),
-                    },
-                    Some(Ok(Message::Binary(_))) => break Some((1003, "send text frames")),
-                    Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
-                    Some(Ok(Message::Close(_)) | Err(_)) | None => break None,
-                },
+                message = incoming.next(), if running.len() < IN_FLIGHT => {
+                    heard = Instant::now();
+                    match message {
+                        Some(Ok(Message::Text(text))) => match self.subscribe(&text).await {
+                            Some(reply) => if let Err(close) = self.send(&mut sink, reply).await { break close },
+                            // Beside everything else: while it runs, the token can still end.
+                            None => running.push(self.answer(text).boxed()),
+                        },
+                        Some(Ok(Message::Binary(_))) => break Some((UNSUPPORTED, "send text frames")),
+                        Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
+                        Some(Err(error)) => break cut(&error),
+                        Some(Ok(Message::Close(_))) | None => break None,
+                    }
+                }
                 Some(reply) = running.next(), if !running.is_empty() => {
-                    if let Some(reply) = reply && send(&mut sink, Message::text(reply)).await.is_err() { break None }
+                    if let Err(close) = self.send(&mut sink, reply).await { break close }
                 }
                 event = next_event(&mut self.events) => match event {
                     Ok(event) => if send(&mut sink, Message::text(notification(&event))).await.is_err() { break None },
@@ -142,33 +171,53 @@ impl Connection {
                 },
                 reason = endings.of(&self.identity) => break Some((POLICY, reason)),
                 () = &mut draining => break Some((RESTART, "the gateway is going down")),
-                _ = pings.tick() => if send(&mut sink, Message::Ping(Bytes::new())).await.is_err() { break None },
+                _ = pings.tick() => {
+                    // While as many calls run as may, nothing is read.
+                    if running.is_empty() && heard.elapsed() > SILENCE { break Some((POLICY, "no pong came")) }
+                    if send(&mut sink, Message::Ping(Bytes::new())).await.is_err() { break None }
+                }
             }
         };
-        if let Some((code, reason)) = close {
-            // Calls that run are answered still: one of them may have rotated the token.
-            let patience = if code == RESTART { SEND_TIME } else { LAST_REPLIES };
-            let rest = async {
-                while let Some(reply) = running.next().await {
-                    if let Some(reply) = reply
-                        && send(&mut sink, Message::text(reply)).await.is_err()
-                    {
-                        break;
-                    }
+        let Some((code, reason)) = close else { return };
+        // Calls that run are answered still: one of them may have rotated the token.
+        let patience = if code == RESTART { SEND_TIME } else { LAST_REPLIES };
+        let rest = async {
+            while let Some(reply) = running.next().await {
+                if self.send(&mut sink, reply).await.is_err() {
+                    break;
                 }
-            };
-            let _ = tokio::time::timeout(patience, rest).await;
-            let frame = CloseFrame { code, reason: Utf8Bytes::from_static(reason) };
-            // The peer may be gone already.
-            let _ = send(&mut sink, Message::Close(Some(frame))).await;
+            }
+        };
+        let _ = tokio::time::timeout(patience, rest).await;
+        let frame = CloseFrame { code: code.into(), reason: Utf8Bytes::from_static(reason) };
+        // The peer may be gone already.
+        let _ = send(&mut sink, Message::Close(Some(frame))).await;
+    }
+
+    /// Answers a frame, whose bytes are under way until then.
+    fn answer(&self, text: Utf8Bytes) -> impl Future<Output = Option<String>> + Send + use<> {
+        let (gateway, identity, request_id) = (self.gateway.clone(), self.identity.clone(), self.request_id.clone());
+        let share = gateway.bodies.hold(&identity, text.len() as u64);
+        async move {
+            let reply = gateway.rpc(&identity, text.as_bytes(), &request_id).await.body;
+            drop(share);
+            reply
         }
+    }
+
+    /// Sends a reply, which counts as unread until it is sent. Where it cannot be, how the connection is closed.
+    async fn send(&self, sink: &mut Sink, reply: Option<String>) -> Result<(), Close> {
+        let Some(reply) = reply else { return Ok(()) };
+        let unread = self.gateway.replies.take(&self.identity, reply.len() as u64);
+        let _share: Share = unread.map_err(|_| Some((POLICY, "too many bytes of replies that nobody reads")))?;
+        send(sink, Message::text(reply)).await.map_err(|()| None)
     }
 
     /// Answers `events.subscribe`, which is about this connection; none for any other frame.
     ///
     /// The reply is none too for a notification.
     async fn subscribe(&mut self, text: &str) -> Option<Option<String>> {
-        if !text.contains(SUBSCRIBE) {
+        if text.len() > SUBSCRIBE_BYTES || !text.contains(SUBSCRIBE) {
             return None;
         }
         let (depth, batch) = self.gateway.frame_limits();
@@ -213,8 +262,22 @@ impl Connection {
     }
 }
 
-async fn answer(gateway: &Gateway, identity: Identity, text: Utf8Bytes, request_id: Arc<str>) -> Option<String> {
-    gateway.rpc(&identity, text.as_bytes(), &request_id).await.body
+/// With what a connection is closed; none where nobody would read it.
+type Close = Option<(u16, &'static str)>;
+
+/// Why reading failed, where that was the client's doing.
+fn cut(error: &Error) -> Close {
+    match error {
+        Error::Io(error) => Some((
+            POLICY,
+            match Cut::of(error)? {
+                Cut::TooMuch => "too many bytes of requests under way",
+                Cut::Late => "the message did not come in time",
+            },
+        )),
+        Error::Capacity(CapacityError::MessageTooLong { .. }) => Some((TOO_BIG, "the message is too large")),
+        _ => None,
+    }
 }
 
 async fn send(sink: &mut Sink, message: Message) -> Result<(), ()> {

@@ -14,7 +14,10 @@ use openclaw_config::gateway::RequestLimits;
 use openclaw_tenancy::TenantId;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::{CallError, engine::Pool};
+use crate::{CallError, capability::CapabilityError, engine::Pool};
+
+/// Operations of one tenant that block a thread at once, on top of what its databases do.
+const BLOCKING_PER_TENANT: usize = 4;
 
 /// A few slots stay back for manifests, which have no tenant to wait for.
 const fn places(pool: Pool) -> usize {
@@ -67,6 +70,7 @@ struct Gate {
     running: Arc<Semaphore>,
     waiting: AtomicU32,
     long_lane: Arc<Semaphore>,
+    blocking: Arc<Semaphore>,
 }
 
 /// A call's place; given back when dropped.
@@ -114,6 +118,35 @@ impl Admission {
         self.gate(tenant).long_lane.clone()
     }
 
+    /// Runs work that blocks off the async threads. Its place among the tenant's few is taken before a
+    /// thread is, and held until the work ends: whoever hangs up meanwhile has not got rid of it.
+    pub(crate) async fn off_thread<T: Send + 'static>(
+        &self,
+        tenant: Option<&TenantId>,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, CapabilityError> {
+        let place = self.gate(tenant).blocking.clone().acquire_owned().await.map_err(CapabilityError::internal)?;
+        let worked = tokio::task::spawn_blocking(move || {
+            let _place = place;
+            work()
+        });
+        worked.await.map_err(CapabilityError::internal)
+    }
+
+    /// The same for a change that awaits: it ends even when the call does not wait for it.
+    pub(crate) async fn to_the_end<T: Send + 'static>(
+        &self,
+        tenant: Option<&TenantId>,
+        change: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, CapabilityError> {
+        let place = self.gate(tenant).blocking.clone().acquire_owned().await.map_err(CapabilityError::internal)?;
+        let changed = tokio::spawn(async move {
+            let _place = place;
+            change.await
+        });
+        changed.await.map_err(CapabilityError::internal)
+    }
+
     /// How many calls of all tenants run and wait.
     pub(crate) fn standing(&self) -> Standing {
         let tenants = self.tenants.lock().unwrap_or_else(PoisonError::into_inner);
@@ -142,6 +175,7 @@ impl Admission {
                 running: Arc::new(Semaphore::new(self.limits.concurrent_per_tenant as usize)),
                 waiting: AtomicU32::new(0),
                 long_lane: Arc::new(Semaphore::new(1)),
+                blocking: Arc::new(Semaphore::new(BLOCKING_PER_TENANT)),
             })
         });
         gate.clone()
@@ -169,3 +203,6 @@ impl Drop for Waiting<'_> {
 fn busy(message: &str) -> CallError {
     CallError::Unavailable { message: message.into(), retry_after_ms: Some(1000) }
 }
+
+#[cfg(test)]
+mod tests;

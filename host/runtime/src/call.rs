@@ -89,6 +89,13 @@ pub struct CallFacts {
     pub request_id: Arc<str>,
 }
 
+/// What a guest sees as `/`.
+pub(crate) struct WasiRoot {
+    pub(crate) directory: Directory,
+    /// The tenant has room on its disk.
+    pub(crate) writable: bool,
+}
+
 /// The state of one call's store: dropped with it.
 pub(crate) struct CallState {
     pub(crate) facts: Option<CallFacts>,
@@ -115,7 +122,7 @@ pub(crate) struct CallState {
     pub(crate) breach: Option<Limit>,
     pub(crate) meter: Arc<CpuMeter>,
     /// Seen as `/` by a component that uses its language's file API.
-    pub(crate) wasi_root: Option<Directory>,
+    pub(crate) wasi_root: Option<WasiRoot>,
     wasi: Option<WasiCtx>,
     pub(crate) events: usize,
     host_calls: u64,
@@ -258,8 +265,9 @@ impl WasiView for CallState {
             wasi.allow_blocking_current_thread(false).max_random_size(RANDOM_BYTES);
             if let Some(root) = root {
                 // The path leads to this very handle, wherever the directory's name points by now.
-                let path = format!("/proc/self/fd/{}", root.as_fd().as_raw_fd());
-                if let Err(error) = wasi.preopened_dir(path, "/", FsPerms::ReadWrite) {
+                let path = format!("/proc/self/fd/{}", root.directory.as_fd().as_raw_fd());
+                let permissions = if root.writable { FsPerms::ReadWrite } else { FsPerms::ReadOnly };
+                if let Err(error) = wasi.preopened_dir(path, "/", permissions) {
                     tracing::warn!(%error, "a component runs without its files");
                 }
             }

@@ -28,6 +28,7 @@ use crate::{
     call::{CallFacts, CallState},
     disk::Room,
     error::Refusal,
+    services::Services,
 };
 
 /// What a capability says when a quota of the tenant is used up.
@@ -162,6 +163,16 @@ impl CallState {
 }
 
 impl CallState {
+    /// Runs work of this call that blocks, in its tenant's turn.
+    pub(crate) async fn off_thread<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce(&Services, &CallFacts) -> Result<T, CapabilityError> + Send + 'static,
+    ) -> Result<T, CapabilityError> {
+        let (services, call) = (self.services.clone(), self.call()?.clone());
+        let tenant = call.subject.tenant().map(|tenant| tenant.id.clone());
+        self.services.admission.off_thread(tenant.as_ref(), move || work(&services, &call)).await?
+    }
+
     /// Room for a write of the calling tenant. The refusal is counted, once a call, before anyone hears of it.
     pub(crate) async fn room_for(&mut self, bytes: u64) -> Result<Room, CapabilityError> {
         let tenant = self.tenant()?.clone();

@@ -81,6 +81,13 @@ impl Disks {
         }
     }
 
+    /// Notes that a tenant may have written what nobody counted.
+    pub(crate) fn unmeasured(&self, tenant: &TenantRecord) {
+        if tenant.quotas.disk_bytes.is_some() {
+            self.figure(tenant).count().measured = None;
+        }
+    }
+
     /// Forgets a tenant that is gone.
     pub(crate) fn forget(&self, tenant: &TenantId) {
         self.figures().remove(tenant);

@@ -54,7 +54,9 @@ pub(crate) async fn invoke(
     let config = sound_config(route, &facts, services)?;
     let method = route.method();
     let limits = &route.component().limits;
-    method.params.check(&params.value).map_err(CallError::InvalidParams)?;
+    let tenant = facts.subject.tenant().map(|tenant| tenant.id.clone());
+    let checked = services.at_length(tenant.as_ref(), params.raw.len(), || method.params.check(&params.value)).await;
+    checked.map_err(CallError::InvalidParams)?;
     let wall = wall_time(method.timeout, limits);
     let wall = outer.map_or(wall, |outer| wall.min(outer.left()));
     let mut state = CallState::new(facts, route.component().clone(), grants, services.clone(), limits.clone(), wall);
@@ -63,8 +65,8 @@ pub(crate) async fn invoke(
     if route.component().uses_wasi_files
         && let Some(tenant) = state.facts.as_ref().and_then(|facts| facts.subject.tenant())
     {
-        let files = services.files(tenant, &route.component().manifest.family).await;
-        state.wasi_root = Some(files.map_err(|error| {
+        let root = services.wasi_root(tenant, &route.component().manifest.family).await;
+        state.wasi_root = Some(root.map_err(|error| {
             tracing::error!(tenant = %tenant.id, ?error, "a component's files cannot be opened");
             CallError::Unavailable {
                 message: "this component's files cannot be opened".into(),
@@ -77,6 +79,11 @@ pub(crate) async fn invoke(
     CallState::limit(&mut store).map_err(|error| failure(store.data(), &error))?;
     let started = Instant::now();
     let ran = timeout(wall, Metered::new(run(route, &mut store, params.raw), meter)).await;
+    if route.component().uses_wasi_files
+        && let Some(tenant) = store.data().facts.as_ref().and_then(|facts| facts.subject.tenant())
+    {
+        services.disks.unmeasured(tenant);
+    }
     if let Some(costs) = &services.costs {
         costs.push(CallState::cost(&store, started));
     }
@@ -86,7 +93,7 @@ pub(crate) async fn invoke(
         Ok(Ok(answered)) => answered,
     };
     let result = answered.map_err(|error| passed_on(error, store.data_mut()))?;
-    let result = check_result(route, result, limits)?;
+    let result = services.at_length(tenant.as_ref(), result.len(), || check_result(route, result, limits)).await?;
     Ok(Answer { result, delete_tenant: store.data().delete_tenant })
 }
 

@@ -141,6 +141,11 @@ impl Runtime {
         self.plugins.route(tenant, method).await
     }
 
+    /// Runs work on a client's bytes that grows with them, without holding up anyone's short calls.
+    pub async fn at_length<T>(&self, tenant: Option<&TenantId>, bytes: usize, work: impl FnOnce() -> T) -> T {
+        self.services.at_length(tenant, bytes, work).await
+    }
+
     /// How many calls run and wait at this moment.
     #[must_use]
     pub fn standing(&self) -> Standing {

@@ -24,13 +24,16 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 pub(crate) struct CpuMeter {
     before_ns: AtomicU64,
     resumed_at_ns: AtomicU64,
+    /// On other threads, for this call.
+    elsewhere_ns: Arc<AtomicU64>,
     /// Most calls end before their first tick, and need no clock.
     ticked: AtomicBool,
-    places: Mutex<Option<Places>>,
+    turn: Mutex<Option<Turn>>,
 }
 
+/// A core for a while, and the tenant's one turn.
 #[derive(Debug)]
-struct Places {
+pub(crate) struct Turn {
     _tenant: OwnedSemaphorePermit,
     _core: OwnedSemaphorePermit,
 }
@@ -38,12 +41,18 @@ struct Places {
 impl CpuMeter {
     /// Time used since the first tick; called at each tick.
     pub(crate) fn used(&self) -> Duration {
+        let elsewhere = self.elsewhere_ns.load(Ordering::Relaxed);
         if !self.ticked.swap(true, Ordering::Relaxed) {
             self.resumed_at_ns.store(thread_cpu_ns(), Ordering::Relaxed);
-            return Duration::ZERO;
+            return Duration::from_nanos(elsewhere);
         }
         let running = thread_cpu_ns().saturating_sub(self.resumed_at_ns.load(Ordering::Relaxed));
-        Duration::from_nanos(self.before_ns.load(Ordering::Relaxed) + running)
+        Duration::from_nanos(self.before_ns.load(Ordering::Relaxed) + running + elsewhere)
+    }
+
+    /// Where work on other threads adds its nanoseconds.
+    pub(crate) fn elsewhere(&self) -> Arc<AtomicU64> {
+        self.elsewhere_ns.clone()
     }
 
     fn resume(&self) {
@@ -61,8 +70,8 @@ impl CpuMeter {
         self.before_ns.fetch_add(running, Ordering::Relaxed);
     }
 
-    fn set_places(&self, places: Option<Places>) {
-        *self.places.lock().unwrap_or_else(PoisonError::into_inner) = places;
+    fn set_turn(&self, turn: Option<Turn>) {
+        *self.turn.lock().unwrap_or_else(PoisonError::into_inner) = turn;
     }
 }
 
@@ -80,11 +89,16 @@ impl LongLane {
 
     /// Gives up the processor, then waits for the next turn.
     pub(crate) async fn next_turn(self, tenant: Arc<Semaphore>, meter: Arc<CpuMeter>) {
-        meter.set_places(None);
+        meter.set_turn(None);
         tokio::task::yield_now().await;
-        // Neither semaphore is ever closed; without a place the call would merely go on.
-        let (Ok(tenant), Ok(core)) = (tenant.acquire_owned().await, self.cores.acquire_owned().await) else { return };
-        meter.set_places(Some(Places { _tenant: tenant, _core: core }));
+        meter.set_turn(self.turn(tenant).await);
+    }
+
+    /// Waits for a turn, which lasts until it is dropped. None where there is no lane any more.
+    pub(crate) async fn turn(self, tenant: Arc<Semaphore>) -> Option<Turn> {
+        // Neither semaphore is ever closed; without a turn the work would merely go on.
+        let (tenant, core) = (tenant.acquire_owned().await.ok()?, self.cores.acquire_owned().await.ok()?);
+        Some(Turn { _tenant: tenant, _core: core })
     }
 }
 
@@ -108,7 +122,7 @@ impl<F: Future> Future for Metered<F> {
         let polled = self.call.as_mut().poll(context);
         self.meter.pause();
         // A call that waits, or is done, holds no place that another could run in.
-        self.meter.set_places(None);
+        self.meter.set_turn(None);
         polled
     }
 }

@@ -22,7 +22,7 @@ use serde_json::{json, value::RawValue};
 use crate::{
     AdmissionLimits, CallError,
     admission::Admission,
-    call::{CallFacts, Subject},
+    call::{CallFacts, Subject, WasiRoot},
     capability::CapabilityError,
     cost::CostLog,
     disk::{Disks, Room},
@@ -92,6 +92,9 @@ pub struct Services {
 /// How many tenants' directories stay open: a descriptor each, and one more for each family with files.
 const OPEN_TENANTS: usize = 256;
 
+/// Bytes that are read in less than a tick.
+const SHORT_BYTES: usize = 64 << 10;
+
 /// A tenant's directory and key.
 pub(crate) struct OpenTenant {
     /// A tenant made anew under an old name has another row.
@@ -155,6 +158,16 @@ impl Services {
         if self.costs.is_some() { Counting::Instructions } else { Counting::Off }
     }
 
+    /// Runs work on a client's bytes that grows with them. What would take a while waits for the lane of
+    /// long calls, where a tenant has one turn at a time and everyone's short calls still find a core.
+    pub(crate) async fn at_length<T>(&self, tenant: Option<&TenantId>, bytes: usize, work: impl FnOnce() -> T) -> T {
+        if bytes <= SHORT_BYTES {
+            return work();
+        }
+        let _turn = self.long_lane.clone().turn(self.admission.long_lane(tenant)).await;
+        tokio::task::block_in_place(work)
+    }
+
     /// The documents of one tenant and family.
     pub(crate) fn database(&self, tenant: &TenantRecord, family: &Family) -> Database {
         let id = DatabaseId { tenant: tenant.id.clone(), family: family.clone() };
@@ -169,10 +182,18 @@ impl Services {
             return Ok(files.clone());
         }
         let (home, id, name) = (self.home.clone(), tenant.id.clone(), family.clone());
-        let opened = tokio::task::spawn_blocking(move || family_place(&home, &id, &name)).await;
-        let files = opened.map_err(CapabilityError::internal)?.map_err(CapabilityError::internal)?.files;
+        let opened = self.admission.off_thread(Some(&tenant.id), move || family_place(&home, &id, &name)).await?;
+        let files = opened.map_err(CapabilityError::internal)?.files;
         open.files().insert(family.clone(), files.clone());
         Ok(files)
+    }
+
+    /// The files of a tenant and family for a language's own file API. What is written that way is not seen
+    /// while it is written, so it may begin only where there is room.
+    pub(crate) async fn wasi_root(&self, tenant: &TenantRecord, family: &Family) -> Result<WasiRoot, CapabilityError> {
+        let directory = self.files(tenant, family).await?;
+        let writable = self.take_room(tenant, 1).await?.is_ok();
+        Ok(WasiRoot { directory, writable })
     }
 
     /// The configuration of a call, unless it cannot be read.
@@ -299,8 +320,8 @@ impl Services {
     /// The bytes of a tenant's files.
     async fn walk(&self, tenant: &TenantRecord) -> Result<u64, CapabilityError> {
         let open = self.open_tenant(tenant)?;
-        let walked = tokio::task::spawn_blocking(move || open.directory.root().disk_usage()).await;
-        walked.map_err(CapabilityError::internal)?.map_err(CapabilityError::internal)
+        let walked = self.admission.off_thread(Some(&tenant.id), move || open.directory.root().disk_usage()).await?;
+        walked.map_err(CapabilityError::internal)
     }
 
     /// Room for a write of a tenant, or the refusal where its `disk_bytes` are used up. What its

@@ -62,6 +62,44 @@ fn a_tenant_has_256_websockets_open() {
 }
 
 #[test]
+fn messages_that_are_not_yet_whole_count_as_bytes_under_way() {
+    let daemon = Daemon::start();
+    let (a, b) = (daemon.tenant("a"), daemon.tenant("b"));
+    let mut begun: Vec<_> = (0..8).map(|_| a.socket()).collect();
+    for socket in &mut begun {
+        socket.begin(" ".repeat(8_000_000)).expect("there is room for it");
+    }
+    // 64,000,000 of 67,108,864 bytes: the next one's beginning is too much, whichever way it comes.
+    assert!(matches!(a.socket().begin(" ".repeat(4_000_000)), Err(None | Some(1008))));
+    is_told_to_come_back(&a.post(format!("{CALL}{}", " ".repeat(4_000_000))), "bytes of requests");
+    let mut other = b.socket();
+    other.begin(" ".repeat(8_000_000)).expect("another tenant has its own");
+    drop(begun);
+    // What went with its connections is free again, sooner or later.
+    while a.post(format!("{CALL}{}", " ".repeat(4_000_000))).status == 503 {}
+}
+
+#[test]
+fn a_message_that_does_not_come_to_its_end_is_not_waited_for() {
+    let daemon = Daemon::start_with("gateway:\n  limits: {request_seconds: 1}\n");
+    let tenant = daemon.tenant("acme");
+    let mut socket = tenant.socket();
+    socket.begin("{").expect("a beginning");
+    assert_eq!(socket.closed(), Some(1008));
+    // A connection on which nothing is begun may be silent for longer.
+    tenant.socket().call("health", json!({})).expect("health");
+}
+
+#[test]
+fn a_plain_get_of_rpc_is_told_what_to_upgrade_to() {
+    let daemon = Daemon::start();
+    let tenant = daemon.tenant("acme");
+    let response = Request::get("/rpc").token(tenant.token()).send(daemon.address()).expect("an answer");
+    assert_eq!((response.status, response.header("upgrade")), (426, Some("websocket")), "{}", response.text());
+    assert!(response.text().contains("WebSocket"), "{}", response.text());
+}
+
+#[test]
 fn the_replies_of_a_batch_end_at_32_mib_and_the_rest_is_told_by_its_ids() {
     let daemon = Daemon::start_with(&crate::reliability::config_with(&["hostile"], crate::reliability::HOSTILE_GRANTS));
     let tenant = daemon.tenant("acme");

@@ -41,3 +41,18 @@ fn the_operator_has_no_bound() {
     let bytes = InFlight::new("bytes", 10);
     let _share = bytes.take(&Identity::operator(None), 1 << 40).expect("the operator is trusted");
 }
+
+#[test]
+fn a_part_grows_within_the_bound_and_shrinks_to_nothing() {
+    let bytes = InFlight::new("bytes", 10);
+    let mut growing = bytes.take_for(&tenant("a"), 0).expect("nothing yet");
+    let other = bytes.take_for(&tenant("a"), 4).expect("there is room");
+    growing.resize(6).expect("all the rest");
+    growing.resize(7).expect_err("one too many");
+    drop(other);
+    growing.resize(10).expect("there is room again");
+    growing.resize(0).expect("less is always possible");
+    bytes.take_for(&tenant("a"), 10).expect("it was given back");
+    drop(growing);
+    assert!(bytes.taken().is_empty(), "a tenant that has nothing is not remembered");
+}

@@ -96,10 +96,9 @@ impl config_write::HostEditor for CallState {
         raw: String,
         base_hash: Option<String>,
     ) -> Result<Vec<u8>, CapabilityError> {
-        let (services, call) = (self.services.clone(), self.call()?.clone());
         let written =
-            tokio::task::spawn_blocking(move || services.config_replace(&call, &raw, base_hash.as_deref())).await;
-        Ok(self.written(written.map_err(CapabilityError::internal)??))
+            self.off_thread(move |services, call| services.config_replace(call, &raw, base_hash.as_deref())).await?;
+        Ok(self.written(written))
     }
 
     async fn patch(
@@ -108,10 +107,10 @@ impl config_write::HostEditor for CallState {
         merge_patch: String,
         base_hash: Option<String>,
     ) -> Result<Vec<u8>, CapabilityError> {
-        let (services, call) = (self.services.clone(), self.call()?.clone());
-        let written =
-            tokio::task::spawn_blocking(move || services.config_patch(&call, &merge_patch, base_hash.as_deref())).await;
-        Ok(self.written(written.map_err(CapabilityError::internal)??))
+        let written = self
+            .off_thread(move |services, call| services.config_patch(call, &merge_patch, base_hash.as_deref()))
+            .await?;
+        Ok(self.written(written))
     }
 
     async fn drop(&mut self, editor: Resource<Editor>) -> wasmtime::Result<()> {

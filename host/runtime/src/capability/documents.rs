@@ -1,6 +1,7 @@
 //! `documents`: the family's own database.
 
 use openclaw_documents as store;
+use openclaw_tenancy::Family;
 use serde_json::{Map, Value};
 use wasmtime::component::Resource;
 
@@ -28,7 +29,12 @@ impl documents::Host for CallState {
 impl CallState {
     /// The database that belongs to this call's tenant and component.
     pub(crate) fn own_database(&self) -> Result<store::Database, CapabilityError> {
-        Ok(self.services.database(self.tenant()?, self.own_family()?))
+        self.database(self.own_family()?)
+    }
+
+    /// The database of this call's tenant and a family; what reading it takes is this call's time.
+    pub(super) fn database(&self, family: &Family) -> Result<store::Database, CapabilityError> {
+        Ok(self.services.database(self.tenant()?, family).metered(self.meter.elsewhere()))
     }
 
     fn opened(&self, database: &Resource<OwnDatabase>) -> Result<store::Database, CapabilityError> {

@@ -39,8 +39,7 @@ impl CallState {
         if writes && open.read_only {
             return Err(CapabilityError::forbidden("this directory handle is read-only"));
         }
-        let ran = tokio::task::spawn_blocking(move || operation(&open.directory)).await;
-        ran.map_err(CapabilityError::internal)?.map_err(CapabilityError::from)
+        self.off_thread(move |_, _| Ok(operation(&open.directory)?)).await
     }
 }
 

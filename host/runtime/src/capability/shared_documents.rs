@@ -75,7 +75,7 @@ impl shared_documents::Host for CallState {
         };
         self.granted_collection(named)?;
         visible(&collection)?;
-        let database = self.services.database(self.tenant()?, &named.family);
+        let database = self.database(&named.family)?;
         Ok(self.table.push(SharedCollection { database, name: collection })?)
     }
 }
@@ -115,7 +115,7 @@ impl shared_documents_write::Host for CallState {
         let Some(Named { family, .. }) = written else {
             return Err(CapabilityError::forbidden(format!("nothing of the family {family} is granted for writing")));
         };
-        let database = self.services.database(self.tenant()?, family);
+        let database = self.database(family)?;
         Ok(self.table.push(SharedWriter { database, family: family.clone() })?)
     }
 }

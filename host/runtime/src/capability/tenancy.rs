@@ -64,7 +64,9 @@ impl tenancy_control::HostControl for CallState {
     async fn rotate(&mut self, _control: Resource<Control>) -> Result<String, CapabilityError> {
         let tenant = self.tenant()?.id.clone();
         let actor = self.call()?.caller.actor.clone();
-        let token = self.services.registry.rotate(&tenant, actor).await;
+        let (registry, rotated) = (self.services.registry.clone(), tenant.clone());
+        let rotation = async move { registry.rotate(&rotated, actor).await };
+        let token = self.services.admission.to_the_end(Some(&tenant), rotation).await?;
         Ok(token.map_err(CapabilityError::internal)?.reveal().to_owned())
     }
 

@@ -1,0 +1,49 @@
+use std::sync::mpsc;
+
+use futures_util::FutureExt;
+
+use super::*;
+
+fn admission() -> Admission {
+    Admission::new(AdmissionLimits { concurrent_per_tenant: 16, queued_per_tenant: 16, wait: Duration::from_secs(1) })
+}
+
+/// Work that blocks a thread until its other end is dropped.
+fn stuck() -> (mpsc::Sender<()>, impl FnOnce() + Send + 'static) {
+    let (end, ended) = mpsc::channel();
+    (end, move || {
+        let _ = ended.recv();
+    })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn who_hangs_up_does_not_get_rid_of_the_work() {
+    let admission = admission();
+    let (a, b) = ("a".parse().expect("an id"), "b".parse().expect("an id"));
+    let mut ends = Vec::new();
+    for _ in 0..BLOCKING_PER_TENANT {
+        let (end, work) = stuck();
+        // Polled once, which starts it, and dropped.
+        assert!(admission.off_thread(Some(&a), work).now_or_never().is_none());
+        ends.push(end);
+    }
+    let mut next = Box::pin(admission.off_thread(Some(&a), || 7));
+    assert!((&mut next).now_or_never().is_none(), "all of the tenant's places are taken");
+    admission.off_thread(Some(&b), || ()).await.expect("another tenant has its own");
+    ends.pop();
+    assert_eq!(next.await.expect("a place is free again"), 7);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_change_is_made_to_its_end_whoever_hangs_up() {
+    let admission = admission();
+    let (end, ended) = tokio::sync::oneshot::channel();
+    let (begin, begun) = tokio::sync::oneshot::channel::<()>();
+    let change = async move {
+        let _ = begun.await;
+        let _ = end.send("made");
+    };
+    assert!(admission.to_the_end(None, change).now_or_never().is_none());
+    begin.send(()).expect("it waits for this");
+    assert_eq!(ended.await, Ok("made"));
+}
