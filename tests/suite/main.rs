@@ -21,6 +21,7 @@ mod quotas;
 mod readme;
 mod reliability;
 mod shutdown;
+mod tls;
 
 mod methods {
     include!(concat!(env!("OUT_DIR"), "/methods.rs"));

@@ -63,7 +63,7 @@ fn what_is_malformed_counts_and_is_refused_like_any_request() {
     socket.send("{");
     assert_eq!(socket.reply()["error"]["code"], -32029);
     let usage = daemon.operator().ok("tenants.usage", json!({ "tenantId": "acme" }));
-    assert_eq!(usage["requests"], 4, "{usage}");
+    assert_eq!(usage["totalRequests"], 4, "{usage}");
 }
 
 #[test]

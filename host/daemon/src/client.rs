@@ -6,10 +6,11 @@
 //! whoever brings one is judged by it all the same.
 
 mod http;
+mod tls;
 
 use std::env::VarError;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -24,7 +25,6 @@ use crate::builtin;
 use crate::cli::Global;
 use crate::error::{CliError, Kind};
 use crate::logging::Logging;
-use crate::port;
 use crate::settings::{Settings, existing_home, home_path};
 use http::{Answer, Target};
 
@@ -124,15 +124,9 @@ impl<'a> Client<'a> {
     async fn at_home(&self, request: Request<'_>) -> Result<Answer, CliError> {
         let path = if self.makes_home { home_path(self.global)? } else { existing_home(self.global)? };
         let home = Home::open(&path)?;
-        let by_token = request.token.is_some();
         match reach(&home).await? {
-            Access::Daemon(stream) if !by_token => http::post(stream, &Target::socket(), &request).await,
-            Access::Daemon(stream) => {
-                // Over the socket everyone is the operator.
-                drop(stream);
-                to_address(daemon_address(&home)?, request).await
-            }
-            Access::Own(lock) if !by_token => in_process(home, lock, request).await,
+            Access::Daemon(stream) => http::post(stream, &Target::socket(), &request).await,
+            Access::Own(lock) if request.token.is_none() => in_process(home, lock, request).await,
             Access::Own(lock) => in_process_by_token(home, lock, request).await,
         }
     }
@@ -200,33 +194,6 @@ pub(crate) fn nobody_there(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused | io::ErrorKind::InvalidInput)
 }
 
-/// Where the daemon of this directory listens: what its process has open, else what is configured.
-fn daemon_address(home: &Home) -> Result<SocketAddr, CliError> {
-    let pid = match home.lock() {
-        Err(HomeError::Held { pid, .. }) => pid,
-        _ => None,
-    };
-    match pid.and_then(|pid| port::addresses_of(pid).first().copied()) {
-        Some(address) => Ok(address),
-        None => Ok(Settings::load(home.path(), &[])?.loaded.config.gateway.listen),
-    }
-}
-
-async fn to_address(address: SocketAddr, request: Request<'_>) -> Result<Answer, CliError> {
-    let target = Target::address(reachable(address));
-    http::post(target.connect().await?, &target, &request).await
-}
-
-/// An address to connect to for one to listen on.
-fn reachable(mut address: SocketAddr) -> SocketAddr {
-    match address.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
-        IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
-        _ => {}
-    }
-    address
-}
-
 /// Opens the gateway of a directory that is ours.
 pub(crate) async fn open(home: Home, lock: HomeLock, settings: Settings) -> Result<Arc<Gateway>, CliError> {
     let Settings { loaded, overrides } = settings;
@@ -248,25 +215,21 @@ async fn in_process(home: Home, lock: HomeLock, request: Request<'_>) -> Result<
     Ok(Answer { status: reply.status.as_u16(), body: reply.body.unwrap_or_default().into_bytes() })
 }
 
-/// A token is judged where tokens are judged: at the HTTP door, here one that only we know of.
+/// A token is judged where tokens are judged: at the gateway's door, here one that only the operator can open.
 async fn in_process_by_token(home: Home, lock: HomeLock, request: Request<'_>) -> Result<Answer, CliError> {
     let settings = Settings::load(home.path(), &[])?;
-    let listen = settings.loaded.config.gateway.listen;
     Logging::start(&home.log_path(), &settings.loaded.config.telemetry.log, false)?;
-    let address = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0);
-    let listeners = Listeners::open(address, &home.control_socket_path()).await?;
-    let address = listeners.address()?;
+    let control = home.control_socket_path();
+    let listeners = Listeners::open(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0), &control).await?;
     let gateway = open(home, lock, settings).await?;
     let (done, stop) = oneshot::channel::<()>();
     let serving = tokio::spawn(gateway.clone().serve(listeners, async {
         // Sent or dropped, it is over.
         let _ = stop.await;
     }));
-    // The Host header names what the gateway is configured to be.
-    let target = Target::address(address).named(reachable(listen));
-    let answer = match target.connect().await {
-        Ok(stream) => http::post(stream, &target, &request).await,
-        Err(error) => Err(error),
+    let answer = match UnixStream::connect(control).await {
+        Ok(stream) => http::post(stream, &Target::socket(), &request).await,
+        Err(error) => Err(CliError::new(Kind::Unreachable, format!("the control socket: {error}"))),
     };
     drop(done);
     serving.await.map_err(|error| CliError::new(Kind::Internal, error.to_string()))?;

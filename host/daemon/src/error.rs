@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use openclaw_config::{ConfigErrors, Source};
-use openclaw_gateway::{OpenError, ServeError};
+use openclaw_gateway::{OpenError, ServeError, TlsError};
 use openclaw_tenancy::HomeError;
 use serde_json::{Value, json};
 
@@ -251,6 +251,13 @@ impl From<OpenError> for CliError {
                 .hint("nothing is served without it: mend it, or take it out of components.load"),
             _ => Self::failed(error.to_string()).hint("`openclaw doctor` says more"),
         }
+    }
+}
+
+impl From<TlsError> for CliError {
+    fn from(error: TlsError) -> Self {
+        Self::new(Kind::Configuration, error.to_string())
+            .hint("cert_file holds the chain, the gateway's own certificate first, and key_file its key")
     }
 }
 

@@ -45,6 +45,9 @@ pub(crate) struct RequestId(pub(crate) Arc<str>);
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// For a year: RFC 6797.
+const ONLY_TLS: HeaderValue = HeaderValue::from_static("max-age=31536000");
+
 /// A body that is refused unread is still taken in this far, so that a client
 /// which sends everything first reads the refusal instead of a reset.
 const DISCARD_BYTES: usize = 32 << 20;
@@ -85,10 +88,14 @@ async fn guard(
 }
 
 async fn guarded(gateway: &Gateway, peer: Peer, request: Request, next: Next, id: &str) -> Response {
-    match gateway.check_origin(peer, &request).and_then(|()| gateway.check_open(&request)) {
+    let mut response = match gateway.check_origin(peer, &request).and_then(|()| gateway.check_open(&request)) {
         Ok(()) => next.run(request).await,
         Err(problem) => refuse(gateway, &problem, id, request.into_body()).await,
+    };
+    if gateway.serves_tls() {
+        response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, ONLY_TLS);
     }
+    response
 }
 
 /// `POST /rpc`.
@@ -142,7 +149,11 @@ impl Gateway {
     /// Who makes a request, within the limits on failed tries.
     pub(crate) fn identify(&self, peer: Peer, headers: &HeaderMap) -> Result<Identity, Problem> {
         let address = match peer {
-            Peer::Control => return Ok(Identity::operator(auth::acting_for(headers)?)),
+            // Whoever opens it is the operator, unless they bring a token to be judged by.
+            Peer::Control if auth::bearer(headers).is_none() => {
+                return Ok(Identity::operator(auth::acting_for(headers)?));
+            }
+            Peer::Control => return auth::authenticate(&self.services().registry, &self.operator_token(), headers),
             Peer::Remote(address) => address.ip(),
         };
         let config = self.config();

@@ -18,6 +18,7 @@ mod reply;
 mod request;
 mod rpc;
 mod serve;
+mod tls;
 mod trace_context;
 mod uploads;
 mod websocket;
@@ -31,7 +32,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use arc_swap::{ArcSwap, Guard};
+use arc_swap::{ArcSwap, ArcSwapOption, Guard};
 use jiff::tz::TimeZone;
 use openclaw_billing::{LedgerError, RateLimiter, UsageLedger};
 use openclaw_config::{
@@ -52,6 +53,7 @@ use tokio::sync::{Notify, broadcast::error::RecvError, watch};
 pub use auth::Identity;
 pub use rpc::Reply;
 pub use serve::{Listeners, ServeError};
+pub use tls::{Certificate, TlsError};
 
 use auth::FailedAuthLimiter;
 use discover::Discovered;
@@ -121,6 +123,8 @@ pub struct Gateway {
     generation: AtomicU64,
     runtime: Runtime,
     services: Arc<Services>,
+    /// What the listener shows its clients, where it serves TLS.
+    certificate: ArcSwapOption<Certificate>,
     operator: ArcSwap<OperatorToken>,
     /// Another operator's token is in force.
     operator_changed: watch::Sender<()>,
@@ -151,6 +155,7 @@ impl Gateway {
             generation: AtomicU64::new(1),
             runtime,
             services,
+            certificate: ArcSwapOption::empty(),
             operator: ArcSwap::from_pointee(operator),
             operator_changed: watch::Sender::new(()),
             failed_auth: FailedAuthLimiter::default(),
@@ -218,6 +223,21 @@ impl Gateway {
 
     pub(crate) fn metrics(&self) -> &Metrics {
         &self.metrics
+    }
+
+    pub(crate) fn certificate(&self) -> Option<Certificate> {
+        self.certificate.load().as_deref().cloned()
+    }
+
+    /// Has the listener show this certificate to the clients that come, and serve them by TLS alone.
+    pub fn present(&self, certificate: Certificate) {
+        self.certificate.store(Some(Arc::new(certificate)));
+    }
+
+    /// Whether clients reach the listener by TLS alone.
+    #[must_use]
+    pub fn serves_tls(&self) -> bool {
+        self.certificate.load().is_some()
     }
 
     pub(crate) fn operator_token(&self) -> Guard<Arc<OperatorToken>> {

@@ -2,7 +2,9 @@
 //! and the orderly end of both.
 
 use std::{
-    fs, io,
+    fs,
+    future::ready,
+    io,
     net::SocketAddr,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
@@ -11,7 +13,6 @@ use std::{
 };
 
 use axum::{Extension, Router};
-use futures_util::FutureExt;
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::{conn::auto, graceful::GracefulShutdown},
@@ -96,6 +97,7 @@ impl Gateway {
     pub async fn serve(self: Arc<Self>, listeners: Listeners, stop: impl Future<Output = ()>) {
         let limits = self.config().gateway.limits.clone();
         let door = Door {
+            gateway: self.clone(),
             app: http::router(self.clone()),
             connections: Connections::new(limits.connections as usize, limits.connections_per_address as usize),
             send_time: Duration::from_secs(limits.send_seconds),
@@ -127,6 +129,7 @@ impl Gateway {
 
 /// What connections come in by.
 struct Door {
+    gateway: Arc<Gateway>,
     app: Router,
     connections: Arc<Connections>,
     send_time: Duration,
@@ -141,37 +144,54 @@ impl Door {
                     let Some(place) = self.connections.enter(peer.ip()) else { return };
                     // Replies are small and whole.
                     let _ = stream.set_nodelay(true);
-                    self.serve(graceful, stream, Peer::Remote(peer), Some(place));
+                    let peer = Peer::Remote(peer);
+                    match self.gateway.certificate() {
+                        Some(certificate) => self.serve(graceful, certificate.accept(stream), peer, Some(place)),
+                        None => self.serve(graceful, ready(Ok(stream)), peer, Some(place)),
+                    }
                 }
                 Err(error) => accept_failed(&error).await,
             },
             accepted = listeners.control.accept() => match accepted {
-                Ok((stream, _)) => self.serve(graceful, stream, Peer::Control, None),
+                Ok((stream, _)) => self.serve(graceful, ready(Ok(stream)), Peer::Control, None),
                 Err(error) => accept_failed(&error).await,
             },
         }
     }
 
-    fn serve<S>(&self, graceful: Option<&GracefulShutdown>, stream: S, peer: Peer, place: Option<Place>)
-    where
+    /// Serves a connection, once it is one, in a task of its own.
+    fn serve<S>(
+        &self,
+        graceful: Option<&GracefulShutdown>,
+        opening: impl Future<Output = io::Result<S>> + Send + 'static,
+        peer: Peer,
+        place: Option<Place>,
+    ) where
         S: AsyncRead + AsyncWrite + Send + 'static,
     {
         let service = TowerToHyperService::new(self.app.clone().layer(Extension(peer)));
         let mut builder = auto::Builder::new(TokioExecutor::new()).http1_only();
         builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIME).keep_alive(graceful.is_some());
-        // A reply that nobody reads holds memory and a descriptor.
-        let mut stream = TimeoutStream::new(stream);
-        stream.set_write_timeout(Some(self.send_time));
-        let connection = builder.serve_connection_with_upgrades(TokioIo::new(Box::pin(stream)), service).into_owned();
-        let watched = match graceful {
-            Some(graceful) => graceful.watch(connection).boxed(),
-            None => connection.boxed(),
-        };
+        let (watcher, send_time) = (graceful.map(GracefulShutdown::watcher), self.send_time);
         tokio::spawn(async move {
-            if let Err(error) = watched.await {
+            // Until it ends, however it ends.
+            let _place = place;
+            let stream = match opening.await {
+                Ok(stream) => stream,
+                Err(error) => return tracing::debug!(?peer, %error, "a connection was not opened"),
+            };
+            // A reply that nobody reads holds memory and a descriptor.
+            let mut stream = TimeoutStream::new(stream);
+            stream.set_write_timeout(Some(send_time));
+            let connection =
+                builder.serve_connection_with_upgrades(TokioIo::new(Box::pin(stream)), service).into_owned();
+            let served = match watcher {
+                Some(watcher) => watcher.watch(connection).await,
+                None => connection.await,
+            };
+            if let Err(error) = served {
                 tracing::debug!(%error, "a connection ended badly");
             }
-            drop(place);
         });
     }
 }

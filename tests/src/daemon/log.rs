@@ -59,7 +59,8 @@ impl Log {
     /// The address of the line that says so.
     pub(super) fn listening(&self) -> Option<SocketAddr> {
         let address = |text: &str| {
-            let (_, rest) = text.split_once("listening on http://")?;
+            let (_, rest) = text.split_once("listening on ")?;
+            let (_, rest) = rest.split_once("://")?;
             rest.split_once('\n')?.0.split_whitespace().next()?.trim_end_matches('/').parse().ok()
         };
         self.wait_for(|text| address(text).is_some());

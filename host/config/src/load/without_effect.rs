@@ -19,7 +19,6 @@ const NO_BACKUP: &str = "has no effect yet: no backup is made";
 const NO_CHANNEL: &str = "has no effect yet: no chat channel is connected";
 
 const TABLE: &[(&str, &str)] = &[
-    ("gateway.tls", "keeps the gateway from starting: this release does not serve TLS itself"),
     ("models", NO_MODEL),
     ("billing.currency", NO_MODEL),
     ("billing.rate_card", NO_MODEL),

@@ -1,6 +1,5 @@
 //! One `POST /rpc` over a stream, with the upload that goes before it, and what its answer means.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Full};
@@ -11,7 +10,7 @@ use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
-use super::Request;
+use super::{Request, tls};
 use crate::error::{CliError, Kind};
 
 const CONNECT_TIME: Duration = Duration::from_secs(10);
@@ -19,6 +18,7 @@ const CONNECT_TIME: Duration = Duration::from_secs(10);
 /// Where a request goes.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Target {
+    tls: bool,
     /// For the Host header.
     host: String,
     /// `host:port`, as it is connected to.
@@ -36,52 +36,60 @@ pub(super) struct Answer {
 impl Target {
     /// The control socket; it has no name of its own.
     pub(super) fn socket() -> Self {
-        Self { host: "localhost".into(), connect: String::new(), path: "/rpc".into() }
+        Self { tls: false, host: "localhost".into(), connect: String::new(), path: "/rpc".into() }
     }
 
-    pub(super) fn address(address: SocketAddr) -> Self {
-        Self { host: address.to_string(), connect: address.to_string(), path: "/rpc".into() }
-    }
-
-    /// The same place under another name.
-    pub(super) fn named(self, name: SocketAddr) -> Self {
-        Self { host: name.to_string(), ..self }
-    }
-
-    /// `http://host[:port][/base]`; `/rpc` is added where it is missing.
+    /// `http[s]://host[:port][/base]`; `/rpc` is added where it is missing.
     pub(super) fn parse(url: &str) -> Result<Self, CliError> {
         let wrong =
             |what: &str| CliError::usage(format!("--url {url}: {what}")).hint("write it as http://127.0.0.1:18789");
         let uri: Uri = url.parse().map_err(|_| wrong("not a URL"))?;
-        match uri.scheme_str() {
-            Some("http") => {}
-            Some("https") => {
-                return Err(wrong("this command line does not speak TLS: reach the gateway through a tunnel"));
-            }
-            _ => return Err(wrong("not an http URL")),
-        }
+        let tls = match uri.scheme_str() {
+            Some("http") => false,
+            Some("https") => true,
+            _ => return Err(wrong("neither an http nor an https URL")),
+        };
         let authority = uri.authority().ok_or_else(|| wrong("it names no host"))?;
         if authority.as_str().contains('@') {
             return Err(wrong("a token or password does not belong into a URL"));
         }
         let base = uri.path().trim_end_matches('/');
         let path = if base.ends_with("/rpc") { base.to_owned() } else { format!("{base}/rpc") };
-        let connect = format!("{}:{}", authority.host(), authority.port_u16().unwrap_or(80));
-        Ok(Self { host: authority.as_str().to_owned(), connect, path })
+        let connect = format!("{}:{}", authority.host(), authority.port_u16().unwrap_or(if tls { 443 } else { 80 }));
+        Ok(Self { tls, host: authority.as_str().to_owned(), connect, path })
     }
 
-    pub(super) async fn connect(&self) -> Result<TcpStream, CliError> {
+    /// Connects to a URL's host, by TLS where the URL says so.
+    pub(super) async fn connect(&self) -> Result<Box<dyn Stream>, CliError> {
         let unreachable = |reason: String| {
             CliError::new(Kind::Unreachable, format!("cannot reach the gateway at {}: {reason}", self.connect))
-                .hint("`openclaw doctor` says whether a daemon runs, `openclaw serve` starts one")
         };
-        match tokio::time::timeout(CONNECT_TIME, TcpStream::connect(&self.connect)).await {
-            Ok(Ok(stream)) => Ok(stream),
-            Ok(Err(error)) => Err(unreachable(error.to_string())),
-            Err(_) => Err(unreachable(format!("no answer in {} s", CONNECT_TIME.as_secs()))),
-        }
+        let connect = async {
+            let stream = TcpStream::connect(&self.connect).await.map_err(|error| {
+                unreachable(error.to_string())
+                    .hint("`openclaw doctor` says whether a daemon runs, `openclaw serve` starts one")
+            })?;
+            if !self.tls {
+                return Ok::<Box<dyn Stream>, _>(Box::new(stream));
+            }
+            let name = self.connect.rsplit_once(':').map_or("", |(host, _)| host).trim_matches(['[', ']']);
+            let stream = tls::connect(name, stream).await.map_err(|error| {
+                unreachable(error.to_string()).hint(
+                    "the certificate must be for the host of the URL and signed by an authority that this machine \
+                     trusts; SSL_CERT_FILE names another file of authorities",
+                )
+            })?;
+            Ok(Box::new(stream))
+        };
+        let connected = tokio::time::timeout(CONNECT_TIME, connect).await;
+        connected.unwrap_or_else(|_| Err(unreachable(format!("no answer in {} s", CONNECT_TIME.as_secs()))))
     }
 }
+
+/// A connection of any kind.
+pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
 
 /// Sends the request and reads the whole answer.
 pub(super) async fn post<S>(stream: S, target: &Target, request: &Request<'_>) -> Result<Answer, CliError>

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use openclaw_config::GatewayConfig;
-use openclaw_gateway::{Gateway, Listeners, ServeError};
+use openclaw_gateway::{Certificate, Gateway, Listeners, ServeError};
 use openclaw_tenancy::{Home, HomeError, HomeLock};
 use serde_json::{Value, json};
 use tokio::net::UnixStream;
@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 
 use crate::cli::Global;
 use crate::client;
-use crate::error::{CliError, Kind};
+use crate::error::CliError;
 use crate::logging::Logging;
 use crate::output::Output;
 use crate::port;
@@ -89,10 +89,7 @@ impl Serve {
         let path = home_path(global)?;
         let settings = Settings::load(&path, &flags)?;
         let config = &settings.loaded.config;
-        if config.gateway.tls.is_some() {
-            return Err(CliError::new(Kind::Configuration, "gateway.tls: this release does not serve TLS itself")
-                .hint("let a proxy terminate it, and set gateway.allow_plaintext_remote where that is needed"));
-        }
+        let certificate = config.gateway.tls.as_ref().map(Certificate::read).transpose()?;
         if self.check {
             settings.check_files()?;
             return Listeners::check(config.gateway.listen).await.map_err(explain);
@@ -110,8 +107,11 @@ impl Serve {
         let listeners = Listeners::open(listen, &home.control_socket_path()).await.map_err(explain)?;
         let address = listeners.address()?;
         let gateway = client::open(home, lock, settings).await?;
+        if let Some(certificate) = certificate {
+            gateway.present(certificate);
+        }
+        announce(address, gateway.serves_tls(), output)?;
         let daemon = Daemon { gateway, home: path, flags, started_with, logging };
-        announce(address, output)?;
         daemon.serve(listeners, &mut signals).await?;
         daemon.gateway.close().await;
         tracing::info!("stopped");
@@ -157,11 +157,20 @@ impl Daemon {
                 for key in needs_restart(&self.started_with, &document(&loaded.config)) {
                     tracing::warn!(key, "this key was changed: it takes effect with the next start");
                 }
+                // Whether there is TLS at all is settled at the start; a certificate is renewed while it runs.
+                let tls = loaded.config.gateway.tls.clone().filter(|_| self.gateway.serves_tls());
+                let certificate = match tls.as_ref().map(Certificate::read).transpose() {
+                    Ok(certificate) => certificate,
+                    Err(error) => return tracing::error!(%error, "the configuration stays as it was"),
+                };
                 self.logging.reload(&loaded.config.telemetry.log);
-                match self.gateway.reload(loaded).await {
-                    Ok(()) => tracing::info!("the configuration is reloaded"),
-                    Err(error) => tracing::error!(%error, "the configuration stays as it was"),
+                if let Err(error) = self.gateway.reload(loaded).await {
+                    return tracing::error!(%error, "the configuration stays as it was");
                 }
+                if let Some(certificate) = certificate {
+                    self.gateway.present(certificate);
+                }
+                tracing::info!("the configuration is reloaded");
             }
             Err(error) => tracing::error!(error = error.message, "the configuration stays as it was"),
         }
@@ -229,8 +238,8 @@ fn explain(error: ServeError) -> CliError {
     }
 }
 
-fn announce(address: SocketAddr, output: &Output) -> Result<(), CliError> {
-    let url = format!("http://{address}");
+fn announce(address: SocketAddr, tls: bool, output: &Output) -> Result<(), CliError> {
+    let url = format!("{}://{address}", if tls { "https" } else { "http" });
     tracing::info!(url, pid = std::process::id(), version = env!("CARGO_PKG_VERSION"), "listening");
     if output.json {
         return output.json_line(&json!({ "listening": url, "pid": std::process::id() }));

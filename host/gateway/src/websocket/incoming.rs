@@ -63,7 +63,11 @@ impl<S> Incoming<S> {
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Incoming<S> {
-    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let this = &mut *self;
         if let Some(deadline) = &mut this.deadline
             && deadline.as_mut().poll(context).is_ready()

@@ -8,6 +8,7 @@ fn a_url_may_leave_out_port_and_path() {
         ("http://127.0.0.1:18789/", "127.0.0.1:18789", "/rpc"),
         ("http://[::1]:9/base", "[::1]:9", "/base/rpc"),
         ("http://gateway/rpc", "gateway:80", "/rpc"),
+        ("https://gateway", "gateway:443", "/rpc"),
     ] {
         let target = Target::parse(url).expect(url);
         assert_eq!((target.connect.as_str(), target.path.as_str()), (connect, path), "{url}");
@@ -16,7 +17,7 @@ fn a_url_may_leave_out_port_and_path() {
 
 #[test]
 fn other_urls_are_wrong_usage() {
-    for url in ["https://gateway", "ftp://gateway", "gateway:18789", "http://tk_a_b@gateway", ""] {
+    for url in ["ftp://gateway", "gateway:18789", "http://tk_a_b@gateway", ""] {
         assert_eq!(Target::parse(url).expect_err(url).kind, Kind::Usage, "{url}");
     }
 }
