@@ -16,6 +16,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{CallError, capability::CapabilityError, engine::Pool};
 
+/// Calls of one tenant that have a large instance at once: there are few of those, for everyone.
+const LARGE_PER_TENANT: usize = 8;
+
 /// Operations of one tenant that block a thread at once, on top of what its databases do.
 const BLOCKING_PER_TENANT: usize = 4;
 
@@ -68,6 +71,7 @@ pub(crate) struct Admission {
 #[derive(Debug)]
 struct Gate {
     running: Arc<Semaphore>,
+    large: Arc<Semaphore>,
     waiting: AtomicU32,
     long_lane: Arc<Semaphore>,
     blocking: Arc<Semaphore>,
@@ -77,6 +81,13 @@ struct Gate {
 #[derive(Debug)]
 pub(crate) struct Place {
     _tenant: OwnedSemaphorePermit,
+    _instance: Instance,
+}
+
+/// An instance's place, in the tenant's share where those are few.
+#[derive(Debug)]
+pub(crate) struct Instance {
+    _share: Option<OwnedSemaphorePermit>,
     _instance: OwnedSemaphorePermit,
 }
 
@@ -89,17 +100,19 @@ impl Admission {
     /// Waits for a place in the tenant's turn; no tenant means the operator's own calls.
     pub(crate) async fn enter(&self, tenant: Option<&TenantId>, pool: Pool) -> Result<Place, CallError> {
         let gate = self.gate(tenant);
-        let instances = self.instances(pool);
-        if let (Ok(own), Ok(instance)) =
-            (gate.running.clone().try_acquire_owned(), instances.clone().try_acquire_owned())
-        {
+        if let (Ok(own), Some(instance)) = (gate.running.clone().try_acquire_owned(), self.instance_now(&gate, pool)) {
             return Ok(Place { _tenant: own, _instance: instance });
         }
         let _waiting = Waiting::enter(&gate, self.limits.queued_per_tenant)?;
         let place = async {
+            // The scarcer first: who waits for it keeps no place from the tenant's other calls.
+            let share = match pool {
+                Pool::Small => None,
+                Pool::Large => Some(gate.large.clone().acquire_owned().await.ok()?),
+            };
             let own = gate.running.clone().acquire_owned().await.ok()?;
-            let instance = instances.clone().acquire_owned().await.ok()?;
-            Some(Place { _tenant: own, _instance: instance })
+            let instance = self.instances(pool).clone().acquire_owned().await.ok()?;
+            Some(Place { _tenant: own, _instance: Instance { _share: share, _instance: instance } })
         };
         match tokio::time::timeout(self.limits.wait, place).await {
             Ok(Some(place)) => Ok(place),
@@ -108,9 +121,18 @@ impl Admission {
     }
 
     /// A place for a call that a running call makes. It waits for none: what it waited for could be its caller's.
-    pub(crate) fn enter_inner(&self, pool: Pool) -> Result<OwnedSemaphorePermit, CallError> {
-        let instances = self.instances(pool).clone();
-        instances.try_acquire_owned().map_err(|_| busy("the gateway has no room for a call inside another"))
+    pub(crate) fn enter_inner(&self, tenant: Option<&TenantId>, pool: Pool) -> Result<Instance, CallError> {
+        let instance = self.instance_now(&self.gate(tenant), pool);
+        instance.ok_or_else(|| busy("the gateway has no room for a call inside another"))
+    }
+
+    fn instance_now(&self, gate: &Gate, pool: Pool) -> Option<Instance> {
+        let share = match pool {
+            Pool::Small => None,
+            Pool::Large => Some(gate.large.clone().try_acquire_owned().ok()?),
+        };
+        let instance = self.instances(pool).clone().try_acquire_owned().ok()?;
+        Some(Instance { _share: share, _instance: instance })
     }
 
     /// The place that one of the tenant's long calls needs for each slice it runs.
@@ -173,6 +195,7 @@ impl Admission {
         let gate = tenants.entry(tenant.cloned()).or_insert_with(|| {
             Arc::new(Gate {
                 running: Arc::new(Semaphore::new(self.limits.concurrent_per_tenant as usize)),
+                large: Arc::new(Semaphore::new(LARGE_PER_TENANT)),
                 waiting: AtomicU32::new(0),
                 long_lane: Arc::new(Semaphore::new(1)),
                 blocking: Arc::new(Semaphore::new(BLOCKING_PER_TENANT)),

@@ -71,7 +71,8 @@ impl Plugins {
         params: Params,
         outer: Outer,
     ) -> Result<Answer, CallError> {
-        let place = self.services().admission.enter_inner(route.component().pool)?;
+        let tenant = facts.subject.tenant().map(|tenant| tenant.id.clone());
+        let place = self.services().admission.enter_inner(tenant.as_ref(), route.component().pool)?;
         let answer = self.run(&route, facts, params, Some(outer)).await;
         drop(place);
         answer

@@ -47,3 +47,20 @@ async fn a_change_is_made_to_its_end_whoever_hangs_up() {
     begin.send(()).expect("it waits for this");
     assert_eq!(ended.await, Ok("made"));
 }
+
+#[tokio::test]
+async fn a_few_tenants_do_not_take_every_large_instance() {
+    let admission = admission();
+    let tenants: Vec<TenantId> = (0..4).map(|number| format!("t{number}").parse().expect("an id")).collect();
+    let mut places = Vec::new();
+    for tenant in &tenants {
+        // As many as it may run at once, of which only a share gets a large instance.
+        let wanted = (0..16).map(|_| admission.enter(Some(tenant), Pool::Large).now_or_never());
+        places.extend(wanted.flatten().map(|place| place.expect("a place")));
+    }
+    assert_eq!(places.len(), tenants.len() * LARGE_PER_TENANT);
+    let other = "other".parse().expect("an id");
+    assert!(admission.enter(Some(&other), Pool::Large).now_or_never().is_some(), "there is room for others");
+    assert!(admission.enter(Some(&tenants[0]), Pool::Small).now_or_never().is_some(), "and for its own small calls");
+    assert!(admission.enter_inner(Some(&tenants[0]), Pool::Large).is_err());
+}
