@@ -2,13 +2,20 @@
 //!
 //! One table allows keys; whatever it does not name is refused. What may only narrow
 //! (tools, sandbox limits) is narrowed by [`merge`] itself, so that an overlay written before the
-//! operator tightened the base never widens it.
+//! operator tightened the base never widens it. An overlay's size is bounded, and what is done with
+//! one is linear in it.
 
-mod narrow;
+mod findings;
+mod ground;
+mod host_names;
+mod merge;
 mod patch;
+mod pattern;
+mod policy;
 mod restore;
 mod rules;
 pub(crate) mod secrets;
+mod size;
 mod table;
 
 use std::fmt;
@@ -18,11 +25,14 @@ use serde_json::{Map, Value};
 use crate::gateway::GatewayConfig;
 use crate::path::KeyPath;
 
+pub use findings::TOLD_OFFENCES;
+pub use merge::merge;
 pub use patch::apply_patch;
 pub use restore::restore_secrets;
 pub use rules::admin_only_keys;
 pub(crate) use rules::{allowed_keys, is_closed, may_hold};
 pub use secrets::{Credentials, SECRET_FIELDS, SecretField};
+pub use size::{MAX_KEY_BYTES, MAX_TEXT_BYTES, MAX_VALUES, check_size};
 
 /// Why a key may not stand in an overlay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -48,13 +58,18 @@ pub struct Offence {
 
 impl fmt::Display for Offence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.path, self.reason)
+        match self.path.segments().is_empty() {
+            true => f.write_str(&self.reason),
+            false => write!(f, "{}: {}", self.path, self.reason),
+        }
     }
 }
 
-/// Checks an overlay against the table and against what the gateway allows; every offence is told.
-pub fn validate(overlay: &Value, base: &GatewayConfig) -> Result<(), Vec<Offence>> {
-    let offences = rules::offences(overlay, &visible(base));
+/// Checks an overlay's size, then its keys against the table and against what the gateway allows, of
+/// which `visible` is the tenants' part. Offences beyond [`TOLD_OFFENCES`] are told by their number.
+pub fn validate(overlay: &Value, visible: &Value) -> Result<(), Vec<Offence>> {
+    check_size(overlay)?;
+    let offences = rules::offences(overlay, visible);
     if offences.is_empty() { Ok(()) } else { Err(offences) }
 }
 
@@ -63,36 +78,6 @@ pub fn validate(overlay: &Value, base: &GatewayConfig) -> Result<(), Vec<Offence
 pub fn visible(base: &GatewayConfig) -> Value {
     let whole = serde_json::to_value(base).unwrap_or(Value::Null);
     rules::allowed_part(whole)
-}
-
-/// Lays an overlay over the gateway's visible part: objects merge, everything else replaces, `null`
-/// says nothing; tools and sandbox limits only ever narrow.
-pub fn merge(visible: &Value, overlay: &Value) -> Value {
-    let mut merged = lay_over(visible, overlay);
-    if let Value::Object(sections) = &mut merged {
-        for (key, narrow) in [("tools", narrow::tools as fn(&Value, &Value) -> Value), ("sandbox", narrow::limits)] {
-            let narrowed = narrow(&visible[key], &overlay[key]);
-            if !narrowed.is_null() {
-                sections.insert(key.to_owned(), narrowed);
-            }
-        }
-    }
-    merged
-}
-
-fn lay_over(base: &Value, over: &Value) -> Value {
-    match (base, over) {
-        (_, Value::Null) => base.clone(),
-        (Value::Object(below), Value::Object(above)) => {
-            let mut merged = below.clone();
-            for (key, over) in above {
-                let base = below.get(key).unwrap_or(&Value::Null);
-                merged.insert(key.clone(), lay_over(base, over));
-            }
-            Value::Object(merged)
-        }
-        _ => over.clone(),
-    }
 }
 
 /// The members of an object; none for anything else.

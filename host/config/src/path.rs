@@ -55,6 +55,25 @@ impl KeyPath {
         Self(segments)
     }
 
+    /// Goes one step further in place, until [`pop`](Self::pop). A walk that copied the path at every
+    /// step would pay for its depth and for the length of its keys each time.
+    pub(crate) fn push(&mut self, segment: Segment) {
+        self.0.push(segment);
+    }
+
+    pub(crate) fn pop(&mut self) {
+        self.0.pop();
+    }
+
+    /// How long its keys are together.
+    pub(crate) fn key_bytes(&self) -> usize {
+        let keys = self.0.iter().map(|segment| match segment {
+            Segment::Key(key) => key.len(),
+            Segment::Index(_) => 0,
+        });
+        keys.sum()
+    }
+
     /// The steps from the root.
     pub fn segments(&self) -> &[Segment] {
         &self.0

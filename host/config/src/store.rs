@@ -18,7 +18,7 @@ use serde_json::Value;
 use crate::gateway::GatewayConfig;
 use crate::load::ConfigErrors;
 use crate::overlay::{self, Credentials, Offence};
-use crate::text::TextError;
+use crate::text::{self, TextError};
 use cache::{Cache, Cached};
 use reading::Reading;
 
@@ -87,7 +87,6 @@ pub enum WriteError {
 
 /// The gateway's configuration as the tenants' overlays see it.
 struct Base {
-    config: GatewayConfig,
     visible: Arc<Value>,
     /// Counts the reloads: what was merged with another base is stale.
     generation: u64,
@@ -103,13 +102,13 @@ pub struct ConfigStore {
 impl ConfigStore {
     /// A store over the gateway's effective configuration.
     pub fn new(base: GatewayConfig, overrides: Overrides) -> Self {
-        Self { base: RwLock::new(Arc::new(Base::new(base, 0))), overrides, cache: Cache::default() }
+        Self { base: RwLock::new(Arc::new(Base::new(&base, 0))), overrides, cache: Cache::default() }
     }
 
     /// Puts a new gateway configuration in force: overlays are merged anew from now on.
     pub fn set_base(&self, config: GatewayConfig) {
         let mut base = self.base.write().unwrap_or_else(PoisonError::into_inner);
-        *base = Arc::new(Base::new(config, base.generation + 1));
+        *base = Arc::new(Base::new(&config, base.generation + 1));
     }
 
     fn base(&self) -> Arc<Base> {
@@ -175,9 +174,8 @@ fn tell(subject: &Subject, damaged: Option<&Damaged>) {
 }
 
 impl Base {
-    fn new(config: GatewayConfig, generation: u64) -> Self {
-        let visible = Arc::new(overlay::visible(&config));
-        Self { config, visible, generation }
+    fn new(config: &GatewayConfig, generation: u64) -> Self {
+        Self { visible: Arc::new(overlay::visible(config)), generation }
     }
 }
 
@@ -186,6 +184,14 @@ impl Subject {
         match self {
             Self::Gateway => Credentials::Gateway,
             Self::Tenant(_) => Credentials::Overlay,
+        }
+    }
+
+    /// The longest text that is read, in bytes.
+    fn max_bytes(&self) -> usize {
+        match self {
+            Self::Gateway => text::MAX_BYTES,
+            Self::Tenant(_) => overlay::MAX_TEXT_BYTES,
         }
     }
 }

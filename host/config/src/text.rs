@@ -6,6 +6,7 @@
 mod build;
 mod json_places;
 mod rewrite;
+mod wanted;
 mod yaml;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ use serde_json::Value;
 
 use crate::path::KeyPath;
 use build::Root;
+use wanted::{Paths, Wanted};
 
 pub use rewrite::write;
 
@@ -93,9 +95,18 @@ impl Document<'_> {
 
     /// The position of every key. Reads the text again: meant for errors, not for each request.
     pub fn places(&self) -> Places {
+        self.find(Wanted::All)
+    }
+
+    /// The positions of some keys.
+    pub fn places_of<'p>(&self, paths: impl IntoIterator<Item = &'p KeyPath>) -> Places {
+        self.find(Wanted::Some(Some(&Paths::of(paths))))
+    }
+
+    fn find(&self, wanted: Wanted<'_>) -> Places {
         match self.format {
-            Format::Yaml => yaml::places(self.text),
-            Format::Json | Format::Json5 => json_places::places(self.text),
+            Format::Yaml => yaml::places(self.text, wanted),
+            Format::Json | Format::Json5 => json_places::places(self.text, wanted),
         }
     }
 }
@@ -103,7 +114,7 @@ impl Document<'_> {
 /// Reads a text in the notation that it is written in. Of several failures the one that got
 /// furthest is reported.
 pub fn parse(text: &str) -> Result<Document<'_>, TextError> {
-    check_size(text)?;
+    check_size(text, MAX_BYTES)?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let document = |format, value| Document { text, format, value };
     if !looks_like_json(text) {
@@ -121,11 +132,11 @@ pub fn parse(text: &str) -> Result<Document<'_>, TextError> {
     }
 }
 
-pub(crate) fn check_size(text: &str) -> Result<(), TextError> {
-    if text.len() <= MAX_BYTES {
+pub(crate) fn check_size(text: &str, most: usize) -> Result<(), TextError> {
+    if text.len() <= most {
         return Ok(());
     }
-    let message = format!("{} bytes; at most {MAX_BYTES} are read", text.len());
+    let message = format!("{} bytes; at most {most} are read", text.len());
     Err(TextError { position: None, message })
 }
 

@@ -86,3 +86,39 @@ fn each_write_is_in_the_audit_log_without_its_secrets() {
     assert_eq!(written.count(), 1, "{lines:?}");
     assert!(!json!(lines).to_string().contains("sk-very-secret-2"));
 }
+
+/// A megabyte of unknown keys once took seconds to refuse, under a lock, on a thread that others needed.
+#[test]
+fn a_hundred_thousand_keys_are_refused_and_hold_up_nobody() {
+    let daemon = Daemon::start();
+    let (tenant, other) = (daemon.tenant("acme"), daemon.tenant("other"));
+    let keys: Vec<String> = (0..100_000).map(|number| format!("k{number}: 1\n")).collect();
+    let error = tenant.err("config.set", json!({ "raw": keys.concat() }));
+    assert_eq!(error.name(), "INVALID_REQUEST", "{error}");
+    let error = tenant.err("config.set", json!({ "raw": keys[..9_000].concat() }));
+    assert_eq!(error.name(), "INVALID_REQUEST", "{error}");
+    let offences = error.data["offences"].as_array().unwrap_or_else(|| panic!("{error}"));
+    assert!(offences.len() < 50, "{} offences", offences.len());
+    assert!(error.to_string().contains("more"), "{error}");
+    other.done("config.set", json!({ "raw": "ui: {theme: dark}\n" }));
+    tenant.done("config.set", json!({ "raw": "ui: {theme: dark}\n" }));
+}
+
+#[test]
+fn what_reaches_the_host_is_refused_however_deep_it_stands() {
+    let daemon = Daemon::start_with("agents: {defaults: {tools: {deny: [exec]}}}\ntools: {allow: [read, exec]}\n");
+    let tenant = daemon.tenant("acme");
+    for (raw, path) in [
+        ("channels: {irc: {nickserv: {passwordFile: /etc/shadow}}}", "channels.irc.nickserv.passwordFile"),
+        ("skills: {entries: {x: {env: {LD_PRELOAD: x}}}}", "skills.entries.x.env.LD_PRELOAD"),
+        ("messages: {tts: {providers: {x: {command: /bin/sh}}}}", "messages.tts.providers.x.command"),
+        ("agents: {defaults: {tools: {allow: [write]}}}", "agents.defaults.tools.allow[0]"),
+    ] {
+        let error = tenant.err("config.set", json!({ "raw": raw }));
+        assert_eq!(error.data["offences"][0]["path"], path, "{error}");
+    }
+    // The operator's own denial stays in what is effective.
+    tenant.done("config.set", json!({ "raw": "agents: {defaults: {tools: {deny: [read]}}}" }));
+    let config = tenant.ok("config.get", json!({}))["config"].clone();
+    assert_eq!(config["agents"]["defaults"]["tools"]["deny"], json!(["exec", "read"]), "{config}");
+}

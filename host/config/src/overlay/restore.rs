@@ -1,7 +1,10 @@
 //! Placeholders written back by a client that read a redacted configuration.
 
+use std::collections::HashMap;
+
 use serde_json::Value;
 
+use super::findings::Findings;
 use super::{Credentials, Offence, OffenceKind};
 use crate::path::{KeyPath, Segment};
 use crate::secret::REDACTED;
@@ -17,53 +20,70 @@ pub fn restore_secrets(
     stored: &Value,
     base: &Value,
 ) -> Result<(), Vec<Offence>> {
-    let shape = new.clone();
-    let mut offences = Vec::new();
-    let mut inherited = Vec::new();
-    credentials.each(new, &mut |path, secret| {
-        if secret.as_str() != Some(REDACTED) {
-            return;
-        }
-        match counterpart(&shape, stored, path) {
-            Some(value) => *secret = value.clone(),
-            None if counterpart(&shape, base, path).is_some() => inherited.push(path.clone()),
-            None => offences.push(Offence {
-                path: path.clone(),
-                kind: OffenceKind::Type,
-                reason: "the placeholder stands for a stored secret, and there is none".to_owned(),
-            }),
-        }
-    });
-    for path in inherited {
-        remove(new, &path);
-    }
+    let mut restore = Restore { credentials, path: KeyPath::root(), findings: Findings::default() };
+    restore.visit(new, Some(stored), Some(base));
+    let offences = restore.findings.into_offences();
     if offences.is_empty() { Ok(()) } else { Err(offences) }
 }
 
-/// The value in `other` at the path that `path` is in `shape`.
-fn counterpart<'v>(shape: &Value, other: &'v Value, path: &KeyPath) -> Option<&'v Value> {
-    let (mut here, mut there) = (shape, other);
-    for segment in path.segments() {
-        (here, there) = match segment {
-            Segment::Key(key) => (here.get(key)?, there.get(key)?),
-            Segment::Index(index) => {
-                let item = here.get(index)?;
-                let id = item.get("id").filter(|id| id.is_string())?;
-                let mut alike = there.as_array()?.iter().filter(|other| other.get("id") == Some(id));
-                (item, alike.next()?)
-            }
-        };
-    }
-    (!there.is_null()).then_some(there)
+struct Restore {
+    credentials: Credentials,
+    path: KeyPath,
+    findings: Findings,
 }
 
-fn remove(value: &mut Value, path: &KeyPath) {
-    let Some((Segment::Key(last), parent)) = path.segments().last().zip(path.parent()) else { return };
-    let parent = parent.segments().iter().try_fold(value, |at, segment| match segment {
-        Segment::Key(key) => at.get_mut(key),
-        Segment::Index(index) => at.get_mut(*index),
-    });
-    if let Some(Value::Object(members)) = parent {
-        members.remove(last);
+/// What becomes of a member.
+#[derive(PartialEq)]
+enum Fate {
+    Stays,
+    Goes,
+}
+
+impl Restore {
+    fn visit(&mut self, new: &mut Value, stored: Option<&Value>, base: Option<&Value>) -> Fate {
+        match new {
+            Value::String(text) if text == REDACTED => return self.restore(new, stored, base),
+            Value::Object(members) => members.retain(|key, member| {
+                self.path.push(Segment::Key(key.clone()));
+                let fate =
+                    self.visit(member, stored.and_then(|value| value.get(key)), base.and_then(|value| value.get(key)));
+                self.path.pop();
+                fate == Fate::Stays
+            }),
+            Value::Array(items) => {
+                let (stored, base) = (by_id(stored), by_id(base));
+                for (index, item) in items.iter_mut().enumerate() {
+                    let id = item.get("id").and_then(Value::as_str).map(str::to_owned);
+                    let alike = |others: &HashMap<&str, _>| id.as_deref().and_then(|id| others.get(id).copied());
+                    self.path.push(Segment::Index(index));
+                    self.visit(item, alike(&stored), alike(&base));
+                    self.path.pop();
+                }
+            }
+            _ => {}
+        }
+        Fate::Stays
     }
+
+    fn restore(&mut self, placeholder: &mut Value, stored: Option<&Value>, base: Option<&Value>) -> Fate {
+        let is_there = |value: &&Value| !value.is_null();
+        if !self.credentials.is_at(&self.path) {
+            return Fate::Stays;
+        }
+        match (stored.filter(is_there), base.filter(is_there)) {
+            (Some(secret), _) => *placeholder = secret.clone(),
+            (None, Some(_)) => return Fate::Goes,
+            (None, None) => {
+                let reason = "the placeholder stands for a stored secret, and there is none";
+                self.findings.add(&self.path, OffenceKind::Type, reason);
+            }
+        }
+        Fate::Stays
+    }
+}
+
+/// The elements of a list that have an id; of several the first.
+fn by_id(list: Option<&Value>) -> HashMap<&str, &Value> {
+    let items = list.and_then(Value::as_array).into_iter().flatten().rev();
+    items.filter_map(|item| Some((item.get("id")?.as_str()?, item))).collect()
 }

@@ -1,9 +1,11 @@
 //! Which keys of the open sections are credentials: one typed table, no guessing from names that
 //! are not in it.
 
+use std::sync::LazyLock;
+
 use serde_json::Value;
 
-use super::table::matches;
+use super::pattern::{Matching, Patterns};
 use crate::path::{KeyPath, Segment};
 use crate::secret::REDACTED;
 use crate::shape::{Shape, gateway_schema};
@@ -16,7 +18,7 @@ pub struct SecretField(pub &'static str);
 impl SecretField {
     /// True when the credential stands at this path.
     pub fn is_at(self, path: &KeyPath) -> bool {
-        matches(self.0, path.segments())
+        Patterns::of([(self.0, ())]).at(path).here().is_some()
     }
 }
 
@@ -70,6 +72,9 @@ const CHANNEL_CREDENTIALS: &[&str] = &[
     "webhookSecret",
 ];
 
+static CREDENTIALS: LazyLock<Patterns<()>> =
+    LazyLock::new(|| Patterns::of(patterns().into_iter().map(|pattern| (pattern, ()))));
+
 /// The paths of all credentials.
 pub(crate) fn patterns() -> Vec<String> {
     let channels = CHANNEL_CREDENTIALS
@@ -90,8 +95,11 @@ pub enum Credentials {
 impl Credentials {
     /// True when a credential stands at this path.
     pub fn is_at(self, path: &KeyPath) -> bool {
-        let typed = || Shape::of(gateway_schema()).descend(path).is_some_and(Shape::is_secret);
-        in_open_section(path) || (self == Self::Gateway && typed())
+        CREDENTIALS.at(path).here().is_some() || self.is_typed(path)
+    }
+
+    fn is_typed(self, path: &KeyPath) -> bool {
+        self == Self::Gateway && Shape::of(gateway_schema()).descend(path).is_some_and(Shape::is_secret)
     }
 
     /// Replaces every credential, whatever kind of value it is, by the placeholder.
@@ -101,41 +109,40 @@ impl Credentials {
 
     /// Calls `f` with every credential that has a value.
     pub(crate) fn each(self, value: &mut Value, f: &mut dyn FnMut(&KeyPath, &mut Value)) {
-        self.visit(value, &KeyPath::root(), f);
+        self.visit(value, &CREDENTIALS.root(), &mut KeyPath::root(), f);
     }
 
-    fn visit(self, value: &mut Value, path: &KeyPath, f: &mut dyn FnMut(&KeyPath, &mut Value)) {
-        if self.is_at(path) {
+    fn visit(
+        self,
+        value: &mut Value,
+        credentials: &Matching<'_, ()>,
+        path: &mut KeyPath,
+        f: &mut dyn FnMut(&KeyPath, &mut Value),
+    ) {
+        if credentials.here().is_some() || self.is_typed(path) {
             if !value.is_null() {
                 f(path, value);
             }
             return;
         }
+        // An overlay has no others: most of it need not be walked.
+        if self == Self::Overlay && credentials.is_over() {
+            return;
+        }
+        let mut descend = |segment: Segment, child: &mut Value| {
+            let credentials = credentials.step(&segment);
+            path.push(segment);
+            self.visit(child, &credentials, path, f);
+            path.pop();
+        };
         match value {
             Value::Object(members) => {
-                for (key, member) in members {
-                    self.visit(member, &path.key(key), f);
-                }
+                members.iter_mut().for_each(|(key, member)| descend(Segment::Key(key.clone()), member));
             }
             Value::Array(items) => {
-                for (index, item) in items.iter_mut().enumerate() {
-                    self.visit(item, &path.index(index), f);
-                }
+                items.iter_mut().enumerate().for_each(|(index, item)| descend(Segment::Index(index), item));
             }
             _ => {}
         }
-    }
-}
-
-fn in_open_section(path: &KeyPath) -> bool {
-    let segments = path.segments();
-    match segments.first() {
-        Some(Segment::Key(section)) if section == "channels" => {
-            let inside = |prefix: usize| segments.get(prefix..).unwrap_or_default();
-            let named = |rest| CHANNEL_CREDENTIALS.iter().any(|key| matches(key, rest));
-            let is_account = matches("channels.*.accounts.*", segments.get(..4).unwrap_or_default());
-            named(inside(2)) || (is_account && named(inside(4)))
-        }
-        _ => SECRET_FIELDS.iter().any(|field| field.is_at(path)),
     }
 }

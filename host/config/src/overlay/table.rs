@@ -1,20 +1,30 @@
-//! The allow list itself.
+//! The allow list itself, and what it says of a place.
 //!
-//! `*` stands for any key or index. The first row that matches a path decides.
+//! `*` stands for any key or index. A name goes before a `*`.
 
+use std::sync::LazyLock;
+
+use super::host_names::{reaches_host, steers_loader};
+use super::pattern::{Matching, Patterns};
 use crate::path::{KeyPath, Segment};
 
 /// What may stand at the paths of a row.
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Rule {
     /// An object with the keys of further rows, no others.
     Closed,
-    /// An object of any keys, but for further rows.
+    /// An object of any keys but those that reach the host, and but for further rows.
     Open,
     /// A list of anything, but for further rows.
     List,
-    /// Any value.
+    /// The list of agents: what the gateway says of an agent's id binds the tenant's too.
+    Agents,
+    /// What stands below an open row without one of its own: any value, keys as there.
+    Unlisted,
+    /// Any value. Its keys mean nothing to the gateway.
     Any,
+    /// Environment variables of a sandboxed program.
+    Variables,
     Text,
     Switch,
     /// A whole number from 1.
@@ -23,53 +33,37 @@ pub(super) enum Rule {
     Retention,
     /// A path inside the workspace.
     InsidePath,
+    /// A web address, inline data, or a path inside the workspace.
+    Picture,
     /// A sandbox limit: a number above 0, not above the gateway's.
     Limit,
     /// A tool policy that only narrows.
     Tools,
+    /// An object of such policies.
+    Policies,
     /// The operator's alone.
     Protected,
 }
 
-use Rule::{Any, Closed, Count, InsidePath, Limit, List, Open, Protected, Retention, Switch, Text, Tools};
+use Rule::{
+    Agents, Any, Closed, Count, InsidePath, Limit, List, Open, Picture, Policies, Protected, Retention, Switch, Text,
+    Tools, Unlisted, Variables,
+};
 
-pub(super) const RULES: &[(&str, Rule)] = &[
+const ROWS: &[(&str, Rule)] = &[
     ("", Closed),
     ("agents", Closed),
     ("agents.defaults", Open),
-    ("agents.list", List),
+    ("agents.list", Agents),
     ("agents.list.*", Open),
-    // How an agent is confined, what runs on the host for it, and where its credentials lie.
-    ("agents.defaults.sandbox", Protected),
-    ("agents.list.*.sandbox", Protected),
-    ("agents.defaults.cliBackends", Protected),
-    ("agents.list.*.cliBackends", Protected),
-    ("agents.defaults.agentDir", Protected),
-    ("agents.list.*.agentDir", Protected),
-    ("agents.defaults.authDir", Protected),
-    ("agents.list.*.authDir", Protected),
-    ("agents.defaults.authProfiles", Protected),
-    ("agents.list.*.authProfiles", Protected),
-    ("agents.defaults.credentialsPath", Protected),
-    ("agents.list.*.credentialsPath", Protected),
-    ("agents.defaults.memorySearch.store", Protected),
-    ("agents.list.*.memorySearch.store", Protected),
-    ("agents.defaults.memorySearch.local", Protected),
-    ("agents.list.*.memorySearch.local", Protected),
-    ("agents.defaults.memorySearch.extraPaths", List),
-    ("agents.list.*.memorySearch.extraPaths", List),
-    ("agents.defaults.memorySearch.extraPaths.*", InsidePath),
-    ("agents.list.*.memorySearch.extraPaths.*", InsidePath),
-    ("agents.defaults.workspace", InsidePath),
-    ("agents.list.*.workspace", InsidePath),
-    ("agents.defaults.repoRoot", InsidePath),
-    ("agents.defaults.tools", Tools),
-    ("agents.list.*.tools", Tools),
     ("agents.list.*.id", Text),
     ("channels", Open),
     ("channels.*", Open),
     ("channels.*.accounts", Open),
     ("channels.*.accounts.*", Open),
+    // Feishu's switches, no tool policy.
+    ("channels.feishu.tools", Open),
+    ("channels.feishu.accounts.*.tools", Open),
     ("messages", Open),
     ("messages.tts", Open),
     ("messages.tts.prefsPath", Protected),
@@ -80,9 +74,10 @@ pub(super) const RULES: &[(&str, Rule)] = &[
     ("skills.entries", Open),
     ("skills.entries.*", Closed),
     ("skills.entries.*.enabled", Switch),
-    ("skills.entries.*.apiKey", Any),
-    ("skills.entries.*.env", Open),
-    ("skills.entries.*.config", Open),
+    ("skills.entries.*.apiKey", Unlisted),
+    ("skills.entries.*.env", Variables),
+    // Read by the skill alone, in its sandbox.
+    ("skills.entries.*.config", Any),
     ("cron", Closed),
     ("cron.enabled", Switch),
     ("cron.max_concurrent_runs", Count),
@@ -103,41 +98,118 @@ pub(super) const RULES: &[(&str, Rule)] = &[
     ("sandbox.output_bytes", Limit),
 ];
 
-/// Keys of a channel, or of one account of it, that name files or programs of the host.
-pub(super) const HOST_SIDE_CHANNEL_KEYS: &[&str] = &[
-    "tokenFile",
-    "botTokenFile",
-    "appTokenFile",
-    "secretFile",
-    "passwordFile",
-    "serviceAccountFile",
-    "privateKeyFile",
-    "authDir",
-    "cliPath",
-    "dbPath",
-    "configPath",
-    "mediaLocalRoots",
-    "attachmentRoots",
+/// Rows of each agent, and of `agents.defaults`.
+const AGENT_ROWS: &[(&str, Rule)] = &[
+    // How an agent is confined, what runs on the host for it, and where its credentials lie.
+    ("sandbox", Protected),
+    ("cliBackends", Protected),
+    ("agentDir", Protected),
+    ("authDir", Protected),
+    ("authProfiles", Protected),
+    ("credentialsPath", Protected),
+    ("memorySearch.store", Protected),
+    ("memorySearch.local", Protected),
+    ("memorySearch.extraPaths", List),
+    ("memorySearch.extraPaths.*", InsidePath),
+    ("workspace", InsidePath),
+    ("repoRoot", InsidePath),
+    ("identity.avatar", Picture),
+    ("tools", Tools),
+    // Of which tools old results are dropped from the context.
+    ("contextPruning.tools", Open),
 ];
 
-/// True when a pattern of keys and `*` stands for this path.
-pub(super) fn matches(pattern: &str, path: &[Segment]) -> bool {
-    let mut wanted = pattern.split('.').filter(|part| !part.is_empty());
-    let each = path.iter().all(|segment| match (wanted.next(), segment) {
-        (Some("*"), _) => true,
-        (Some(name), Segment::Key(key)) => name == key,
-        _ => false,
-    });
-    each && wanted.next().is_none()
+/// Rows of a channel, and of each account of it.
+const CHANNEL_ROWS: &[(&str, Rule)] = &[
+    // Files and programs of the host. Their names would give them away; listed, they can be told.
+    ("tokenFile", Protected),
+    ("botTokenFile", Protected),
+    ("appTokenFile", Protected),
+    ("secretFile", Protected),
+    ("passwordFile", Protected),
+    ("nickserv.passwordFile", Protected),
+    ("serviceAccountFile", Protected),
+    ("privateKeyFile", Protected),
+    ("authDir", Protected),
+    ("cliPath", Protected),
+    ("dbPath", Protected),
+    ("configPath", Protected),
+    ("mediaLocalRoots", Protected),
+    ("attachmentRoots", Protected),
+    // What only sounds like it.
+    ("webhook.path", Text),
+    ("customCommands.*.command", Text),
+];
+
+static TABLE: LazyLock<Patterns<Rule>> = LazyLock::new(|| Patterns::of(rows()));
+
+/// Every row.
+pub(super) fn rows() -> impl Iterator<Item = (String, Rule)> {
+    let below = |prefixes: [&'static str; 2], rows: &'static [(&'static str, Rule)]| {
+        let each = move |prefix| rows.iter().map(move |(pattern, rule)| (format!("{prefix}.{pattern}"), *rule));
+        prefixes.into_iter().flat_map(each)
+    };
+    let agents = below(["agents.defaults", "agents.list.*"], AGENT_ROWS);
+    let channels = below(["channels.*", "channels.*.accounts.*"], CHANNEL_ROWS);
+    ROWS.iter().map(|(pattern, rule)| ((*pattern).to_owned(), *rule)).chain(agents).chain(channels)
 }
 
-pub(super) fn rule_of(path: &KeyPath) -> Option<Rule> {
-    let host_side = |key: &str| {
-        HOST_SIDE_CHANNEL_KEYS.contains(&key)
-            && ["channels.*.*", "channels.*.accounts.*.*"].iter().any(|pattern| matches(pattern, path.segments()))
-    };
-    match path.segments().last() {
-        Some(Segment::Key(key)) if host_side(key) => Some(Protected),
-        _ => RULES.iter().find(|(pattern, _)| matches(pattern, path.segments())).map(|(_, rule)| *rule),
+/// A place of an overlay, as the table sees it.
+pub(super) struct Spot {
+    rows: Matching<'static, Rule>,
+    rule: Option<Rule>,
+}
+
+impl Spot {
+    /// The overlay as a whole.
+    pub(super) fn root() -> Self {
+        let rows = TABLE.root();
+        let rule = rows.here().copied();
+        Self { rows, rule }
+    }
+
+    pub(super) fn at(path: &KeyPath) -> Self {
+        path.segments().iter().fold(Self::root(), |spot, segment| spot.child(segment))
+    }
+
+    /// One step further.
+    pub(super) fn child(&self, segment: &Segment) -> Self {
+        let rows = self.rows.step(segment);
+        let rule = rows.here().copied().or_else(|| self.unlisted(segment));
+        Self { rows, rule }
+    }
+
+    /// What may stand here; `None` for nothing, as nobody knows the key.
+    pub(super) fn rule(&self) -> Option<Rule> {
+        self.rule
+    }
+
+    /// The rule of a child without a row.
+    fn unlisted(&self, segment: &Segment) -> Option<Rule> {
+        match (self.rule?, segment) {
+            (Any, _) => Some(Any),
+            (Policies, _) => Some(Tools),
+            (Variables, Segment::Key(name)) => Some(if steers_loader(name) { Protected } else { Any }),
+            (Open | List | Agents | Unlisted, Segment::Index(_)) => Some(Unlisted),
+            (Open | List | Agents | Unlisted, Segment::Key(key)) => Some(by_name(key)),
+            _ => None,
+        }
+    }
+
+    /// The names that the table has right below for an overlay.
+    pub(super) fn allowed_names(&self) -> impl Iterator<Item = &'static str> {
+        self.rows.names().filter(|(_, rule)| rule.is_some_and(|rule| *rule != Protected)).map(|(name, _)| name)
+    }
+}
+
+/// What a key below an open row means, wherever it stands.
+fn by_name(key: &str) -> Rule {
+    match key {
+        "tools" => Tools,
+        "toolsBySender" => Policies,
+        "workspace" => InsidePath,
+        "avatar" => Picture,
+        key if reaches_host(key) => Protected,
+        _ => Unlisted,
     }
 }

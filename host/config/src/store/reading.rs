@@ -38,7 +38,7 @@ pub(super) fn identity(directory: &Directory) -> Result<Option<FileIdentity>, Di
 /// such a reading must not be kept.
 pub(super) fn read(place: Place<'_>, base: &Base, overrides: &Overrides) -> (Option<Option<FileIdentity>>, Reading) {
     let before = identity(place.directory);
-    let bytes = path().and_then(|path| place.directory.read_all(&path, text::MAX_BYTES as u64));
+    let bytes = path().and_then(|path| place.directory.read_all(&path, place.subject.max_bytes() as u64));
     let bytes = match bytes {
         Ok(bytes) => Some(bytes),
         Err(DirectoryError::NotFound) => None,
@@ -112,8 +112,8 @@ impl Findings {
 
     /// What widens does no harm, as merging narrows it: only a warning once it is stored.
     fn overlay(&mut self, stored: &Value, base: &Base, document: &Document<'_>) -> Arc<Value> {
-        if let Err(offences) = overlay::validate(stored, &base.config) {
-            let places = document.places();
+        if let Err(offences) = overlay::validate(stored, &base.visible) {
+            let places = document.places_of(offences.iter().map(|offence| &offence.path));
             let (warnings, issues) = offences.iter().partition::<Vec<&Offence>, _>(|o| o.kind == OffenceKind::Widens);
             let described = |offences: Vec<&Offence>| -> Vec<Issue> {
                 offences.into_iter().map(|offence| Issue::of_offence(offence, &places)).collect()

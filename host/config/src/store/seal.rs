@@ -6,7 +6,6 @@ use serde_json::Value;
 
 use super::{Issue, Place, WriteError};
 use crate::overlay::Credentials;
-use crate::path::KeyPath;
 
 /// Begins a sealed value; the rest is hexadecimal.
 const SEALED: &str = "sealed:v1:";
@@ -36,20 +35,13 @@ fn open_one(key: &TenantKey, sealed: &str) -> Option<Value> {
     crate::json::read(&plain, crate::json::DEPTH_MAX).ok()
 }
 
-/// Seals every secret; gives the paths and the new values. Without a key, nothing changes.
-pub(super) fn seal(place: Place<'_>, value: &mut Value) -> Result<Vec<(KeyPath, Value)>, WriteError> {
-    let mut changes = Vec::new();
+/// Seals every secret. Without a key, nothing changes.
+pub(super) fn seal(place: Place<'_>, value: &mut Value) -> Result<(), WriteError> {
+    let Some(key) = place.key else { return Ok(()) };
     let mut failed = false;
-    let Some(key) = place.key else { return Ok(changes) };
-    Credentials::Overlay.each(value, &mut |path, secret| {
-        let plain = secret.to_string();
-        match key.seal(PURPOSE, plain.as_bytes()) {
-            Ok(sealed) => {
-                *secret = Value::from(format!("{SEALED}{}", hex::encode(sealed)));
-                changes.push((path.clone(), secret.clone()));
-            }
-            Err(_) => failed = true,
-        }
+    Credentials::Overlay.each(value, &mut |_, secret| match key.seal(PURPOSE, secret.to_string().as_bytes()) {
+        Ok(sealed) => *secret = Value::from(format!("{SEALED}{}", hex::encode(sealed))),
+        Err(_) => failed = true,
     });
-    if failed { Err(WriteError::Seal) } else { Ok(changes) }
+    if failed { Err(WriteError::Seal) } else { Ok(()) }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::{LazyLock, OnceLock};
 
+use aho_corasick::AhoCorasick;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -122,8 +123,8 @@ impl Snapshot {
             changes.push((path.clone(), secret.clone()));
         });
         let text = document.rewritten(&changes, &parsed);
-        let text =
-            if tells(&text, &secrets_of(credentials, stored)) { write(&parsed, document.format()) } else { text };
+        let tells = tells(&text, &secrets_of(credentials, stored));
+        let text = if tells { write(&parsed, document.format()) } else { text };
         let valid = findings.issues.is_empty();
         let mut config = if valid { effective.clone() } else { Value::Null };
         credentials.redact(&mut config);
@@ -152,5 +153,7 @@ fn secrets_of(credentials: Credentials, stored: &Value) -> Vec<String> {
 
 /// True when a secret stands in a text elsewhere than in its key: in a comment, say.
 fn tells(text: &str, secrets: &[String]) -> bool {
-    secrets.iter().any(|secret| secret.len() >= TELLING_LENGTH && secret != REDACTED && text.contains(secret.as_str()))
+    let telling = secrets.iter().filter(|secret| secret.len() >= TELLING_LENGTH && *secret != REDACTED);
+    // One pass for all of them. What it could not be built for may be told: then the comments go.
+    AhoCorasick::new(telling).map_or(true, |telling| telling.is_match(text))
 }

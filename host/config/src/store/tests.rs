@@ -1,3 +1,5 @@
+mod costs;
+
 use openclaw_tenancy::{Home, SecretKey, TenantPath};
 use serde_json::json;
 

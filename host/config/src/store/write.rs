@@ -10,7 +10,7 @@ use super::{ConfigStore, FILE, Place, Snapshot, Subject, WriteError, seal};
 use crate::load::{File, load};
 use crate::overlay::{self, apply_patch, restore_secrets};
 use crate::path::KeyPath;
-use crate::text::{self, Document, Format};
+use crate::text::{self, Document, Format, TextError};
 
 /// How many previous versions are kept, as `config.yaml.bak.1` (the last) and up.
 pub const KEPT_VERSIONS: usize = 5;
@@ -23,7 +23,7 @@ impl ConfigStore {
         let _writing = slot.writing();
         let current = self.reading(place);
         unchanged_since(&current, base_hash)?;
-        let document = text::parse(raw)?;
+        let document = read(place, raw)?;
         let value = match document.value() {
             Value::Null => Value::Object(Map::new()),
             value => value.clone(),
@@ -34,7 +34,7 @@ impl ConfigStore {
     /// Applies a merge patch (RFC 7396), in any notation, to the file; keys that it does not name
     /// stay. A damaged file cannot be patched.
     pub fn patch(&self, place: Place<'_>, raw: &str, base_hash: Option<&str>) -> Result<Arc<Snapshot>, WriteError> {
-        let patch = text::parse(raw)?.into_value();
+        let patch = read(place, raw)?.into_value();
         if !patch.is_object() {
             return Err(WriteError::NotAPatch);
         }
@@ -63,21 +63,23 @@ impl ConfigStore {
         document: Option<&Document<'_>>,
     ) -> Result<Arc<Snapshot>, WriteError> {
         let base = self.base();
+        let is_overlay = matches!(place.subject, Subject::Tenant(_));
+        if is_overlay {
+            overlay::check_size(&value).map_err(WriteError::Refused)?;
+        }
         let sent = value.clone();
         let credentials = place.subject.credentials();
         restore_secrets(credentials, &mut value, &current.stored, &base.visible).map_err(WriteError::Refused)?;
+        if is_overlay {
+            overlay::validate(&value, &base.visible).map_err(WriteError::Refused)?;
+            seal::seal(place, &mut value)?;
+        }
         let mut changes = Vec::new();
         credentials.each(&mut value, &mut |path, secret| {
             if path.get(&sent) != Some(secret) {
                 changes.push((path.clone(), secret.clone()));
             }
         });
-        if matches!(place.subject, Subject::Tenant(_)) {
-            overlay::validate(&value, &base.config).map_err(WriteError::Refused)?;
-            let sealed = seal::seal(place, &mut value)?;
-            changes.retain(|(path, _)| !sealed.iter().any(|(other, _)| other == path));
-            changes.extend(sealed);
-        }
         let text = match document {
             Some(document) => kept_text(document, &changes, &value),
             None => text::write(&value, format_for(current)),
@@ -87,10 +89,15 @@ impl ConfigStore {
             load(Some(file), self.overrides.env.iter().cloned(), &self.overrides.flags)?;
         }
         // Sealing makes a text longer: what could not be read again must not be written.
-        text::check_size(&text)?;
+        text::check_size(&text, place.subject.max_bytes())?;
         store(place.directory, current, text.as_bytes())?;
         Ok(self.snapshot(place))
     }
+}
+
+fn read<'t>(place: Place<'_>, raw: &'t str) -> Result<Document<'t>, TextError> {
+    text::check_size(raw, place.subject.max_bytes())?;
+    text::parse(raw)
 }
 
 /// The sent text with the secrets that are to be stored; afresh where keys had to go.

@@ -1,13 +1,14 @@
 //! Where the keys of a JSON or JSON5 text stand: a scanner over a text that a real parser has
 //! accepted already, so that it needs no errors of its own. On anything else it just stops early.
 
+use super::wanted::Wanted;
 use super::{Place, Places, Position};
-use crate::path::KeyPath;
+use crate::path::{KeyPath, Segment};
 
-/// The place of every key.
-pub(super) fn places(text: &str) -> Places {
-    let mut scan = Scan { text, at: 0, line: 1, column: 1, places: Places::new() };
-    let _ = scan.value(&KeyPath::root());
+/// The places of keys.
+pub(super) fn places(text: &str, wanted: Wanted<'_>) -> Places {
+    let mut scan = Scan { text, at: 0, line: 1, column: 1, path: KeyPath::root(), places: Places::new() };
+    let _ = scan.value(wanted);
     scan.places
 }
 
@@ -16,6 +17,7 @@ struct Scan<'t> {
     at: usize,
     line: usize,
     column: usize,
+    path: KeyPath,
     places: Places,
 }
 
@@ -61,11 +63,11 @@ impl Scan<'_> {
     }
 
     /// Reads one value; gives its bytes when it is a scalar. `None` ends the scan.
-    fn value(&mut self, path: &KeyPath) -> Option<Option<std::ops::Range<usize>>> {
+    fn value(&mut self, wanted: Wanted<'_>) -> Option<Option<std::ops::Range<usize>>> {
         self.skip_blank()?;
         match self.peek()? {
-            '{' => self.members(path, '}').map(|()| None),
-            '[' => self.members(path, ']').map(|()| None),
+            '{' => self.members(wanted, '}').map(|()| None),
+            '[' => self.members(wanted, ']').map(|()| None),
             _ => {
                 let start = self.at;
                 self.token()?;
@@ -74,7 +76,7 @@ impl Scan<'_> {
         }
     }
 
-    fn members(&mut self, path: &KeyPath, close: char) -> Option<()> {
+    fn members(&mut self, wanted: Wanted<'_>, close: char) -> Option<()> {
         self.advance(1);
         for index in 0.. {
             self.skip_blank()?;
@@ -83,9 +85,14 @@ impl Scan<'_> {
                 break;
             }
             let position = self.position();
-            let child = if close == '}' { path.key(&self.key()?) } else { path.index(index) };
-            let scalar = self.value(&child)?;
-            self.places.insert(child, Place { position, scalar });
+            let segment = if close == '}' { Segment::Key(self.key()?) } else { Segment::Index(index) };
+            let wanted = wanted.step(&segment);
+            self.path.push(segment);
+            let scalar = self.value(wanted)?;
+            if wanted.is_here() {
+                self.places.insert(self.path.clone(), Place { position, scalar });
+            }
+            self.path.pop();
             self.skip_blank()?;
             if self.peek()? == ',' {
                 self.advance(1);

@@ -18,18 +18,21 @@ impl Document<'_> {
     }
 
     fn spliced(&self, changes: &[(KeyPath, Value)]) -> Option<String> {
-        let places = self.places();
+        let places = self.places_of(changes.iter().map(|(path, _)| path));
         let mut edits = Vec::with_capacity(changes.len());
         for (path, value) in changes {
             edits.push((places.get(path)?.scalar.clone()?, value));
         }
-        edits.sort_by_key(|(range, _)| std::cmp::Reverse(range.start));
-        let mut text = self.text.to_owned();
+        edits.sort_by_key(|(range, _)| range.start);
+        let mut text = String::with_capacity(self.text.len());
+        let mut copied = 0;
         for (range, value) in edits {
-            text.get(range.clone())?;
+            text.push_str(self.text.get(copied..range.start)?);
             // A JSON scalar is one in YAML and JSON5 too.
-            text.replace_range(range, &value.to_string());
+            text.push_str(&value.to_string());
+            copied = range.end;
         }
+        text.push_str(self.text.get(copied..)?);
         Some(text)
     }
 }

@@ -7,8 +7,9 @@ use serde_json::Value;
 use serde_saphyr::{Error, Location, Options, Spanned};
 
 use super::build::{Root, text_error};
+use super::wanted::Wanted;
 use super::{MAX_DEPTH, Place, Places, Position, TextError};
-use crate::path::KeyPath;
+use crate::path::{KeyPath, Segment};
 
 /// Most anchors, aliases and merge keys, of each.
 const MAX_ALIASES: usize = 256;
@@ -45,11 +46,11 @@ fn position(location: Location) -> Option<Position> {
         .then(|| Position { line: location.line() as usize, column: location.column() as usize })
 }
 
-/// The place of every key of a text that was read before; empty for one that cannot be read.
-pub(super) fn places(text: &str) -> Places {
+/// The places of keys of a text that was read before; none for one that cannot be read.
+pub(super) fn places(text: &str, wanted: Wanted<'_>) -> Places {
     let mut places = Places::new();
     if let Ok(root) = serde_saphyr::from_str_with_options::<Spanned<Node>>(text, options()) {
-        collect(&root.value, &KeyPath::root(), &mut places);
+        collect(&root.value, wanted, &mut KeyPath::root(), &mut places);
     }
     places
 }
@@ -61,20 +62,23 @@ enum Node {
     Object(Vec<(Spanned<String>, Spanned<Node>)>),
 }
 
-fn collect(node: &Node, path: &KeyPath, places: &mut Places) {
-    let children: Vec<(KeyPath, Location, &Spanned<Node>)> = match node {
-        Node::Scalar => return,
+fn collect(node: &Node, wanted: Wanted<'_>, path: &mut KeyPath, places: &mut Places) {
+    let mut child = |segment: Segment, location: Location, item: &Spanned<Node>| {
+        let wanted = wanted.step(&segment);
+        path.push(segment);
+        collect(&item.value, wanted, path, places);
+        if let Some(position) = position(location).filter(|_| wanted.is_here()) {
+            places.insert(path.clone(), Place { position, scalar: scalar_bytes(item) });
+        }
+        path.pop();
+    };
+    match node {
+        Node::Scalar => {}
         Node::Array(items) => {
-            items.iter().enumerate().map(|(index, item)| (path.index(index), item.referenced, item)).collect()
+            items.iter().enumerate().for_each(|(index, item)| child(Segment::Index(index), item.referenced, item));
         }
         Node::Object(members) => {
-            members.iter().map(|(key, item)| (path.key(&key.value), key.referenced, item)).collect()
-        }
-    };
-    for (path, location, item) in children {
-        collect(&item.value, &path, places);
-        if let Some(position) = position(location) {
-            places.insert(path, Place { position, scalar: scalar_bytes(item) });
+            members.iter().for_each(|(key, item)| child(Segment::Key(key.value.clone()), key.referenced, item));
         }
     }
 }
