@@ -4,6 +4,7 @@
 //! with other letters in it.
 
 mod canary;
+mod compiling;
 mod grants;
 mod install;
 mod layers;

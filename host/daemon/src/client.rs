@@ -198,7 +198,9 @@ pub(crate) fn nobody_there(error: &io::Error) -> bool {
 pub(crate) async fn open(home: Home, lock: HomeLock, settings: Settings) -> Result<Arc<Gateway>, CliError> {
     let Settings { loaded, overrides } = settings;
     let builtin = builtin::COMPONENTS.to_vec();
-    Ok(Gateway::open(GatewaySettings { home, lock, loaded, overrides, builtin, costs: None }).await?)
+    // This very file, even when another release has taken its place on the disk.
+    let compiler = Some("/proc/self/exe".into());
+    Ok(Gateway::open(GatewaySettings { home, lock, loaded, overrides, builtin, costs: None, compiler }).await?)
 }
 
 async fn in_process(home: Home, lock: HomeLock, request: Request<'_>) -> Result<Answer, CliError> {

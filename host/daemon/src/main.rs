@@ -16,8 +16,16 @@ mod port;
 mod settings;
 mod verbs;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    cli::main(std::env::args_os().collect())
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    match arguments.get(1..) {
+        // Not a verb for people: the gateway starts itself anew.
+        Some(rest) if rest.first().is_some_and(|first| first == openclaw_runtime::COMPILE_VERB) => {
+            openclaw_runtime::compile_apart(rest)
+        }
+        _ => cli::main(arguments),
+    }
 }

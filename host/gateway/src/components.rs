@@ -16,6 +16,9 @@ use crate::{Gateway, auth::Identity, discover::closed_object, in_flight::Share, 
 /// What an upload that is being installed counts among a tenant's bytes under way, whatever its size.
 const INSTALLING_BYTES: u64 = openclaw_runtime::UPLOAD_BYTES / 2;
 
+/// When to come back where another component of the same tenant is being compiled.
+const COMPILING_MS: u32 = 2000;
+
 /// A method about components.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ComponentMethod {
@@ -246,6 +249,7 @@ pub(crate) fn loading(error: &LoadError) -> String {
         }
         LoadError::Damaged(_) | LoadError::Unreadable(_) => "its stored bytes are damaged or gone".into(),
         LoadError::Engine(_) => "the WebAssembly engine does not take it".into(),
+        LoadError::Compiler(_) => "the gateway's compiler did not run: its log has more".into(),
         told => told.to_string(),
     }
 }
@@ -257,7 +261,10 @@ pub(crate) fn problem(error: ChangeError, request_id: &str) -> Problem {
         ChangeError::Load(LoadError::NotGranted { missing, .. }) => {
             Problem::forbidden(message).with("missing", missing.into())
         }
-        ChangeError::Load(error @ (LoadError::Engine(_) | LoadError::Unreadable(_))) => Problem::internal(error),
+        ChangeError::Load(error @ (LoadError::Engine(_) | LoadError::Compiler(_) | LoadError::Unreadable(_))) => {
+            Problem::internal(error)
+        }
+        ChangeError::Load(LoadError::Busy) => Problem::unavailable(message, COMPILING_MS),
         ChangeError::Load(error @ (LoadError::Invalid(_) | LoadError::Damaged(_))) => {
             Problem { log: Some(message), ..Problem::params(loading(&error)) }
         }
@@ -269,6 +276,7 @@ pub(crate) fn problem(error: ChangeError, request_id: &str) -> Problem {
             Problem::params(message)
         }
         ChangeError::Quota(refusal) => Problem::quota(&refusal, request_id),
+        error @ ChangeError::NotLoaded(_) => Problem::internal(error),
         ChangeError::Internal(error) => Problem::internal(error),
     }
 }

@@ -41,7 +41,7 @@ use openclaw_config::{
 use openclaw_control::{ControlDb, ControlError, Durability};
 use openclaw_documents::{Store, StoreSettings};
 use openclaw_runtime::{
-    AdmissionLimits, CodeCache, CostLog, Limits, Policy, PolicyError, Runtime, RuntimeSettings, Services,
+    AdmissionLimits, CodeCache, Compiling, CostLog, Limits, Policy, PolicyError, Runtime, RuntimeSettings, Services,
     ServicesParts, StartError,
 };
 use openclaw_tenancy::{
@@ -86,6 +86,8 @@ pub struct GatewaySettings {
     pub builtin: Vec<(&'static str, &'static [u8])>,
     /// Where calls write what they took; for measuring a component, not for serving.
     pub costs: Option<Arc<CostLog>>,
+    /// The program that compiles what tenants bring, as [`Compiling::apart`] says.
+    pub compiler: Option<PathBuf>,
 }
 
 /// Why a gateway does not open.
@@ -144,12 +146,14 @@ pub struct Gateway {
 impl Gateway {
     /// Opens the home and loads the components. Everything, or an error that names what is wrong.
     pub async fn open(settings: GatewaySettings) -> Result<Arc<Self>, OpenError> {
-        let GatewaySettings { home, lock, loaded, overrides, builtin, costs } = settings;
+        let GatewaySettings { home, lock, loaded, overrides, builtin, costs, compiler } = settings;
         let config = loaded.config;
         let (services, control) = services(Arc::new(home), &config, overrides, costs)?;
         let configured = config.gateway.control_plane_token.as_ref().map(Secret::expose);
         let operator = services.home.operator_token(configured)?;
-        let runtime = Runtime::start(runtime_settings(&services, control, &config, builtin)?, services.clone()).await?;
+        let compiling = Compiling { apart: compiler, limits: config.components.compile.clone() };
+        let runtime = runtime_settings(&services, control, &config, builtin, compiling)?;
+        let runtime = Runtime::start(runtime, services.clone()).await?;
         let gateway = Arc::new(Self {
             config: ArcSwap::from_pointee(config),
             generation: AtomicU64::new(1),
@@ -301,11 +305,13 @@ fn runtime_settings(
     control: ControlDb,
     config: &GatewayConfig,
     builtin: Vec<(&'static str, &'static [u8])>,
+    compiling: Compiling,
 ) -> Result<RuntimeSettings, OpenError> {
     Ok(RuntimeSettings {
         limits: Limits::from(&config.components.limits),
         validate_results: config.components.validate_results,
         cache: CodeCache::new(services.home.cache_path(), services.secret_key.derive(b"code-cache")),
+        compiling,
         builtin,
         load: config.components.load.iter().map(PathBuf::from).collect(),
         policy: Policy::read(&config.components)?,

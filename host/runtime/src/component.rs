@@ -6,8 +6,10 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak},
 };
 
-use tokio::sync::Semaphore;
-use wasmtime::{Engine, Store, component::Linker};
+use wasmtime::{
+    Engine, Store,
+    component::{Component as Compiled, Linker},
+};
 
 use crate::{
     LoadError,
@@ -15,6 +17,7 @@ use crate::{
     cache::CodeCache,
     call::CallState,
     capability,
+    compile::{Client, Compiler, Compiling, Turns},
     digest::Digest,
     engine::{self, Counting, Pool},
     grants,
@@ -58,14 +61,23 @@ pub(crate) struct Loader {
     /// Made for the first component that needs it: most gateways never do.
     large: OnceLock<Machine>,
     cache: Arc<CodeCache>,
-    /// Compiling takes all of a core: one at a time leaves the others to the calls.
-    compiling: Semaphore,
+    cache_bytes: u64,
+    compiler: Arc<Compiler>,
+    turns: Turns,
     /// What is loaded, for the next who brings the same bytes.
     loaded: Mutex<HashMap<Digest, Weak<Component>>>,
 }
 
+/// What loading a file led to.
+pub(crate) struct Loaded {
+    pub(crate) component: Arc<Component>,
+    /// It was compiled for this: nobody had needed it before.
+    pub(crate) compiled: bool,
+}
+
 /// What runs the components of one pool.
 struct Machine {
+    pool: Pool,
     engine: Engine,
     linker: Linker<CallState>,
     limits: Arc<Limits>,
@@ -76,18 +88,27 @@ impl Machine {
         let engine = engine::engine(pool, &limits, counting)?;
         let mut linker = Linker::new(&engine);
         capability::add_to_linker(&mut linker).map_err(LoadError::engine)?;
-        Ok(Self { engine, linker, limits: Arc::new(limits) })
+        Ok(Self { pool, engine, linker, limits: Arc::new(limits) })
     }
 }
 
 impl Loader {
-    pub(crate) fn new(limits: Limits, cache: CodeCache, counting: Counting) -> Result<Self, LoadError> {
+    pub(crate) fn new(
+        limits: Limits,
+        cache: CodeCache,
+        compiling: Compiling,
+        counting: Counting,
+    ) -> Result<Self, LoadError> {
+        let small = Machine::new(Pool::Small, limits, counting)?;
+        cache.sweep(&small.engine);
         Ok(Self {
-            small: Machine::new(Pool::Small, limits, counting)?,
+            small,
             counting,
             large: OnceLock::new(),
             cache: Arc::new(cache),
-            compiling: Semaphore::new(1),
+            cache_bytes: u64::from(compiling.limits.cache_mb) << 20,
+            compiler: Arc::new(Compiler::new(compiling, counting)),
+            turns: Turns::new(),
             loaded: Mutex::default(),
         })
     }
@@ -103,27 +124,92 @@ impl Loader {
         }
     }
 
-    /// Reads, finds the pool for it, compiles, checks that the imports are served, links, and reads the manifest. Whether
-    /// somebody may bind it is not decided here.
-    pub(crate) async fn load(&self, wasm: Arc<[u8]>, services: &Arc<Services>) -> Result<Arc<Component>, LoadError> {
+    /// Reads, finds the pool for it, checks that the imports are served, compiles, links, and reads the manifest. Whether
+    /// somebody may bind it is not decided here. Only what must be compiled waits for others.
+    pub(crate) async fn load(
+        &self,
+        wasm: Arc<[u8]>,
+        client: &Client,
+        services: &Arc<Services>,
+    ) -> Result<Loaded, LoadError> {
         if wasm.len() > FILE_BYTES_MAX {
             return Err(LoadError::Invalid(format!("{} bytes, more than {FILE_BYTES_MAX}", wasm.len())));
         }
-        let digest = Digest::of(&wasm);
-        let turn = self.compiling.acquire().await.map_err(|_| LoadError::Invalid("the gateway is closing".into()))?;
-        if let Some(loaded) = self.loaded().get(&digest).and_then(Weak::upgrade) {
-            return Ok(loaded);
+        let bytes = wasm.clone();
+        let digest = blocking(move || Ok(Digest::of(&bytes))).await?;
+        if let Some(component) = self.find(&digest) {
+            return Ok(Loaded { component, compiled: false });
         }
-        let pool = Inspection::of(&wasm)?.pool(&self.small.limits)?;
-        let machine = self.machine(pool)?;
-        let code = self.compile(&machine.engine, digest, wasm).await?;
-        // A manifest that takes its time must not keep others from being loaded.
-        drop(turn);
+        let file = self.inspect(wasm.clone(), client).await?;
+        let machine = self.machine(file.pool(&self.small.limits)?)?;
+        let (code, compiled) = match self.cached(&machine.engine, digest).await? {
+            Some(code) => (code, false),
+            None => self.compile(&machine.engine, digest, wasm, client).await?,
+        };
+        let component = self.link(machine, digest, &code, services).await;
+        if compiled && component.is_err() {
+            self.forget(&digest);
+        }
+        Ok(Loaded { component: component?, compiled })
+    }
+
+    /// Says no to all that can be refused before it is compiled.
+    async fn inspect(&self, wasm: Arc<[u8]>, client: &Client) -> Result<Inspection, LoadError> {
+        let file = blocking(move || Inspection::of(&wasm)).await?;
+        grants::check_served(file.imports.iter().map(|import| import.name.as_str()))?;
+        match client {
+            Client::Operator => {}
+            Client::Installer(_) | Client::Caller(_) => file.code.check()?,
+        }
+        Ok(file)
+    }
+
+    async fn cached(&self, engine: &Engine, digest: Digest) -> Result<Option<Compiled>, LoadError> {
+        let (cache, engine) = (self.cache.clone(), engine.clone());
+        blocking(move || Ok(cache.find(&engine, &digest))).await
+    }
+
+    /// Waits for a turn, and compiles what nobody else has compiled meanwhile. The work is done to its end, and kept,
+    /// even when nobody waits for it any more.
+    async fn compile(
+        &self,
+        engine: &Engine,
+        digest: Digest,
+        wasm: Arc<[u8]>,
+        client: &Client,
+    ) -> Result<(Compiled, bool), LoadError> {
+        let turn = self.turns.take(client).await?;
+        if let Some(code) = self.cached(engine, digest).await? {
+            return Ok((code, false));
+        }
+        let (most, in_use) = (self.cache_bytes, self.in_use());
+        let (compiler, cache, engine, client) =
+            (self.compiler.clone(), self.cache.clone(), engine.clone(), client.clone());
+        let work = tokio::spawn(async move {
+            let _turn = turn;
+            let code = compiler.compile(&engine, &wasm, &client).await?;
+            blocking(move || {
+                let component = cache.keep(&engine, &digest, &code)?;
+                cache.trim(most, &[&in_use[..], &[digest]].concat());
+                Ok(component)
+            })
+            .await
+        });
+        Ok((work.await.map_err(|error| LoadError::Invalid(error.to_string()))??, true))
+    }
+
+    async fn link(
+        &self,
+        machine: &Machine,
+        digest: Digest,
+        code: &Compiled,
+        services: &Arc<Services>,
+    ) -> Result<Arc<Component>, LoadError> {
         let imports: Vec<String> =
             code.component_type().imports(&machine.engine).map(|(name, _)| name.to_owned()).collect();
-        // Nothing runs before the imports are known to be served.
-        grants::check_served(&imports)?;
-        let pre = machine.linker.instantiate_pre(&code).and_then(GatewayPre::new).map_err(LoadError::invalid)?;
+        // Nothing runs before the imports are known to be served: the compiler's own word on them.
+        grants::check_served(imports.iter().map(String::as_str))?;
+        let pre = machine.linker.instantiate_pre(code).and_then(GatewayPre::new).map_err(LoadError::invalid)?;
         let manifest = self.manifest(&pre, services, &machine.limits).await?;
         let manifest = Manifest::parse(&manifest).map_err(LoadError::Manifest)?;
         let uses_wasi_files = imports.iter().any(|import| import.starts_with("wasi:filesystem/"));
@@ -131,7 +217,7 @@ impl Loader {
             manifest,
             digest,
             imports,
-            pool,
+            pool: machine.pool,
             pre,
             limits: machine.limits.clone(),
             uses_wasi_files,
@@ -145,17 +231,21 @@ impl Loader {
         Ok(component)
     }
 
-    /// Off the threads that answer calls.
-    async fn compile(
-        &self,
-        engine: &Engine,
-        digest: Digest,
-        wasm: Arc<[u8]>,
-    ) -> Result<wasmtime::component::Component, LoadError> {
-        let (cache, engine) = (self.cache.clone(), engine.clone());
-        tokio::task::spawn_blocking(move || cache.compile(&engine, &digest, &wasm))
-            .await
-            .map_err(|error| LoadError::Invalid(error.to_string()))?
+    /// What is loaded already.
+    pub(crate) fn find(&self, digest: &Digest) -> Option<Arc<Component>> {
+        self.loaded().get(digest).and_then(Weak::upgrade)
+    }
+
+    /// Forgets the code of what was refused, unless somebody else runs it.
+    pub(crate) fn forget(&self, digest: &Digest) {
+        if self.find(digest).is_none() {
+            self.cache.forget(&self.small.engine, digest);
+        }
+    }
+
+    fn in_use(&self) -> Vec<Digest> {
+        let loaded = self.loaded();
+        loaded.iter().filter(|(_, component)| component.strong_count() > 0).map(|(digest, _)| *digest).collect()
     }
 
     fn loaded(&self) -> MutexGuard<'_, HashMap<Digest, Weak<Component>>> {
@@ -194,4 +284,11 @@ pub(crate) async fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
         .await
         .map_err(|error| LoadError::Unreadable(std::io::Error::other(error)))?
         .map_err(LoadError::Unreadable)
+}
+
+/// Off the threads that answer calls.
+async fn blocking<T: Send + 'static>(
+    act: impl FnOnce() -> Result<T, LoadError> + Send + 'static,
+) -> Result<T, LoadError> {
+    tokio::task::spawn_blocking(act).await.unwrap_or_else(|error| Err(LoadError::Invalid(error.to_string())))
 }

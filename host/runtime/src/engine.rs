@@ -3,7 +3,8 @@
 //! Compiling and running use the same `Config`, made here and nowhere else: two
 //! that drift apart silently lose the cache of compiled code. The pools differ in
 //! what an instance may take and in nothing that code is compiled for, which
-//! wasmtime's own hash, in the name of each cached file, would tell apart.
+//! wasmtime's own hash, in the name of each cached file, would tell apart. So code
+//! that a process of its own compiled (`compile/apart.rs`) runs in either.
 
 use std::{thread, time::Duration};
 
@@ -58,8 +59,12 @@ pub(crate) enum Counting {
 
 /// Makes a pool's engine and starts its ticker, which ends with the engine. `limits` are the pool's.
 pub(crate) fn engine(pool: Pool, limits: &Limits, counting: Counting) -> Result<Engine, LoadError> {
-    let mut config = config(pool, limits);
-    config.consume_fuel(counting == Counting::Instructions);
+    let mut config = code(counting);
+    config
+        .max_wasm_stack(limits.stack_bytes)
+        // The host's own frames run on the same stack below the guest's.
+        .async_stack_size(limits.stack_bytes + (512 << 10))
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(allocation(pool, limits)));
     let engine = Engine::new(&config).map_err(LoadError::engine)?;
     let ticking = engine.weak();
     thread::Builder::new()
@@ -75,7 +80,15 @@ pub(crate) fn engine(pool: Pool, limits: &Limits, counting: Counting) -> Result<
     Ok(engine)
 }
 
-fn config(pool: Pool, limits: &Limits) -> Config {
+/// An engine that only compiles, on one thread: for code that any pool's engine runs.
+pub(crate) fn compiler(counting: Counting) -> Result<Engine, LoadError> {
+    let mut config = code(counting);
+    config.parallel_compilation(false);
+    Engine::new(&config).map_err(LoadError::engine)
+}
+
+/// What code is compiled for.
+fn code(counting: Counting) -> Config {
     let mut config = Config::new();
     config
         // Four times cheaper calls; needs the async component model, which no guest here has, to be off.
@@ -85,10 +98,7 @@ fn config(pool: Pool, limits: &Limits) -> Config {
         .cranelift_opt_level(OptLevel::Speed)
         .wasm_memory64(false)
         .wasm_multi_memory(false)
-        .max_wasm_stack(limits.stack_bytes)
-        // The host's own frames run on the same stack below the guest's.
-        .async_stack_size(limits.stack_bytes + (512 << 10))
-        .allocation_strategy(InstanceAllocationStrategy::Pooling(allocation(pool, limits)));
+        .consume_fuel(counting == Counting::Instructions);
     config
 }
 
@@ -111,4 +121,30 @@ fn allocation(pool: Pool, limits: &Limits) -> PoolingAllocationConfig {
         .async_stack_keep_resident(64 << 10)
         .max_unused_warm_slots(pool.warm_slots());
     allocation
+}
+
+#[cfg(test)]
+mod tests {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+
+    use openclaw_config::gateway::CallLimits;
+
+    use super::*;
+
+    #[test]
+    fn what_the_compiler_makes_runs_in_every_pool() {
+        let hash = |engine: Engine| {
+            let mut hasher = DefaultHasher::new();
+            engine.precompile_compatibility_hash().hash(&mut hasher);
+            hasher.finish()
+        };
+        let limits = Limits::from(&CallLimits::default());
+        for counting in [Counting::Off, Counting::Instructions] {
+            let compiled = hash(compiler(counting).expect("a compiler"));
+            for pool in [Pool::Small, Pool::Large] {
+                let run = hash(engine(pool, &limits.in_pool(pool), counting).expect("an engine"));
+                assert_eq!(compiled, run, "{pool:?} {counting:?}");
+            }
+        }
+    }
 }

@@ -11,6 +11,36 @@ pub enum LoadError {
     /// Not a component, damaged, or over a limit.
     #[error("not a component that this gateway can run: {0}")]
     Invalid(String),
+    /// Compiling it would take too much, by what it declares.
+    #[error("it would take too much to compile: {what} has {has} {of}, at most {most}")]
+    Complex {
+        /// The whole file, or one of its functions.
+        what: String,
+        /// How many of them.
+        has: u64,
+        /// What is counted.
+        of: &'static str,
+        /// The limit.
+        most: u64,
+    },
+    /// Compiling it took too much time.
+    #[error("it takes more than {seconds} s to compile: make its largest functions smaller")]
+    Slow {
+        /// Of processor time.
+        seconds: u32,
+    },
+    /// Compiling it took too much memory.
+    #[error("it takes more than {mib} MiB to compile: make its largest functions smaller")]
+    Large {
+        /// The limit.
+        mib: u32,
+    },
+    /// The tenant has something compiled already.
+    #[error("another component of this tenant is being compiled: try again when that is done")]
+    Busy,
+    /// The process that compiles did not do its work.
+    #[error("the compiler did not run: {0}")]
+    Compiler(std::io::Error),
     /// An interface that the gateway does not serve.
     #[error("it imports {interface}, which this gateway does not serve")]
     Unserved {

@@ -178,14 +178,14 @@ impl Grants {
 }
 
 /// Refuses the first import that this gateway does not serve, granted or not.
-pub(crate) fn check_served(imports: &[String]) -> Result<(), LoadError> {
+pub(crate) fn check_served<'a>(imports: impl IntoIterator<Item = &'a str>) -> Result<(), LoadError> {
     for import in imports {
         let served = match interface(import) {
             Some(interface) => [FREE, BASIC, RESTRICTED].iter().any(|served| served.contains(&interface)),
             None => WASI.iter().any(|package| import.starts_with(package)),
         };
         if !served {
-            return Err(LoadError::Unserved { interface: import.clone() });
+            return Err(LoadError::Unserved { interface: import.to_owned() });
         }
     }
     Ok(())

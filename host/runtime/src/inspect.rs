@@ -4,6 +4,7 @@
 //! is behind an import. The manifest is the one thing that runs, under the
 //! limits of a call, and what it calls of the host ends it.
 
+mod code;
 mod imports;
 mod manifest;
 mod shape;
@@ -12,6 +13,7 @@ use wasmparser::{Encoding, Parser, Payload};
 
 use crate::{Digest, Limits, LoadError, Manifest, engine::Pool};
 
+pub use code::Code;
 pub use imports::{Import, Need};
 pub use shape::Shape;
 
@@ -28,6 +30,8 @@ pub struct Inspection {
     pub exports: Vec<String>,
     /// What an instance of it takes.
     pub shape: Shape,
+    /// What it takes to compile it.
+    pub code: Code,
 }
 
 impl Inspection {
@@ -40,6 +44,7 @@ impl Inspection {
             imports: Vec::new(),
             exports: Vec::new(),
             shape: Shape::default(),
+            code: Code::default(),
         };
         let mut depth = 0_usize;
         for payload in Parser::new(0).parse_all(wasm) {
@@ -61,7 +66,10 @@ impl Inspection {
                         inspection.exports.push(export.map_err(flawed)?.name.name.to_owned());
                     }
                 }
-                _ => inspection.shape.count(&payload).map_err(flawed)?,
+                _ => {
+                    inspection.shape.count(&payload).map_err(flawed)?;
+                    inspection.code.count(&payload).map_err(flawed)?;
+                }
             }
         }
         Ok(inspection)

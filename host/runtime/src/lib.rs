@@ -15,6 +15,7 @@ mod call;
 #[allow(unreachable_pub, reason = "the generated bindings re-export the handle types")]
 mod capability;
 mod compatible;
+mod compile;
 mod component;
 mod cost;
 mod digest;
@@ -45,6 +46,10 @@ pub use admission::{AdmissionLimits, Standing};
 pub use binding::{BindingScope, Origin, Route, Version};
 pub use cache::CodeCache;
 pub use call::{CallFacts, Caller, Subject};
+pub use compile::{
+    Compiling,
+    apart::{VERB as COMPILE_VERB, main as compile_apart},
+};
 pub use component::Component;
 pub use cost::{Cost, CostLog};
 pub use digest::{Digest, DigestError};
@@ -52,7 +57,7 @@ pub use engine::Pool;
 pub use error::{CallError, Failure, LoadError, Refusal};
 pub use events::{Event, EventBus, Subscription};
 pub use grants::{Grant, GrantError, Grants, SandboxMode};
-pub use inspect::{Import, Inspection, Need, Shape};
+pub use inspect::{Code, Import, Inspection, Need, Shape};
 pub use invoke::Params;
 pub use limits::{Limit, Limits};
 pub use manifest::{Access, AskedCapability, Manifest, Method, Schema, Scope, SharedCollection, Tier, is_own_family};
@@ -74,6 +79,8 @@ pub struct RuntimeSettings {
     pub validate_results: ValidateResults,
     /// Where compiled code is kept.
     pub cache: CodeCache,
+    /// How it is compiled.
+    pub compiling: Compiling,
     /// Our own components: name and bytes.
     pub builtin: Vec<(&'static str, &'static [u8])>,
     /// The operator's component files.
@@ -106,7 +113,8 @@ impl Runtime {
     pub async fn start(settings: RuntimeSettings, services: Arc<Services>) -> Result<Self, StartError> {
         let failed = |error| StartError { name: "runtime".into(), error };
         let plugins = Plugins::new(PluginParts {
-            loader: Loader::new(settings.limits, settings.cache, services.counting()).map_err(failed)?,
+            loader: Loader::new(settings.limits, settings.cache, settings.compiling, services.counting())
+                .map_err(failed)?,
             policy: settings.policy,
             control: settings.control,
             services: services.clone(),

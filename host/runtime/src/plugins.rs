@@ -31,6 +31,7 @@ use tokio::sync::Mutex;
 use crate::{
     CallError, LoadError,
     binding::{BindingScope, Bound, Canary, Origin, Route, Version, Way},
+    compile::Client,
     component::{Component, Loader},
     grants::{GrantSource, Grants},
     layers::{Layers, Slot},
@@ -75,7 +76,7 @@ pub struct Plugins {
     control: ControlDb,
     services: Arc<Services>,
     validate_results: ValidateResults,
-    /// Changes are made one after another; compiling is not part of it.
+    /// Changes are made one after another; loading is not part of it.
     changing: Mutex<()>,
 }
 
@@ -230,10 +231,13 @@ impl Plugins {
 
     /// Loads a stored version.
     async fn version(&self, entry: &Entry) -> Result<Version, LoadError> {
+        self.version_of(self.component(entry).await?, entry)
+    }
+
+    async fn component(&self, entry: &Entry) -> Result<Arc<Component>, LoadError> {
         let Row { scope, digest, .. } = &entry.row;
         let wasm = bytes::read(&self.services.home, scope, *digest).await?;
-        let component = self.loader.load(wasm.into(), &self.services).await?;
-        self.version_of(component, entry)
+        Ok(self.loader.load(wasm.into(), &Client::of(scope.tenant()), &self.services).await?.component)
     }
 
     fn version_of(&self, component: Arc<Component>, entry: &Entry) -> Result<Version, LoadError> {
@@ -253,7 +257,8 @@ impl Plugins {
 
     /// Loads what comes with the gateway, or a file that the operator names, beside those that are there.
     pub(crate) async fn base(&self, others: &[Version], wasm: Arc<[u8]>, origin: Origin) -> Result<Version, LoadError> {
-        let version = self.base_version(self.loader.load(wasm, &self.services).await?, origin);
+        let loaded = self.loader.load(wasm, &Client::Operator, &self.services).await?;
+        let version = self.base_version(loaded.component, origin);
         let component = &version.component;
         let manifest = &component.manifest;
         if version.origin != Origin::Builtin {

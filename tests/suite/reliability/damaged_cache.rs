@@ -83,3 +83,15 @@ fn without_a_cache_it_starts_too() {
     daemon.tenant("acme").done("health", json!({}));
     assert!(!entries(daemon.home()).is_empty());
 }
+
+#[test]
+fn what_another_release_compiled_is_removed() {
+    let home = Home::warm();
+    let ours = entries(&home);
+    let stale = home.path().join("cache").join(format!("{}-0123456789abcdef.cwasm", "0".repeat(64)));
+    fs::write(&stale, b"code of another release").expect("an entry");
+    fs::write(stale.with_extension("12-0.tmp"), b"half an entry").expect("a file");
+    let daemon = Daemon::start_on(home).unwrap_or_else(|failed| panic!("{failed}"));
+    assert_eq!(entries(daemon.home()).len(), ours.len());
+    assert!(!stale.exists());
+}

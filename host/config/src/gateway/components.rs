@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 pub struct Components {
     /// The limits of one call.
     pub limits: CallLimits,
+    /// What compiling may take.
+    pub compile: CompileLimits,
     /// What a family is granted, besides what the built-in families have; by family. Each is an interface,
     /// such as `config`, or something narrower: `documents:<family>/<collection>` to read a collection of
     /// another family, with `:write` to change it too; `secret:<name>`, with `:reveal` to read it back;
@@ -35,6 +37,7 @@ impl Default for Components {
     fn default() -> Self {
         Self {
             limits: CallLimits::default(),
+            compile: CompileLimits::default(),
             grants: BTreeMap::new(),
             groups: BTreeMap::new(),
             load: Vec::new(),
@@ -110,5 +113,26 @@ impl Default for CallLimits {
             result_bytes: 8 * 1024 * 1024,
             log_lines: 200,
         }
+    }
+}
+
+/// What compiling a component that a tenant brings may take, and how much compiled code is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct CompileLimits {
+    /// Most CPU time for one component, in seconds.
+    #[schemars(range(min = 1, max = 3600))]
+    pub cpu_seconds: u32,
+    /// Most memory for one component, in MiB.
+    #[schemars(range(min = 256, max = 65_536))]
+    pub memory_mb: u32,
+    /// Most compiled code on disk, in MiB: what was not used for the longest time goes first.
+    #[schemars(range(min = 64, max = 1_048_576))]
+    pub cache_mb: u32,
+}
+
+impl Default for CompileLimits {
+    fn default() -> Self {
+        Self { cpu_seconds: 60, memory_mb: 2048, cache_mb: 2048 }
     }
 }

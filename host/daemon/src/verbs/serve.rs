@@ -74,6 +74,7 @@ const READ_AT_START: &[&str] = &[
     "gateway.limits.connections",
     "gateway.limits.connections_per_address",
     "gateway.limits.send_seconds",
+    "components.compile",
     "components.limits",
     "components.load",
     "components.validate_results",

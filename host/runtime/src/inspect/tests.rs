@@ -88,3 +88,35 @@ fn the_configuration_raises_the_large_pool_too() {
     assert_eq!(limits.in_pool(Pool::Large).memory_bytes, 512 << 20);
     assert_eq!(limits.in_pool(Pool::Small).memory_bytes, 512 << 20);
 }
+
+/// What is said of a component with one function of this body.
+fn refused_for(body: &[u8]) -> Option<String> {
+    let size = |bytes: usize| {
+        [u8::try_from(bytes & 0x7f).expect("seven bits") | 0x80, u8::try_from(bytes >> 7).expect("seven bits")]
+    };
+    let types_and_functions: &[u8] = &[1, 4, 1, 0x60, 0, 0, 3, 2, 1, 0];
+    let code = [&[10][..], &size(body.len() + 3), &[1], &size(body.len()), body].concat();
+    let wasm = component(&[types_and_functions, &code].concat(), 0);
+    let code = Inspection::of(&wasm).expect("a component").code;
+    code.check().err().map(|error| error.to_string())
+}
+
+#[test]
+fn a_function_that_would_take_too_long_to_compile_is_named_with_the_limit() {
+    // 10,000 locals, then a branch to so many places.
+    let branches = |targets: u8| {
+        let places = [&[0x41, 0, 0x0e, targets | 0x80, 15][..], &[0; 15 * 128 + 128]].concat();
+        let targets = usize::from(targets) + 15 * 128;
+        [&[1, 0x90, 0x4e, 0x7f][..], &places[..5 + targets + 1], &[0x0b]].concat()
+    };
+    assert_eq!(refused_for(&branches(79)), None, "2,000 branches");
+    assert_eq!(
+        refused_for(&branches(80)).as_deref(),
+        Some("it would take too much to compile: function 0 has 20010000 locals times branches, at most 20000000")
+    );
+    let locals = [1, 0x91, 0x4e, 0x7f, 0x0b];
+    assert_eq!(
+        refused_for(&locals).as_deref(),
+        Some("it would take too much to compile: function 0 has 10001 locals, at most 10000")
+    );
+}

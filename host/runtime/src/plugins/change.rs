@@ -7,7 +7,6 @@ use openclaw_tenancy::{Actor, AuditEvent, Family};
 use serde_json::{json, value::RawValue};
 
 use crate::{
-    LoadError,
     binding::{BindingScope, Bound, Canary, Origin, Version},
     component::Component,
     digest::Digest,
@@ -87,7 +86,15 @@ impl Plugins {
         actor: Actor,
     ) -> Result<Changed, ChangeError> {
         let plugins = self.clone();
-        let task = tokio::spawn(async move { plugins.change_now(&scope, &family, deed, actor).await });
+        let task = tokio::spawn(async move {
+            let mut loaded = Vec::new();
+            loop {
+                match plugins.change_now(&scope, &family, deed.clone(), actor.clone(), &loaded).await {
+                    Err(ChangeError::NotLoaded(entry)) => loaded.push(plugins.component(&entry).await?),
+                    changed => return changed,
+                }
+            }
+        });
         task.await.unwrap_or_else(|error| Err(ChangeError::Internal(error.to_string())))
     }
 
@@ -97,6 +104,7 @@ impl Plugins {
         family: &Family,
         deed: Deed,
         actor: Actor,
+        loaded: &[Arc<Component>],
     ) -> Result<Changed, ChangeError> {
         let _changing = self.changing.lock().await;
         let mut versions = self.stored(scope, family)?;
@@ -123,7 +131,7 @@ impl Plugins {
         }
         let active = versions.active().map(|active| active.digest);
         let made = Made { what, digest: active.or(previous), actor };
-        self.commit(scope, family, versions, None, made).await?;
+        self.commit(scope, family, versions, loaded, made).await?;
         Ok(Changed { previous, active, removed })
     }
 
@@ -131,14 +139,14 @@ impl Plugins {
     pub(crate) async fn roll_back_failing(&self, version: &Version) {
         let Origin::Installed(scope) = &version.origin else { return };
         let (family, digest) = (&version.component.manifest.family, version.component.digest);
-        let _changing = self.changing.lock().await;
         let rolled_back = async {
-            let mut versions = self.stored(scope, family)?;
-            let before = self.in_force(family, &versions)?;
-            versions.roll_back(Some(digest), self.has_below(scope, family))?;
-            before.narrow(&mut versions);
-            let made = Made { what: "components.rollback", digest: Some(digest), actor: Actor::Gateway };
-            self.commit(scope, family, versions, None, made).await
+            let mut loaded = Vec::new();
+            loop {
+                match self.roll_back_now(scope, family, digest, &loaded).await {
+                    Err(ChangeError::NotLoaded(entry)) => loaded.push(self.component(&entry).await?),
+                    rolled_back => return rolled_back,
+                }
+            }
         };
         match rolled_back.await {
             Ok(()) => {
@@ -150,6 +158,22 @@ impl Plugins {
                 tracing::error!(%scope, %family, %digest, %error, "a failing component could not be rolled back");
             }
         }
+    }
+
+    async fn roll_back_now(
+        &self,
+        scope: &BindingScope,
+        family: &Family,
+        failed: Digest,
+        loaded: &[Arc<Component>],
+    ) -> Result<(), ChangeError> {
+        let _changing = self.changing.lock().await;
+        let mut versions = self.stored(scope, family)?;
+        let before = self.in_force(family, &versions)?;
+        versions.roll_back(Some(failed), self.has_below(scope, family))?;
+        before.narrow(&mut versions);
+        let made = Made { what: "components.rollback", digest: Some(failed), actor: Actor::Gateway };
+        self.commit(scope, family, versions, loaded, made).await
     }
 
     fn stored(&self, scope: &BindingScope, family: &Family) -> Result<Versions, ChangeError> {
@@ -174,17 +198,18 @@ impl Plugins {
         self.layers.load().below(scope, scope.tenant(), family.as_str()).is_some()
     }
 
-    /// Loads what is to take calls, writes it all down, and only then puts it in force.
+    /// Writes down what is to take calls, and only then puts it in force. It must be `loaded`, where it does not run
+    /// already: loading may take its time, and all changes of all tenants wait for this one.
     pub(super) async fn commit(
         &self,
         scope: &BindingScope,
         family: &Family,
         versions: Versions,
-        fresh: Option<&Arc<Component>>,
+        loaded: &[Arc<Component>],
         made: Made,
     ) -> Result<(), ChangeError> {
         let old = self.layers.load().installed(scope, family.as_str()).cloned();
-        let bound = self.bind(old.as_deref(), &versions.entries, fresh).await?;
+        let bound = self.bind(old.as_deref(), &versions.entries, loaded)?;
         let rows: Vec<Row> = versions.entries.iter().map(|entry| entry.row.clone()).collect();
         rows::replace(&self.control, scope.clone(), family.clone(), rows).await?;
         let active = versions.active().map(|active| active.digest);
@@ -199,24 +224,17 @@ impl Plugins {
         Ok(())
     }
 
-    /// The versions that take calls, with their code: what is loaded already is not loaded again.
-    async fn bind(
-        &self,
-        old: Option<&Slot>,
-        entries: &[Entry],
-        fresh: Option<&Arc<Component>>,
-    ) -> Result<Bound, LoadError> {
+    /// The versions that take calls, with their code.
+    fn bind(&self, old: Option<&Slot>, entries: &[Entry], loaded: &[Arc<Component>]) -> Result<Bound, ChangeError> {
         let old = old.and_then(Slot::loaded);
         let canary = old.and_then(|bound| bound.canary.as_ref()).map(|canary| &canary.version);
         let running = old.and_then(|bound| bound.active.as_ref()).into_iter().chain(canary);
-        let known: Vec<&Arc<Component>> = running.map(|version| &version.component).chain(fresh).collect();
+        let known: Vec<&Arc<Component>> = running.map(|version| &version.component).chain(loaded).collect();
         let (mut active, mut canary) = (None, None);
         for entry in entries.iter().filter(|entry| serves(&entry.row)) {
-            let loaded = known.iter().find(|component| component.digest == entry.row.digest);
-            let version = match loaded {
-                Some(component) => self.version_of((*component).clone(), entry)?,
-                None => self.version(entry).await?,
-            };
+            let component = known.iter().find(|component| component.digest == entry.row.digest);
+            let component = component.ok_or_else(|| ChangeError::NotLoaded(Box::new(entry.clone())))?;
+            let version = self.version_of((*component).clone(), entry)?;
             match entry.row.canary_percent {
                 Some(percent) => canary = Some(Canary::new(Arc::new(version), percent)),
                 None => active = Some(Arc::new(version)),

@@ -4,7 +4,7 @@ use openclaw_control::ControlError;
 
 use crate::{LoadError, capability::CapabilityError, digest::Digest, grants::GrantError};
 
-use super::bytes::BytesError;
+use super::{Entry, bytes::BytesError};
 
 /// A change of a binding that was not made. The binding is as it was before.
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +52,9 @@ pub enum ChangeError {
         /// What is active.
         found: Option<Digest>,
     },
+    /// A version that is to take calls must be loaded first: the change is tried again then, so nobody outside sees this.
+    #[error("the version {} is not loaded", .0.row.digest)]
+    NotLoaded(Box<Entry>),
     /// The tenant's `disk_bytes`.
     #[error("{} is used up", .0.quota)]
     Quota(Box<openclaw_billing::Refusal>),

@@ -7,9 +7,11 @@ use openclaw_tenancy::{Actor, Family, TenantRecord};
 use crate::{
     binding::BindingScope,
     compatible,
-    component::Component,
+    compile::Client,
+    component::{Component, Loaded},
     digest::Digest,
     grants::{GrantSource, Grants},
+    layers::Slot,
 };
 
 use super::{ChangeError, Plugins, Row, State, bytes, change::Made, versions::Versions};
@@ -95,21 +97,52 @@ impl Plugins {
         if policy.wants_signature() {
             checks.push("signature");
         }
+        if let Some(texts) = &install.grants {
+            Grants::parse(texts)?;
+        }
         // Compiles where need be, and runs `manifest` in an instance without authority: the trial.
-        let component = self.loader.load(install.wasm.clone(), &self.services).await?;
+        let client = Client::installing(install.scope.tenant());
+        let Loaded { component, compiled } = self.loader.load(install.wasm.clone(), &client, &self.services).await?;
         checks.extend(["world", "manifest"]);
-        self.bind_new(install, component, checks).await
+        let installed = self.bind_loaded(&install, component, checks).await;
+        if compiled && installed.is_err() {
+            self.loader.forget(&digest);
+        }
+        installed
+    }
+
+    async fn bind_loaded(
+        &self,
+        install: &Install,
+        component: Arc<Component>,
+        checks: Vec<&'static str>,
+    ) -> Result<Installed, ChangeError> {
+        let family = self.family(install, &component)?;
+        for slot in self.standing(&install.scope, &family) {
+            // What cannot be loaded is not there to be replaced.
+            if self.bound(&slot).await.is_ok_and(|bound| bound.active.is_some()) {
+                break;
+            }
+        }
+        let mut loaded = vec![component.clone()];
+        loop {
+            match self.bind_new(install, &family, &component, &loaded, checks.clone()).await {
+                Err(ChangeError::NotLoaded(entry)) => loaded.push(self.component(&entry).await?),
+                installed => return installed,
+            }
+        }
     }
 
     async fn bind_new(
         &self,
-        install: Install,
-        component: Arc<Component>,
+        install: &Install,
+        family: &Family,
+        component: &Arc<Component>,
+        loaded: &[Arc<Component>],
         mut checks: Vec<&'static str>,
     ) -> Result<Installed, ChangeError> {
-        let family = self.family(&install, &component)?;
         let changing = self.changing.lock().await;
-        let present = self.present(&install.scope, &family).await;
+        let present = self.present(&install.scope, family);
         component.manifest.check_foreign(present.as_ref().map(|present| &present.manifest)).map_err(foreign)?;
         if let Some(present) = &present {
             let differences = compatible::differences(&present.manifest, &component.manifest);
@@ -123,7 +156,7 @@ impl Plugins {
         }
         let grants = match &install.grants {
             Some(texts) => Arc::new(Grants::parse(texts)?),
-            None => self.policy.load().grants(&GrantSource::Configured, &family),
+            None => self.policy.load().grants(&GrantSource::Configured, family),
         };
         grants.check(&component.imports, &component.manifest)?;
         checks.push("grants");
@@ -133,7 +166,7 @@ impl Plugins {
         if install.based_on.is_some_and(|based| !based.holds(previous)) {
             return Err(ChangeError::Stale { found: previous });
         }
-        self.keep_bytes(&install, component.digest).await?;
+        self.keep_bytes(install, component.digest).await?;
         let row = Row {
             scope: install.scope.clone(),
             family: family.clone(),
@@ -141,15 +174,15 @@ impl Plugins {
             version: component.manifest.version.clone(),
             state: if install.canary_percent.is_some() { State::Canary } else { State::Active },
             sequence: 0,
-            grants: install.grants,
+            grants: install.grants.clone(),
             canary_percent: install.canary_percent,
             tenant_row: install.tenant.as_ref().map(|tenant| tenant.row),
         };
         versions.add(row.clone());
-        let made = Made { what: "components.install", digest: Some(component.digest), actor: install.actor };
-        self.commit(&install.scope, &family, versions, Some(&component), made).await?;
+        let made = Made { what: "components.install", digest: Some(component.digest), actor: install.actor.clone() };
+        self.commit(&install.scope, family, versions, loaded, made).await?;
         drop(changing);
-        Ok(Installed { row, component, previous, checks })
+        Ok(Installed { row, component: component.clone(), previous, checks })
     }
 
     /// The manifest's family, where that is what the caller said.
@@ -163,20 +196,19 @@ impl Plugins {
         }
     }
 
-    /// What serves a family in a scope now: its own active version, or what is bound below.
-    async fn present(&self, scope: &BindingScope, family: &Family) -> Option<Arc<Component>> {
-        let layers = self.layers.load_full();
+    /// The slots of a family from a scope downward.
+    fn standing(&self, scope: &BindingScope, family: &Family) -> Vec<Arc<Slot>> {
+        let layers = self.layers.load();
         let (tenant, family) = (scope.tenant(), family.as_str());
-        let mut next = layers.installed(scope, family).or_else(|| layers.below(scope, tenant, family));
-        while let Some(slot) = next {
-            if let Ok(bound) = self.bound(slot).await
-                && let Some(active) = &bound.active
-            {
-                return Some(active.component.clone());
-            }
-            next = slot.scope.as_ref().and_then(|scope| layers.below(scope, tenant, family));
-        }
-        None
+        let first = layers.installed(scope, family).or_else(|| layers.below(scope, tenant, family));
+        let below = |slot: &&Arc<Slot>| slot.scope.as_ref().and_then(|scope| layers.below(scope, tenant, family));
+        std::iter::successors(first, below).cloned().collect()
+    }
+
+    /// What serves a family in a scope now, of what is loaded: its own active version, or what is bound below.
+    fn present(&self, scope: &BindingScope, family: &Family) -> Option<Arc<Component>> {
+        let slots = self.standing(scope, family);
+        slots.iter().find_map(|slot| Some(slot.loaded()?.active.as_ref()?.component.clone()))
     }
 
     /// A tenant's own components count for its `disk_bytes`.

@@ -9,9 +9,9 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use openclaw_config::gateway::{CallLimits, Components};
+use openclaw_config::gateway::{CallLimits, CompileLimits, Components};
 use openclaw_runtime::{
-    CallFacts, Caller, CodeCache, Limits, Params, Policy, Runtime, RuntimeSettings, Scope, Services, Subject,
+    CallFacts, Caller, CodeCache, Compiling, Limits, Params, Policy, Runtime, RuntimeSettings, Scope, Services, Subject,
 };
 use openclaw_tenancy::{Actor, HomeLock, TenantRecord};
 use rustix::process::getpid;
@@ -70,6 +70,7 @@ async fn with_runtime(components: &Path, home: &Path) -> Result<Subjects> {
         limits: Limits::from(&CallLimits::default()),
         validate_results: Default::default(),
         cache,
+        compiling: Compiling { apart: None, limits: CompileLimits::default() },
         builtin,
         load: Vec::new(),
         policy: Policy::read(&Components::default())?,

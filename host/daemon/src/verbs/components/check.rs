@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use openclaw_config::gateway::CallLimits;
-use openclaw_runtime::{Import, Limits, Manifest, Need, Pool, Shape};
+use openclaw_runtime::{Import, Inspection, Limits, Manifest, Need, Pool, Shape};
 use serde_json::{Value, json};
 
 use super::file::ComponentFile;
@@ -65,7 +65,7 @@ impl<'a> Report<'a> {
             manifest: None,
             grants: Vec::new(),
             problems: file.inspection.imports.iter().filter_map(unserved).collect(),
-            warnings: warnings(&file.inspection.shape, &limits),
+            warnings: warnings(&file.inspection, &limits),
         };
         report.problems.extend(file.inspection.shape.pool(&limits).err().into_iter().flatten());
         match file.manifest(&limits).await {
@@ -169,9 +169,16 @@ fn needs(need: &Need) -> String {
     }
 }
 
-fn warnings(shape: &Shape, limits: &Limits) -> Vec<String> {
+fn warnings(inspection: &Inspection, limits: &Limits) -> Vec<String> {
+    let uncompiled = inspection.code.check().err().map(|error| format!("only the operator may install it: {error}"));
+    let mut warnings = Vec::from_iter(uncompiled);
+    warnings.extend(of_instances(&inspection.shape, limits));
+    warnings
+}
+
+fn of_instances(shape: &Shape, limits: &Limits) -> Option<String> {
     if shape.pool(limits) == Ok(Pool::Large) {
-        return vec!["each of its calls takes one of the few large instances that all tenants share".into()];
+        return Some("each of its calls takes one of the few large instances that all tenants share".into());
     }
     let (starts, resident) = (shape.initial_memory_bytes, Shape::RESIDENT_BYTES);
     let large = starts > resident;
@@ -179,5 +186,5 @@ fn warnings(shape: &Shape, limits: &Limits) -> Vec<String> {
         "it starts with {starts} bytes of memory, more than the {resident} that a call gets back clean at no cost: \
          link with a smaller stack (-zstack-size=32768) and fewer static tables"
     );
-    large.then_some(warning).into_iter().collect()
+    large.then_some(warning)
 }

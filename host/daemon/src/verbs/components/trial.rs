@@ -40,8 +40,15 @@ impl Trial {
             grants: [(family.to_owned(), grants)].into(),
             ..Components::default()
         };
-        let settings =
-            GatewaySettings { home, lock, loaded, overrides: Overrides::default(), builtin: Vec::new(), costs };
+        let settings = GatewaySettings {
+            home,
+            lock,
+            loaded,
+            overrides: Overrides::default(),
+            builtin: Vec::new(),
+            costs,
+            compiler: None,
+        };
         let gateway = match Gateway::open(settings).await {
             Ok(gateway) => gateway,
             Err(OpenError::Component(refusal)) => return Ok(Err(refusal.error)),
