@@ -15,9 +15,6 @@ use openclaw_tenancy::{Actor, AuthError, OperatorToken, Registry, TenantRecord, 
 use crate::reply::Problem;
 use axum::http::StatusCode;
 
-/// What a tenant's own token carries.
-const TENANT_SCOPES: [Scope; 4] = [Scope::Read, Scope::Write, Scope::Pairing, Scope::Approvals];
-
 /// Which tenant a request is about: the operator acts for any, a tenant for itself alone.
 pub(crate) const TENANT_HEADER: &str = "x-openclaw-tenant";
 
@@ -50,7 +47,7 @@ impl Identity {
 
     fn tenant(tenant: Arc<TenantRecord>, token: TokenId, acting_for: Option<String>) -> Self {
         let actor = Actor::Tenant { tenant: tenant.id.clone(), token };
-        let caller = Caller { actor, scopes: Arc::new(TENANT_SCOPES) };
+        let caller = Caller { actor, scopes: Arc::new(Scope::OF_TENANTS) };
         Self { caller, tenant: Some(tenant), acting_for, token: Some(token) }
     }
 

@@ -241,19 +241,6 @@ fn texts(value: &Value) -> Option<Vec<String>> {
     Some(texts.filter_map(Value::as_str).map(str::to_owned).collect())
 }
 
-/// What a client is told of a component that does not load: what the libraries said of it is for the log.
-pub(crate) fn loading(error: &LoadError) -> String {
-    match error {
-        LoadError::Invalid(_) => {
-            "not a component that this gateway can run: `openclaw components check FILE` says why".into()
-        }
-        LoadError::Damaged(_) | LoadError::Unreadable(_) => "its stored bytes are damaged or gone".into(),
-        LoadError::Engine(_) => "the WebAssembly engine does not take it".into(),
-        LoadError::Compiler(_) => "the gateway's compiler did not run: its log has more".into(),
-        told => told.to_string(),
-    }
-}
-
 /// What the client is told of a change that was not made.
 pub(crate) fn problem(error: ChangeError, request_id: &str) -> Problem {
     let message = error.to_string();
@@ -264,9 +251,9 @@ pub(crate) fn problem(error: ChangeError, request_id: &str) -> Problem {
         ChangeError::Load(error @ (LoadError::Engine(_) | LoadError::Compiler(_) | LoadError::Unreadable(_))) => {
             Problem::internal(error)
         }
-        ChangeError::Load(LoadError::Busy) => Problem::unavailable(message, COMPILING_MS),
+        ChangeError::Load(LoadError::Busy) => Problem::unavailable(message, Some(COMPILING_MS)),
         ChangeError::Load(error @ (LoadError::Invalid(_) | LoadError::Damaged(_))) => {
-            Problem { log: Some(message), ..Problem::params(loading(&error)) }
+            Problem { log: Some(message), ..Problem::params(error.for_client()) }
         }
         ChangeError::Signature(_) => Problem::forbidden(message),
         ChangeError::Incompatible(differences) => Problem::conflict(message).with("differences", differences.into()),

@@ -24,8 +24,7 @@ use crate::{LoadError, digest::Digest};
 
 const MAC_BYTES: usize = 32;
 
-/// The directory of compiled components.
-#[derive(Debug)]
+/// The directory of compiled components. It is not shown: whoever has the key can make code that is loaded.
 pub struct CodeCache {
     directory: PathBuf,
     key: [u8; 32],

@@ -64,8 +64,7 @@ impl Caller {
 
     /// The same caller inside one tenant: what a component calls on the operator's behalf, it calls as the tenant.
     pub(crate) fn in_tenant(&self) -> Self {
-        let all = [Scope::Read, Scope::Write, Scope::Pairing, Scope::Approvals];
-        let scopes = if self.is_operator() { all.into() } else { self.scopes.clone() };
+        let scopes = if self.is_operator() { Scope::OF_TENANTS.into() } else { self.scopes.clone() };
         Self { actor: self.actor.clone(), scopes }
     }
 

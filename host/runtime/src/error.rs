@@ -89,6 +89,22 @@ pub enum LoadError {
 }
 
 impl LoadError {
+    /// What a client is told of it: what the libraries said is for the log.
+    #[must_use]
+    pub fn for_client(&self) -> String {
+        match self {
+            Self::Invalid(_) => {
+                "not a component that this gateway can run: `openclaw components check FILE` says why".into()
+            }
+            Self::Damaged(_) | Self::Unreadable(_) => "its stored bytes are damaged or gone".into(),
+            Self::Engine(_) => "the WebAssembly engine does not take it".into(),
+            Self::Compiler(_) => "the gateway's compiler did not run: its log has more".into(),
+            told => told.to_string(),
+        }
+    }
+}
+
+impl LoadError {
     pub(crate) fn engine(error: wasmtime::Error) -> Self {
         Self::Engine(error)
     }

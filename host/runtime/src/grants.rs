@@ -82,6 +82,16 @@ impl Grants {
         interfaces.map(str::to_owned).chain(shared).chain(named).collect()
     }
 
+    /// Those that nothing serves yet, as they are written.
+    pub(crate) fn unserved(&self) -> Vec<String> {
+        match self {
+            Self::Builtin => Vec::new(),
+            Self::Listed(listed) => {
+                listed.iter().filter(|grant| !grant.is_served()).map(ToString::to_string).collect()
+            }
+        }
+    }
+
     /// Those of these grants that one of the others gives too.
     pub(crate) fn within(texts: &[String], others: &[Arc<Self>]) -> Vec<String> {
         let given = |text: &&String| text.parse().is_ok_and(|grant| others.iter().any(|other| other.covers(&grant)));

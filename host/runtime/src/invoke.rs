@@ -20,7 +20,6 @@ use crate::{
     grants::Grants,
     limits::{Limit, Limits},
     meter::Metered,
-    nested::Outer,
     services::Services,
 };
 
@@ -40,6 +39,25 @@ pub(crate) struct Answer {
     pub(crate) result: String,
     /// The tenant asked to be deleted by this call.
     pub(crate) delete_tenant: bool,
+}
+
+/// The call from which another is made; the client's own has none.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Outer {
+    pub(crate) depth: u8,
+    pub(crate) deadline: Instant,
+}
+
+impl Outer {
+    /// How deep the inner call is.
+    pub(crate) fn inner_depth(self) -> u8 {
+        self.depth + 1
+    }
+
+    /// What is left of the outer call's time.
+    pub(crate) fn left(self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
+    }
 }
 
 /// Runs a call in a fresh store and a fresh instance, which are gone when this returns.

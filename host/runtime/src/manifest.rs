@@ -33,6 +33,9 @@ pub enum Scope {
 }
 
 impl Scope {
+    /// What a tenant's own token carries.
+    pub const OF_TENANTS: [Self; 4] = [Self::Read, Self::Write, Self::Pairing, Self::Approvals];
+
     /// The wire name.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -374,20 +377,21 @@ impl Method {
     }
 }
 
-/// `health` serves `health`; `sessions` serves `sessions.list`. Our own families
-/// spell some methods as OpenClaw does.
+/// Our own families spell some methods as OpenClaw does: the word before the dot, and the family.
+const ALIASES: [(&str, &str); 3] = [("device", "devices"), ("node", "nodes"), ("chat", "sessions")];
+
+/// The families that may serve a method: `health` serves `health`, `sessions` serves `sessions.list`.
+pub(crate) fn families_of(method: &str) -> impl Iterator<Item = &str> {
+    let word = method.split('.').next().unwrap_or_default();
+    let other = ALIASES.iter().find(|(alias, _)| *alias == word).map(|(_, family)| *family);
+    [Some(word), other].into_iter().flatten()
+}
+
 fn belongs(name: &str, family: &Family) -> bool {
-    let prefixes: &[&str] = match family.as_str() {
-        "devices" => &["device"],
-        "nodes" => &["node"],
-        "sessions" => &["sessions", "chat"],
-        own => &[own],
-    };
-    let word = name.split('.').next().unwrap_or_default();
     let plain = !name.is_empty()
         && name.len() <= 128
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'));
-    plain && prefixes.contains(&word)
+    plain && families_of(name).any(|served| served == family.as_str())
 }
 
 #[cfg(test)]

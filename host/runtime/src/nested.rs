@@ -5,10 +5,7 @@
 //! its own caller's. It runs in a task of its own, so on a stack of its own,
 //! and to its caller it is time in the host.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::sync::Arc;
 
 use openclaw_config::json;
 use serde_json::Value;
@@ -20,7 +17,7 @@ use crate::{
     binding::Route,
     call::{CallFacts, CallState},
     capability::{COMPONENT_FAILED, CapabilityError, QUOTA_EXCEEDED},
-    invoke::{self, Answer, Params},
+    invoke::{Answer, Outer, Params},
     limits::Limit,
     plugins::Plugins,
 };
@@ -28,42 +25,7 @@ use crate::{
 /// How deep calls may nest: the client's own is none of these.
 const DEPTH: u8 = 4;
 
-/// The call from which another is made; the client's own has none.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Outer {
-    depth: u8,
-    deadline: Instant,
-}
-
-impl Outer {
-    /// How deep the inner call is.
-    pub(crate) fn inner_depth(self) -> u8 {
-        self.depth + 1
-    }
-
-    /// What is left of the outer call's time.
-    pub(crate) fn left(self) -> Duration {
-        self.deadline.saturating_duration_since(Instant::now())
-    }
-}
-
 impl Plugins {
-    /// Runs a call that has its place, and counts it.
-    pub(crate) async fn run(
-        self: &Arc<Self>,
-        route: &Route,
-        facts: CallFacts,
-        params: Params,
-        outer: Option<Outer>,
-    ) -> Result<Answer, CallError> {
-        let tenant = facts.subject.tenant().cloned();
-        let started = Instant::now();
-        let grants = self.grants(route.version());
-        let answer = invoke::invoke(route, facts, params, grants, outer, self.services()).await;
-        self.count(route.version(), tenant.as_deref(), started.elapsed(), answer.as_ref().err());
-        answer
-    }
-
     async fn run_inner(
         self: Arc<Self>,
         route: Route,

@@ -31,10 +31,13 @@ use tokio::sync::Mutex;
 use crate::{
     CallError, LoadError,
     binding::{BindingScope, Bound, Canary, Origin, Route, Version, Way},
+    call::CallFacts,
     compile::Client,
     component::{Component, Loader},
     grants::{GrantSource, Grants},
+    invoke::{self, Answer, Outer, Params},
     layers::{Layers, Slot},
+    manifest::families_of,
     services::Services,
     stats::Stats,
 };
@@ -201,8 +204,9 @@ impl Plugins {
         let bound = slot.load(self.generation(), async || self.load_slot(slot).await).await;
         bound.map_err(|failed| {
             let left = failed.again.saturating_duration_since(Instant::now()).as_millis();
+            let why = failed.error.for_client();
             CallError::Unavailable {
-                message: format!("the component of the family {} cannot be loaded: {}", slot.family, failed.error),
+                message: format!("the component of the family {} cannot be loaded: {why}", slot.family),
                 retry_after_ms: Some(u32::try_from(left).unwrap_or(u32::MAX)),
             }
         })
@@ -296,6 +300,22 @@ impl Plugins {
         }
     }
 
+    /// Runs a call that has its place, and counts it.
+    pub(crate) async fn run(
+        self: &Arc<Self>,
+        route: &Route,
+        facts: CallFacts,
+        params: Params,
+        outer: Option<Outer>,
+    ) -> Result<Answer, CallError> {
+        let tenant = facts.subject.tenant().cloned();
+        let started = Instant::now();
+        let grants = self.grants(route.version());
+        let answer = invoke::invoke(route, facts, params, grants, outer, self.services()).await;
+        self.count(route.version(), tenant.as_deref(), started.elapsed(), answer.as_ref().err());
+        answer
+    }
+
     /// Counts a call of a version, and takes it out of service where too many failed in a row.
     pub(crate) fn count(
         self: &Arc<Self>,
@@ -385,17 +405,4 @@ fn listed(slot: &Slot, entry: &Entry) -> Listed {
     let serves = matches!(entry.row.state, State::Active | State::Canary);
     let error = slot.error().filter(|_| serves);
     Listed { family: slot.family.clone(), entry: Some(entry.clone()), version, error }
-}
-
-/// The families that may serve a method: the word before its dot. Our own spell some methods as
-/// OpenClaw does.
-fn families_of(method: &str) -> impl Iterator<Item = &str> {
-    let word = method.split('.').next().unwrap_or_default();
-    let other = match word {
-        "device" => Some("devices"),
-        "node" => Some("nodes"),
-        "chat" => Some("sessions"),
-        _ => None,
-    };
-    [Some(word), other].into_iter().flatten()
 }

@@ -33,7 +33,7 @@ pub(super) fn row(listed: &Listed, operator: bool) -> Value {
         row.insert("p99Us".into(), counted.p99_us.into());
     }
     if let Some(error) = &listed.error {
-        row.insert("error".into(), super::loading(error).into());
+        row.insert("error".into(), error.for_client().into());
     }
     Value::Object(row)
 }

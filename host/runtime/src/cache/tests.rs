@@ -1,3 +1,5 @@
+#![allow(clippy::disallowed_methods, reason = "a test's own files")]
+
 use std::time::Duration;
 
 use tempfile::TempDir;

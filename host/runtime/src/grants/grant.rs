@@ -4,6 +4,7 @@ use std::{fmt, str::FromStr};
 
 use openclaw_tenancy::Family;
 
+use super::RESTRICTED;
 use crate::manifest::Access;
 
 /// Something that a component may do besides the basics. Parsed from the texts of `components.grants`,
@@ -57,6 +58,18 @@ pub enum SandboxMode {
     Bwrap,
     /// Docker
     Docker,
+}
+
+impl Grant {
+    /// Whether there is something behind it; the rest is for later releases.
+    #[must_use]
+    pub fn is_served(&self) -> bool {
+        match self {
+            Self::Interface(interface) => RESTRICTED.contains(interface),
+            Self::Documents { .. } | Self::Secret { .. } | Self::Method(_) | Self::MemoryMb(_) => true,
+            Self::Workspace { .. } | Self::Http { .. } | Self::Model(_) | Self::Sandbox(_) => false,
+        }
+    }
 }
 
 /// A text that is no grant.

@@ -130,3 +130,27 @@ fn a_wider_grant_covers_a_narrower_one() {
     assert!(covers("memory-mb:64", "memory-mb:32") && !covers("memory-mb:16", "memory-mb:32"));
     assert!(covers("secrets", "secret:key") && !covers("secrets", "secret:key:reveal"));
 }
+
+/// What is linked, and what it takes to have it, are two lists of one thing.
+#[test]
+fn every_interface_that_is_served_is_in_exactly_one_list() {
+    let bindings = include_str!("../bindings.rs");
+    let linked: Vec<&str> = bindings
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("import openclaw:gateway/")?.split('@').next())
+        .collect();
+    assert!(linked.contains(&"documents"), "{linked:?}");
+    let lists = [FREE, BASIC, RESTRICTED];
+    for interface in &linked {
+        assert_eq!(lists.iter().filter(|list| list.contains(interface)).count(), 1, "{interface}");
+    }
+    for interface in lists.into_iter().flatten() {
+        assert!(linked.contains(interface), "{interface} is not linked");
+    }
+}
+
+#[test]
+fn a_grant_of_what_nothing_serves_is_told_apart() {
+    let grants = listed(&["config", "pty", "http:example.com", "documents:sessions/sessions", "sandbox:bwrap", "method:x.y"]);
+    assert_eq!(grants.unserved(), ["pty", "http:example.com", "sandbox:bwrap"]);
+}

@@ -57,6 +57,9 @@ impl Policy {
         let mut grants = HashMap::new();
         for (family, texts) in &components.grants {
             let listed = Grants::parse(texts).map_err(|error| PolicyError::Grant { family: family.clone(), error })?;
+            for text in listed.unserved() {
+                tracing::warn!(key = format!("components.grants.{family}"), "{text} has no effect yet: nothing serves it");
+            }
             grants.insert(family.clone(), Arc::new(listed));
         }
         let mut groups = Groups::new();

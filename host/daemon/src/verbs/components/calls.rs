@@ -27,9 +27,6 @@ use crate::error::{CliError, Kind};
 /// The name that is looked for.
 const FILE: &str = "calls.yaml";
 
-/// What a tenant's own token carries.
-const TENANT_SCOPES: [Scope; 4] = [Scope::Read, Scope::Write, Scope::Pairing, Scope::Approvals];
-
 /// One call.
 #[derive(Debug)]
 pub(super) struct Call {
@@ -130,7 +127,7 @@ impl Call {
             name: raw.name.unwrap_or_else(|| raw.method.clone()),
             method: raw.method,
             params: Value::Object(raw.params),
-            scopes: raw.caller.map_or_else(|| TENANT_SCOPES.to_vec(), |caller| caller.scopes),
+            scopes: raw.caller.map_or_else(|| Scope::OF_TENANTS.to_vec(), |caller| caller.scopes),
             expect,
         })
     }
