@@ -1,6 +1,6 @@
 //! What compiling a component takes, and whom it holds up.
 
-use std::{collections::BTreeSet, fs, path::PathBuf, thread, time::Instant};
+use std::{collections::BTreeSet, fs, path::{Path, PathBuf}, thread, time::Instant};
 
 use openclaw_tests::{PATIENCE, home::files_below};
 
@@ -67,7 +67,7 @@ fn compilers(daemon: &Daemon) -> Vec<PathBuf> {
         .collect()
 }
 
-fn compiles(process: &PathBuf) -> bool {
+fn compiles(process: &Path) -> bool {
     fs::read_to_string(process.join("cmdline")).is_ok_and(|line| line.contains("compile-component"))
 }
 

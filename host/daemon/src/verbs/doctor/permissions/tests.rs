@@ -20,6 +20,7 @@ fn a_readable_key_is_reported_and_mended() {
 }
 
 #[test]
+#[allow(clippy::disallowed_methods, reason = "files of this test")]
 fn a_home_that_does_not_exist_is_told_and_not_made() {
     let home = tempfile::tempdir().expect("a directory");
     let missing = home.path().join("none");
