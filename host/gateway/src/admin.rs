@@ -4,7 +4,7 @@
 use std::sync::LazyLock;
 
 use openclaw_runtime::Schema;
-use openclaw_tenancy::{Actor, QuotaError, RegistryError, TenantId};
+use openclaw_tenancy::{Actor, TenantId};
 use serde_json::{Map, Value, json};
 
 use crate::{Gateway, auth::Identity, discover::closed_object, reply::Problem};
@@ -152,11 +152,11 @@ async fn create(gateway: &Gateway, actor: &Actor, params: &Value) -> Result<Valu
     let name = params["displayName"].as_str().map(str::to_owned);
     let defaults = gateway.config().quotas.default.clone();
     let quotas = match params.get("quotas") {
-        Some(patch) => defaults.merge(patch).map_err(bad_quota)?,
+        Some(patch) => defaults.merge(patch)?,
         None => defaults,
     };
     let created = gateway.services().registry.create(&id, name, quotas, actor.clone()).await;
-    let (tenant, token) = created.map_err(problem)?;
+    let (tenant, token) = created?;
     Ok(json!({
         "tenantId": tenant.id.as_str(),
         "token": token.reveal(),
@@ -169,10 +169,10 @@ async fn update(gateway: &Gateway, actor: &Actor, params: &Value) -> Result<Valu
     let id = tenant_id(params)?;
     let registry = &gateway.services().registry;
     if let Some(name) = params["displayName"].as_str() {
-        registry.set_display_name(&id, Some(name.to_owned()), actor.clone()).await.map_err(problem)?;
+        registry.set_display_name(&id, Some(name.to_owned()), actor.clone()).await?;
     }
     if let Some(disabled) = params["disabled"].as_bool() {
-        registry.set_disabled(&id, disabled, actor.clone()).await.map_err(problem)?;
+        registry.set_disabled(&id, disabled, actor.clone()).await?;
     }
     gateway.tenant(id.as_str())?;
     Ok(json!({ "updated": true, "tenantId": id.as_str() }))
@@ -181,24 +181,11 @@ async fn update(gateway: &Gateway, actor: &Actor, params: &Value) -> Result<Valu
 async fn update_quotas(gateway: &Gateway, actor: &Actor, params: &Value) -> Result<Value, Problem> {
     let id = tenant_id(params)?;
     let patched = gateway.services().registry.patch_quotas(&id, params["quotas"].clone(), actor.clone()).await;
-    let tenant = patched.map_err(problem)?;
+    let tenant = patched?;
     Ok(json!({ "updated": true, "tenantId": id.as_str(), "quotas": *tenant.quotas }))
 }
 
 fn tenant_id(params: &Value) -> Result<TenantId, Problem> {
     let id = params["tenantId"].as_str().unwrap_or_default();
     id.parse().map_err(|error: openclaw_tenancy::TenantIdError| Problem::params(error.to_string()))
-}
-
-fn bad_quota(error: QuotaError) -> Problem {
-    Problem::params(error.to_string())
-}
-
-fn problem(error: RegistryError) -> Problem {
-    match error {
-        RegistryError::Exists(_) | RegistryError::DirectoryInUse(_) => Problem::conflict(error.to_string()),
-        RegistryError::NotFound(_) => Problem::not_found(error.to_string()),
-        RegistryError::DisplayName | RegistryError::Quotas(_) => Problem::params(error.to_string()),
-        other => Problem::internal(other),
-    }
 }

@@ -106,7 +106,7 @@ pub(crate) fn acting_for(headers: &HeaderMap) -> Result<Option<String>, Problem>
 
 /// A header that may be there once. One that cannot be read, or is there twice, must not
 /// pass for one that is not there: without these headers a request carries more, not less.
-fn single<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Problem> {
+pub(crate) fn single<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Problem> {
     let mut values = headers.get_all(name).iter();
     let Some(value) = values.next() else { return Ok(None) };
     match (value.to_str(), values.next()) {

@@ -7,17 +7,14 @@ pub(crate) mod answer;
 use std::sync::{Arc, LazyLock};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use openclaw_runtime::{BindingScope, ChangeError, Deed, Digest, Install, LoadError, Schema, Scope};
+use openclaw_runtime::{BindingScope, Deed, Digest, Install, LoadError, Schema, Scope};
 use openclaw_tenancy::{Family, TenantRecord};
 use serde_json::{Value, json};
 
-use crate::{Gateway, auth::Identity, discover::closed_object, in_flight::Share, reply::Problem, uploads};
+use crate::{Gateway, auth::Identity, discover::closed_object, in_flight::Share, reply::Problem};
 
 /// What an upload that is being installed counts among a tenant's bytes under way, whatever its size.
 const INSTALLING_BYTES: u64 = openclaw_runtime::UPLOAD_BYTES / 2;
-
-/// When to come back where another component of the same tenant is being compiled.
-const COMPILING_MS: u32 = 2000;
 
 /// A method about components.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -174,7 +171,7 @@ pub(crate) async fn call(
             let (wasm, share) = wasm(gateway, identity, &target, &params, request_id).await?;
             let installed = plugins.install(install(target, identity, &params, wasm)?).await;
             drop(share);
-            let installed = installed.map_err(|error| problem(error, request_id))?;
+            let installed = installed.map_err(|error| Problem::of_change(error, request_id))?;
             if let Some((tenant, digest)) = upload {
                 gateway.services().forget_upload(tenant, digest).await;
             }
@@ -190,7 +187,7 @@ pub(crate) async fn call(
     let family: Family =
         family.parse().map_err(|error: openclaw_tenancy::FamilyError| Problem::params(format!("family: {error}")))?;
     let changed = plugins.change(target.scope, family.clone(), deed, actor).await;
-    Ok(answer::changed(&family, &changed.map_err(|error| problem(error, request_id))?).to_string())
+    Ok(answer::changed(&family, &changed.map_err(|error| Problem::of_change(error, request_id))?).to_string())
 }
 
 /// The component's bytes: sent along, or uploaded before.
@@ -209,7 +206,7 @@ async fn wasm(
         (None, Some(upload)) => {
             let share = gateway.bodies.take(identity, INSTALLING_BYTES)?;
             let wasm = gateway.services().upload(target.tenant.clone(), upload).await;
-            Ok((wasm.map_err(|error| uploads::problem(error, request_id))?, Some(share)))
+            Ok((wasm.map_err(|error| Problem::of_upload(error, request_id))?, Some(share)))
         }
         _ => Err(Problem::params("send the component's bytes: as base64 in wasm, or as the uploadId of an upload")),
     }
@@ -239,31 +236,4 @@ fn digest(value: &Value) -> Result<Option<Digest>, Problem> {
 fn texts(value: &Value) -> Option<Vec<String>> {
     let texts = value.as_array()?.iter();
     Some(texts.filter_map(Value::as_str).map(str::to_owned).collect())
-}
-
-/// What the client is told of a change that was not made.
-pub(crate) fn problem(error: ChangeError, request_id: &str) -> Problem {
-    let message = error.to_string();
-    match error {
-        ChangeError::Load(LoadError::NotGranted { missing, .. }) => {
-            Problem::forbidden(message).with("missing", missing.into())
-        }
-        ChangeError::Load(error @ (LoadError::Engine(_) | LoadError::Compiler(_) | LoadError::Unreadable(_))) => {
-            Problem::internal(error)
-        }
-        ChangeError::Load(LoadError::Busy) => Problem::unavailable(message, Some(COMPILING_MS)),
-        ChangeError::Load(error @ (LoadError::Invalid(_) | LoadError::Damaged(_))) => {
-            Problem { log: Some(message), ..Problem::params(error.for_client()) }
-        }
-        ChangeError::Signature(_) => Problem::forbidden(message),
-        ChangeError::Incompatible(differences) => Problem::conflict(message).with("differences", differences.into()),
-        ChangeError::NotFound(_) => Problem::not_found(message),
-        ChangeError::CanaryAlone | ChangeError::NothingBefore | ChangeError::Stale { .. } => Problem::conflict(message),
-        ChangeError::Digest { .. } | ChangeError::Load(_) | ChangeError::Grant(_) | ChangeError::Family { .. } => {
-            Problem::params(message)
-        }
-        ChangeError::Quota(refusal) => Problem::quota(&refusal, request_id),
-        error @ ChangeError::NotLoaded(_) => Problem::internal(error),
-        ChangeError::Internal(error) => Problem::internal(error),
-    }
 }

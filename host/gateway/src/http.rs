@@ -43,6 +43,9 @@ pub(crate) enum Peer {
 #[derive(Clone, Debug)]
 pub(crate) struct RequestId(pub(crate) Arc<str>);
 
+/// Where every answer is JSON-RPC, a refusal too.
+const RPC: &str = "/rpc";
+
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// For a year: RFC 6797.
@@ -53,10 +56,10 @@ const ONLY_TLS: HeaderValue = HeaderValue::from_static("max-age=31536000");
 const DISCARD_BYTES: usize = 32 << 20;
 const DISCARD_TIME: Duration = Duration::from_secs(5);
 
-/// `POST /rpc`, `GET /rpc` (WebSocket), `GET /healthz`, `GET /readyz`, `GET /metrics`.
+/// `POST /rpc`, `GET /rpc` (WebSocket), `GET /healthz`, `GET /readyz`, `GET /metrics`; the uploads have their own.
 pub(crate) fn router(gateway: Arc<Gateway>) -> Router {
     Router::new()
-        .route("/rpc", post(rpc).get(websocket::upgrade))
+        .route(RPC, post(rpc).get(websocket::upgrade))
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics::scrape))
@@ -90,7 +93,8 @@ async fn guard(
 async fn guarded(gateway: &Gateway, peer: Peer, request: Request, next: Next, id: &str) -> Response {
     let mut response = match gateway.check_origin(peer, &request).and_then(|()| gateway.check_open(&request)) {
         Ok(()) => next.run(request).await,
-        Err(problem) => refuse(gateway, &problem, id, request.into_body()).await,
+        Err(problem) if request.uri().path() == RPC => refuse(gateway, &problem, id, request.into_body()).await,
+        Err(problem) => refuse_as_problem(gateway, &problem, id, request.into_body()).await,
     };
     if gateway.serves_tls() {
         response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, ONLY_TLS);
@@ -278,9 +282,31 @@ async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, Un
     Ok(taken.into())
 }
 
-/// Answers without having read the body, which is taken in and thrown away.
+/// Answers a request to `/rpc` whose calls were not looked at.
 pub(crate) async fn refuse(gateway: &Gateway, problem: &Problem, request_id: &str, body: Body) -> Response {
-    gateway.metrics().refused_unread(problem.status);
+    turn_away(gateway, problem, request_id, body).await;
+    let (status, headers) = (problem.http_status(), problem.headers.clone());
+    respond(Reply { status, headers, body: Some(problem.reply(None, request_id)) }, None)
+}
+
+/// Answers any other request whose body was not read.
+pub(crate) async fn refuse_as_problem(gateway: &Gateway, problem: &Problem, request_id: &str, body: Body) -> Response {
+    turn_away(gateway, problem, request_id, body).await;
+    problem.response(request_id)
+}
+
+async fn turn_away(gateway: &Gateway, problem: &Problem, request_id: &str, body: Body) {
+    let Problem { code, message, .. } = problem;
+    gateway.metrics().refused_unread(problem.http_status());
+    discard(body).await;
+    match &problem.log {
+        Some(detail) => tracing::warn!(request_id, code, detail, "failed"),
+        None => tracing::debug!(request_id, code, message, "refused unread"),
+    }
+}
+
+/// Takes in a body, or what is left of it, and throws it away.
+pub(crate) async fn discard(body: Body) {
     let discard = async {
         let mut stream = body.into_data_stream();
         let mut taken = 0;
@@ -293,10 +319,6 @@ pub(crate) async fn refuse(gateway: &Gateway, problem: &Problem, request_id: &st
     };
     // What is sent beyond these bounds is cut off with the connection.
     let _ = tokio::time::timeout(DISCARD_TIME, discard).await;
-    tracing::debug!(request_id, code = problem.code, message = problem.message, "refused unread");
-    let reply =
-        Reply { status: problem.status, headers: problem.headers.clone(), body: Some(problem.reply(None, request_id)) };
-    respond(reply, None)
 }
 
 /// A reply's text, which counts as unread until the last of it is on its way.
@@ -353,24 +375,11 @@ async fn readyz(State(gateway): State<Arc<Gateway>>) -> Response {
         .into_response()
 }
 
-async fn not_found(Extension(id): Extension<RequestId>, request: Request) -> Response {
-    let detail = format!("there is nothing at {}", request.uri().path());
-    problem_json(StatusCode::NOT_FOUND, "Not found", &detail, &id)
+async fn not_found(Extension(RequestId(id)): Extension<RequestId>, request: Request) -> Response {
+    Problem::not_found(format!("there is nothing at {}", request.uri().path())).response(&id)
 }
 
-async fn not_allowed(Extension(id): Extension<RequestId>, request: Request) -> Response {
-    let detail = format!("{} is not for {}", request.method(), request.uri().path());
-    problem_json(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed", &detail, &id)
-}
-
-/// RFC 9457.
-pub(crate) fn problem_json(status: StatusCode, title: &str, detail: &str, RequestId(id): &RequestId) -> Response {
-    let problem = json!({
-        "type": "about:blank",
-        "title": title,
-        "status": status.as_u16(),
-        "detail": detail,
-        "request_id": **id,
-    });
-    (status, [(header::CONTENT_TYPE, "application/problem+json")], problem.to_string()).into_response()
+async fn not_allowed(Extension(RequestId(id)): Extension<RequestId>, request: Request) -> Response {
+    let message = format!("{} is not for {}", request.method(), request.uri().path());
+    Problem::method(message).status(StatusCode::METHOD_NOT_ALLOWED).response(&id)
 }

@@ -1,7 +1,8 @@
 //! The gateway: from a request's bytes to its reply.
 //!
 //! `POST /rpc` and the WebSocket on `GET /rpc` (http.rs, websocket.rs) share one
-//! path, which reads down `rpc.rs` in call order. `reply.rs` is the one place
+//! path, which reads down `rpc.rs` in call order; files that are too large for it
+//! come by `uploads.rs`. `reply.rs` is the one place
 //! that turns failures into replies, `auth.rs` the one that sees tokens.
 
 #![forbid(unsafe_code)]

@@ -49,7 +49,7 @@ const SECONDS: [f64; 15] =
 /// What is loaded beyond so many components is counted together, as the family `other`.
 const COMPONENTS_MAX: usize = 512;
 
-/// The family under which the host's own methods are counted.
+/// The family under which the host's own methods are counted, and the uploads.
 const HOST: &str = "gateway";
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -139,7 +139,7 @@ impl Metrics {
         registry.register("openclaw_refused", "Requests answered 429 by a rate or a quota", refused.clone());
         registry.register(
             "openclaw_refused_unread",
-            "Requests that were refused before their calls were looked at, by HTTP status",
+            "Requests that were refused before their calls or their body were looked at, by HTTP status",
             unread.clone(),
         );
         registry.register("openclaw_failed_auth", "Requests without a valid token", failed_auth.clone());
@@ -230,7 +230,7 @@ impl CallMetrics {
     }
 
     /// Runs a call and counts it; one that nobody waits for any more is not counted.
-    pub(crate) async fn measure(&self, call: impl Future<Output = Result<String, Problem>>) -> Result<String, Problem> {
+    pub(crate) async fn measure<T>(&self, call: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> {
         let started = Instant::now();
         let result = call.await;
         self.seconds.observe(started.elapsed().as_secs_f64());
@@ -243,7 +243,7 @@ impl CallMetrics {
 }
 
 /// The place in [`OUTCOMES`].
-fn outcome(result: &Result<String, Problem>) -> usize {
+fn outcome<T>(result: &Result<T, Problem>) -> usize {
     match result {
         Ok(_) => 0,
         Err(problem) => OUTCOMES.iter().position(|code| *code == problem.code).unwrap_or(OUTCOMES.len() - 1),

@@ -3,10 +3,17 @@
 //! What the client reads and what the log gets are different things: a
 //! [`Problem`] holds the client's half, and its `log` the other.
 
-use axum::http::StatusCode;
+use axum::{
+    http::{HeaderName, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
 use openclaw_billing::Refusal as QuotaRefusal;
-use openclaw_runtime::{CallError, Failure, Refusal};
+use openclaw_runtime::{CallError, ChangeError, Failure, LoadError, Refusal, UploadError};
+use openclaw_tenancy::{QuotaError, RegistryError};
 use serde_json::{Map, Value, value::RawValue};
+
+/// When it is worth trying again to install, where another component of the tenant is being compiled.
+const COMPILING_MS: u32 = 2000;
 
 /// A failure in the words of the contract.
 #[derive(Debug)]
@@ -121,6 +128,40 @@ impl Problem {
         format!(r#"{{"jsonrpc":"2.0","id":{},"error":{error}}}"#, id.map_or("null", RawValue::get))
     }
 
+    /// The status of a response that holds no JSON-RPC, which has errors under the status 200.
+    pub(crate) fn http_status(&self) -> StatusCode {
+        match (self.status, self.number) {
+            (StatusCode::OK, -32003) => StatusCode::FORBIDDEN,
+            (StatusCode::OK, -32004) => StatusCode::NOT_FOUND,
+            (StatusCode::OK, -32009) => StatusCode::CONFLICT,
+            (StatusCode::OK, -32602) => StatusCode::UNPROCESSABLE_ENTITY,
+            (StatusCode::OK, -32010) => StatusCode::SERVICE_UNAVAILABLE,
+            (StatusCode::OK, -32603 | -32020) => StatusCode::INTERNAL_SERVER_ERROR,
+            (StatusCode::OK, _) => StatusCode::BAD_REQUEST,
+            (status, _) => status,
+        }
+    }
+
+    /// A response of RFC 9457, with the contract's word for it as `code`.
+    pub(crate) fn response(&self, request_id: &str) -> Response {
+        let status = self.http_status();
+        let mut members = self.data.clone();
+        members.insert("type".into(), "about:blank".into());
+        members.insert("title".into(), status.canonical_reason().unwrap_or("Refused").into());
+        members.insert("status".into(), status.as_u16().into());
+        members.insert("detail".into(), self.message.as_str().into());
+        members.insert("code".into(), self.code.into());
+        members.insert("request_id".into(), request_id.into());
+        let kind = [(header::CONTENT_TYPE, "application/problem+json"), (header::CACHE_CONTROL, "no-store")];
+        let mut response = (status, kind, Value::Object(members).to_string()).into_response();
+        for (name, value) in &self.headers {
+            if let (Ok(name), Ok(value)) = (HeaderName::try_from(*name), HeaderValue::try_from(value)) {
+                response.headers_mut().append(name, value);
+            }
+        }
+        response
+    }
+
     /// The reply to a request that was over a quota or a rate.
     pub(crate) fn quota(refusal: &QuotaRefusal, request_id: &str) -> Self {
         let code = if refusal.quota.starts_with("requests_per_") { "RATE_LIMITED" } else { "QUOTA_EXCEEDED" };
@@ -151,6 +192,64 @@ impl Problem {
                 Self::unavailable(message, retry_after_ms).status(StatusCode::SERVICE_UNAVAILABLE)
             }
         }
+    }
+
+    /// What the client is told of a component that was not changed.
+    pub(crate) fn of_change(error: ChangeError, request_id: &str) -> Self {
+        let message = error.to_string();
+        match error {
+            ChangeError::Load(LoadError::NotGranted { missing, .. }) => {
+                Self::forbidden(message).with("missing", missing.into())
+            }
+            ChangeError::Load(error @ (LoadError::Engine(_) | LoadError::Compiler(_) | LoadError::Unreadable(_))) => {
+                Self::internal(error)
+            }
+            ChangeError::Load(LoadError::Busy) => Self::unavailable(message, Some(COMPILING_MS)),
+            ChangeError::Load(error @ (LoadError::Invalid(_) | LoadError::Damaged(_))) => {
+                Self { log: Some(message), ..Self::params(error.for_client()) }
+            }
+            ChangeError::Signature(_) => Self::forbidden(message),
+            ChangeError::Incompatible(differences) => Self::conflict(message).with("differences", differences.into()),
+            ChangeError::NotFound(_) => Self::not_found(message),
+            ChangeError::CanaryAlone | ChangeError::NothingBefore | ChangeError::Stale { .. } => {
+                Self::conflict(message)
+            }
+            ChangeError::Digest { .. } | ChangeError::Load(_) | ChangeError::Grant(_) | ChangeError::Family { .. } => {
+                Self::params(message)
+            }
+            ChangeError::Quota(refusal) => Self::quota(&refusal, request_id),
+            error @ ChangeError::NotLoaded(_) => Self::internal(error),
+            ChangeError::Internal(error) => Self::internal(error),
+        }
+    }
+
+    /// What the client is told of an upload that was not taken or is not there.
+    pub(crate) fn of_upload(error: UploadError, request_id: &str) -> Self {
+        let message = error.to_string();
+        match error {
+            UploadError::TooLarge => Self::request(message).status(StatusCode::PAYLOAD_TOO_LARGE),
+            UploadError::TooMany => Self::conflict(message),
+            UploadError::NotFound(_) => Self::not_found(message),
+            UploadError::Quota(refusal) => Self::quota(&refusal, request_id),
+            UploadError::Internal(error) => Self::internal(error),
+        }
+    }
+}
+
+impl From<RegistryError> for Problem {
+    fn from(error: RegistryError) -> Self {
+        match error {
+            RegistryError::Exists(_) | RegistryError::DirectoryInUse(_) => Self::conflict(error.to_string()),
+            RegistryError::NotFound(_) => Self::not_found(error.to_string()),
+            RegistryError::DisplayName | RegistryError::Quotas(_) => Self::params(error.to_string()),
+            other => Self::internal(other),
+        }
+    }
+}
+
+impl From<QuotaError> for Problem {
+    fn from(error: QuotaError) -> Self {
+        Self::params(error.to_string())
     }
 }
 
@@ -188,3 +287,6 @@ impl From<Failure> for Problem {
         Self { log: Some(failure.detail), ..problem }
     }
 }
+
+#[cfg(test)]
+mod tests;

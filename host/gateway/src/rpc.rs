@@ -2,9 +2,10 @@
 //!
 //! `receive` (http.rs, websocket.rs and the command line hand over bytes and an
 //! identity) → `parse` → `admit` → `route` → `invoke` → `respond`. Every body
-//! that is taken in gets its reply in [`Gateway::rpc`]. Two things do not come
-//! this far: what is refused before its body is read (`refuse` in http.rs), and
-//! `events.subscribe`, which is about a connection (websocket.rs).
+//! that is taken in gets its reply in [`Gateway::rpc`]. Three things do not come
+//! this way: what is refused before its body is read (`refuse` in http.rs),
+//! `events.subscribe`, which is about a connection (websocket.rs), and files,
+//! which are no JSON (uploads.rs).
 
 use std::{sync::Arc, time::Instant};
 
@@ -121,7 +122,7 @@ impl Gateway {
         };
         let started = Instant::now();
         let result = self.call(identity, &call, request_id).await;
-        log(identity, &call, request_id, started, result.as_ref().err());
+        log(identity, &call.method, request_id, started, result.as_ref().err());
         let text = call.id.map(|id| match &result {
             Ok(result) => format!(r#"{{"jsonrpc":"2.0","id":{},"result":{result}}}"#, id.get()),
             Err(problem) => problem.reply(Some(id), request_id),
@@ -353,9 +354,10 @@ fn reply_to(problem: &Problem, request_id: &str) -> Reply {
     Reply { status: problem.status, headers: problem.headers.clone(), body: Some(problem.reply(None, request_id)) }
 }
 
-fn log(identity: &Identity, call: &Call<'_>, request_id: &str, started: Instant, problem: Option<&Problem>) {
+/// A call's one line in the log.
+pub(crate) fn log(identity: &Identity, method: &str, request_id: &str, started: Instant, problem: Option<&Problem>) {
     let actor = &identity.caller.actor;
-    let method = printable(&call.method);
+    let method = printable(method);
     let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
     match problem {
         None => tracing::debug!(request_id, %actor, method, micros, "answered"),

@@ -1,13 +1,16 @@
 //! `POST /v1/uploads` and `PUT /v1/tenants/{id}/components/{family}`: files
 //! that are too large for a JSON body, written to disk as they come.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum::{
-    Router,
+    Extension, Router,
     body::{Body, BodyDataStream},
-    extract::{Path, Request, State},
-    http::{Extensions, HeaderMap, HeaderValue, StatusCode, header, request::Parts},
+    extract::{Path, Request, State, rejection::PathRejection},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
     routing::{post, put},
 };
@@ -19,10 +22,12 @@ use serde_json::{Value, json};
 
 use crate::{
     Gateway,
-    auth::Identity,
+    auth::{Identity, single},
     components,
-    http::{Peer, RequestId, announced, refuse},
+    http::{Peer, RequestId, announced, discard, refuse_as_problem},
+    in_flight::Share,
     reply::Problem,
+    rpc,
 };
 
 /// What is gathered of a body before it is written.
@@ -46,23 +51,49 @@ pub(crate) fn routes() -> Router<Arc<Gateway>> {
         .route("/v1/tenants/{tenant}/components/{family}", put(put_component))
 }
 
-/// A request's head, with who makes it.
+/// A request that may send its body.
 struct Asked {
     identity: Identity,
-    headers: HeaderMap,
     id: Arc<str>,
+    /// What its bytes are said to be.
+    expected: Option<Digest>,
+    _share: Share,
+}
+
+/// What the head of a PUT says of the component that follows.
+struct Wanted {
+    tenant: Arc<TenantRecord>,
+    family: String,
+    grants: Option<Vec<String>>,
+    signature: Option<String>,
+    canary_percent: Option<u8>,
+    based_on: Based,
 }
 
 impl Gateway {
-    fn asked(&self, parts: &Parts) -> Result<Asked, Problem> {
-        let id = parts.extensions.get::<RequestId>().map_or_else(|| "".into(), |id| id.0.clone());
-        // The listeners put it there; without one nobody is known.
-        let peer = parts.extensions.get::<Peer>().copied().ok_or_else(|| Problem::unauthorized("nobody is known"))?;
-        let identity = self.identify(peer, &parts.headers)?;
-        if identity.caller.may(Scope::Write) {
-            return Ok(Asked { identity, headers: parts.headers.clone(), id });
+    fn asked(&self, peer: Peer, headers: &HeaderMap, id: &Arc<str>) -> Result<Asked, Problem> {
+        let identity = self.identify(peer, headers)?;
+        if !identity.caller.may(Scope::Write) {
+            return Err(Problem::forbidden("an upload needs the scope write, which this request does not carry"));
         }
-        Err(Problem::forbidden("an upload needs the scope write, which this request does not carry"))
+        if announced(headers).is_some_and(|bytes| bytes as u64 > openclaw_runtime::UPLOAD_BYTES) {
+            return Err(Problem::of_upload(UploadError::TooLarge, id));
+        }
+        let share = self.bodies.take(&identity, CHUNK_BYTES as u64)?;
+        Ok(Asked { identity, id: id.clone(), expected: content_digest(headers)?, _share: share })
+    }
+
+    /// Counts and logs what is done with a body as a call of the host's own.
+    async fn measured<T>(
+        &self,
+        asked: &Asked,
+        what: &str,
+        work: impl Future<Output = Result<T, Problem>>,
+    ) -> Result<T, Problem> {
+        let started = Instant::now();
+        let result = self.metrics().host().measure(work).await;
+        rpc::log(&asked.identity, what, &asked.id, started, result.as_ref().err());
+        result
     }
 
     /// Writes a body where it can be installed from; answers its digest and bytes.
@@ -72,11 +103,7 @@ impl Gateway {
         tenant: Option<Arc<TenantRecord>>,
         body: &mut Body,
     ) -> Result<(Digest, u64), Problem> {
-        let _share = self.bodies.take(&asked.identity, CHUNK_BYTES as u64)?;
-        let failed = |error| problem(error, &asked.id);
-        if announced(&asked.headers).is_some_and(|bytes| bytes as u64 > openclaw_runtime::UPLOAD_BYTES) {
-            return Err(failed(UploadError::TooLarge));
-        }
+        let failed = |error| Problem::of_upload(error, &asked.id);
         let patience = Duration::from_secs(self.config().gateway.limits.request_seconds);
         let mut upload = Upload::begin(&self.services, tenant).await.map_err(failed)?;
         let mut stream = std::mem::take(body).into_data_stream();
@@ -84,7 +111,7 @@ impl Gateway {
         // What is left of it is for the refusal to take in.
         *body = Body::from_stream(stream);
         let digest = upload.digest();
-        let sound = taken.map_err(|_| late()).flatten().and_then(|()| expect(&asked.headers, digest));
+        let sound = taken.map_err(|_| late()).flatten().and_then(|()| expect(asked.expected, digest));
         if let Err(problem) = sound {
             upload.discard().await;
             return Err(problem);
@@ -112,66 +139,108 @@ async fn take_in(
         let chunk = chunk.map_err(|error| broken(&error.to_string()))?;
         gathered.extend_from_slice(&chunk);
         if gathered.len() >= CHUNK_BYTES {
-            upload.write(std::mem::take(&mut gathered)).await.map_err(|error| problem(error, request_id))?;
+            upload.write(std::mem::take(&mut gathered)).await.map_err(|error| Problem::of_upload(error, request_id))?;
         }
     }
-    upload.write(gathered).await.map_err(|error| problem(error, request_id))
+    upload.write(gathered).await.map_err(|error| Problem::of_upload(error, request_id))
 }
 
 /// `POST /v1/uploads`
-async fn upload(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
+async fn upload(
+    State(gateway): State<Arc<Gateway>>,
+    Extension(peer): Extension<Peer>,
+    Extension(RequestId(id)): Extension<RequestId>,
+    request: Request,
+) -> Response {
     let (parts, mut body) = request.into_parts();
-    let staged = async {
-        let asked = gateway.asked(&parts)?;
-        let own = gateway.admit(&asked.identity, &asked.id).await?;
+    let place = async {
+        let asked = gateway.asked(peer, &parts.headers, &id)?;
+        let own = gateway.admit(&asked.identity, &id).await?;
         let named = asked.identity.acting_for.as_deref().map(|id| gateway.tenant(id)).transpose()?;
-        gateway.stage(&asked, own.or(named), &mut body).await
+        Ok((asked, own.or(named)))
     };
-    match staged.await {
+    let (asked, tenant) = match place.await {
+        Ok(place) => place,
+        Err(problem) => return refuse_as_problem(&gateway, &problem, &id, body).await,
+    };
+    let staged = gateway.stage(&asked, tenant, &mut body);
+    match gateway.measured(&asked, "POST /v1/uploads", staged).await {
         Ok((digest, bytes)) => {
             let digest = digest.to_string();
             let answer = json!({ "uploadId": digest, "sha256": digest, "sizeBytes": bytes });
             (StatusCode::CREATED, axum::Json(answer)).into_response()
         }
-        Err(problem) => refused(&gateway, problem, &parts.extensions, body).await,
+        Err(problem) => failed(&problem, &id, body).await,
     }
 }
 
 /// `PUT /v1/tenants/{id}/components/{family}`
 async fn put_component(
     State(gateway): State<Arc<Gateway>>,
-    Path((tenant, family)): Path<(String, String)>,
+    Extension(peer): Extension<Peer>,
+    Extension(RequestId(id)): Extension<RequestId>,
+    path: Result<Path<(String, String)>, PathRejection>,
     request: Request,
 ) -> Response {
     let (parts, mut body) = request.into_parts();
-    match install(&gateway, &parts, (&tenant, family), &mut body).await {
+    let allowed = gateway.asked(peer, &parts.headers, &id).and_then(|asked| {
+        let wanted = wanted(&gateway, &asked, path, &parts.headers)?;
+        Ok((asked, wanted))
+    });
+    let (asked, wanted) = match allowed {
+        Ok(allowed) => allowed,
+        Err(problem) => return refuse_as_problem(&gateway, &problem, &id, body).await,
+    };
+    let installed = install(&gateway, &asked, wanted, &mut body);
+    match gateway.measured(&asked, "PUT /v1/tenants/{id}/components/{family}", installed).await {
         Ok((status, row)) => {
             let tag = format!("\"{}\"", row["digest"].as_str().unwrap_or_default());
             (status, [(header::ETAG, tag)], axum::Json(row)).into_response()
         }
-        Err(problem) => refused(&gateway, problem, &parts.extensions, body).await,
+        Err(problem) => failed(&problem, &id, body).await,
     }
+}
+
+/// Answers once what is left of the body is in, so that whoever sends it reads why.
+async fn failed(problem: &Problem, request_id: &str, rest: Body) -> Response {
+    discard(rest).await;
+    problem.response(request_id)
+}
+
+fn wanted(
+    gateway: &Gateway,
+    asked: &Asked,
+    path: Result<Path<(String, String)>, PathRejection>,
+    headers: &HeaderMap,
+) -> Result<Wanted, Problem> {
+    let Path((tenant, family)) = path.map_err(|_| Problem::request("the path is not UTF-8"))?;
+    if !asked.identity.caller.is_operator() {
+        return Err(Problem::forbidden("this is the operator's: a tenant calls components.install"));
+    }
+    let based_on = based_on(headers)?;
+    let tenant = gateway.tenant(&tenant)?;
+    let texts = single(headers, GRANTS)?;
+    let grants = texts.map(|texts| texts.split(',').map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned));
+    let canary = single(headers, CANARY)?.map(str::parse::<u8>).transpose();
+    let canary = canary.ok().filter(|percent| percent.is_none_or(|percent| (1..=99).contains(&percent)));
+    Ok(Wanted {
+        tenant,
+        family,
+        grants: grants.map(Iterator::collect),
+        signature: signature(headers)?,
+        canary_percent: canary.ok_or_else(|| Problem::params(format!("{CANARY} is 1 to 99")))?,
+        based_on,
+    })
 }
 
 async fn install(
     gateway: &Gateway,
-    parts: &Parts,
-    (tenant, family): (&str, String),
+    asked: &Asked,
+    wanted: Wanted,
     body: &mut Body,
 ) -> Result<(StatusCode, Value), Problem> {
-    let asked = gateway.asked(parts)?;
-    if !asked.identity.caller.is_operator() {
-        return Err(Problem::forbidden("this is the operator's: a tenant calls components.install"));
-    }
-    let based_on = based_on(&asked.headers)?;
-    let tenant = gateway.tenant(tenant)?;
-    let texts = text(&asked.headers, GRANTS)?;
-    let grants = texts.map(|texts| texts.split(',').map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned));
-    let canary = text(&asked.headers, CANARY)?.map(str::parse::<u8>).transpose();
-    let canary = canary.ok().filter(|percent| percent.is_none_or(|percent| (1..=99).contains(&percent)));
-    let canary_percent = canary.ok_or_else(|| Problem::params(format!("{CANARY} is 1 to 99")))?;
-    let signature = signature(&asked.headers)?;
-    let (digest, bytes) = gateway.stage(&asked, Some(tenant.clone()), body).await?;
+    let Wanted { tenant, family, grants, signature, canary_percent, based_on } = wanted;
+    let (digest, bytes) = gateway.stage(asked, Some(tenant.clone()), body).await?;
     let _share = gateway.bodies.take(&asked.identity, bytes)?;
     let wasm = gateway.services.upload(Some(tenant.clone()), digest).await;
     let installed = match wasm {
@@ -182,7 +251,7 @@ async fn install(
                 actor: asked.identity.caller.actor.clone(),
                 wasm: wasm.into(),
                 family: Some(family),
-                grants: grants.map(Iterator::collect),
+                grants,
                 expect_digest: Some(digest),
                 signature,
                 canary_percent,
@@ -190,7 +259,7 @@ async fn install(
             };
             gateway.runtime().plugins().install(install).await.map_err(|error| changed(error, &asked.id))
         }
-        Err(error) => Err(problem(error, &asked.id)),
+        Err(error) => Err(Problem::of_upload(error, &asked.id)),
     };
     gateway.services.forget_upload(Some(tenant), digest).await;
     let installed = installed?;
@@ -200,7 +269,7 @@ async fn install(
 
 /// What the client believes to be active: `If-Match: "sha256:…"` or `*`, or `If-None-Match: *` for nothing.
 fn based_on(headers: &HeaderMap) -> Result<Based, Problem> {
-    let tag = |name: &str| Ok::<_, Problem>(text(headers, name)?.map(|tag| tag.trim_matches('"')));
+    let tag = |name: &str| Ok::<_, Problem>(single(headers, name)?.map(|tag| tag.trim_matches('"')));
     match (tag("if-match")?, tag("if-none-match")?) {
         (Some("*"), None) => Ok(Based::Anything),
         (Some(digest), None) => digest
@@ -215,8 +284,8 @@ fn based_on(headers: &HeaderMap) -> Result<Based, Problem> {
     }
 }
 
-fn expect(headers: &HeaderMap, found: Digest) -> Result<(), Problem> {
-    match content_digest(headers)? {
+fn expect(expected: Option<Digest>, found: Digest) -> Result<(), Problem> {
+    match expected {
         Some(expected) if expected != found => Err(Problem::params(format!("the bytes are {found}, not {expected}"))),
         _ => Ok(()),
     }
@@ -224,7 +293,7 @@ fn expect(headers: &HeaderMap, found: Digest) -> Result<(), Problem> {
 
 /// RFC 9530: `Content-Digest: sha-256=:…:`.
 fn content_digest(headers: &HeaderMap) -> Result<Option<Digest>, Problem> {
-    let Some(listed) = text(headers, "content-digest")? else { return Ok(None) };
+    let Some(listed) = single(headers, "content-digest")? else { return Ok(None) };
     let sha256 = listed.split(',').find_map(|item| item.trim().strip_prefix("sha-256=:")?.strip_suffix(':'));
     let Some(sha256) = sha256 else { return Ok(None) };
     let bytes = STANDARD.decode(sha256).ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
@@ -234,31 +303,14 @@ fn content_digest(headers: &HeaderMap) -> Result<Option<Digest>, Problem> {
 }
 
 fn signature(headers: &HeaderMap) -> Result<Option<String>, Problem> {
-    let Some(encoded) = text(headers, SIGNATURE)? else { return Ok(None) };
+    let Some(encoded) = single(headers, SIGNATURE)? else { return Ok(None) };
     let decoded = STANDARD.decode(encoded).ok().and_then(|bytes| String::from_utf8(bytes).ok());
     decoded.map(Some).ok_or_else(|| Problem::params(format!("{SIGNATURE} is the text of a .minisig file in base64")))
 }
 
-fn text<'h>(headers: &'h HeaderMap, name: &str) -> Result<Option<&'h str>, Problem> {
-    let text = headers.get(name).map(|value| value.to_str());
-    text.transpose().map_err(|_| Problem::params(format!("the header {name} is not plain text")))
-}
-
-/// What the client is told of an upload that was not taken or is not there.
-pub(crate) fn problem(error: UploadError, request_id: &str) -> Problem {
-    let message = error.to_string();
-    match error {
-        UploadError::TooLarge => Problem::request(message).status(StatusCode::PAYLOAD_TOO_LARGE),
-        UploadError::TooMany => Problem::conflict(message),
-        UploadError::NotFound(_) => Problem::not_found(message),
-        UploadError::Quota(refusal) => Problem::quota(&refusal, request_id),
-        UploadError::Internal(error) => Problem::internal(error),
-    }
-}
-
 fn changed(error: ChangeError, request_id: &str) -> Problem {
     let stale = matches!(error, ChangeError::Stale { .. });
-    let problem = components::problem(error, request_id);
+    let problem = Problem::of_change(error, request_id);
     if stale { problem.status(StatusCode::PRECONDITION_FAILED) } else { problem }
 }
 
@@ -268,33 +320,4 @@ fn late() -> Problem {
 
 fn broken(reason: &str) -> Problem {
     Problem::request(format!("the body could not be read: {reason}")).status(StatusCode::BAD_REQUEST)
-}
-
-/// Takes in what is left of the body and answers with a problem of RFC 9457.
-async fn refused(gateway: &Gateway, problem: Problem, extensions: &Extensions, rest: Body) -> Response {
-    let id = extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_else(|| "".into());
-    let status = match (problem.status, problem.number) {
-        (StatusCode::OK, -32003) => StatusCode::FORBIDDEN,
-        (StatusCode::OK, -32004) => StatusCode::NOT_FOUND,
-        (StatusCode::OK, -32009) => StatusCode::CONFLICT,
-        (StatusCode::OK, -32602) => StatusCode::UNPROCESSABLE_ENTITY,
-        (StatusCode::OK, -32010) => StatusCode::SERVICE_UNAVAILABLE,
-        (StatusCode::OK, -32603) => StatusCode::INTERNAL_SERVER_ERROR,
-        (StatusCode::OK, _) => StatusCode::BAD_REQUEST,
-        (status, _) => status,
-    };
-    if let Some(detail) = &problem.log {
-        tracing::warn!(request_id = &*id, code = problem.code, detail, "failed");
-    }
-    let mut members = problem.data.clone();
-    members.insert("type".into(), "about:blank".into());
-    members.insert("title".into(), status.canonical_reason().unwrap_or_default().into());
-    members.insert("status".into(), status.as_u16().into());
-    members.insert("detail".into(), problem.message.as_str().into());
-    members.insert("request_id".into(), Value::from(&*id));
-    let (mut head, _) = refuse(gateway, &problem, &id, rest).await.into_parts();
-    head.status = status;
-    head.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-    head.headers.remove(header::CONTENT_LENGTH);
-    Response::from_parts(head, Body::from(Value::Object(members).to_string()))
 }

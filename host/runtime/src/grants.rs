@@ -86,9 +86,7 @@ impl Grants {
     pub(crate) fn unserved(&self) -> Vec<String> {
         match self {
             Self::Builtin => Vec::new(),
-            Self::Listed(listed) => {
-                listed.iter().filter(|grant| !grant.is_served()).map(ToString::to_string).collect()
-            }
+            Self::Listed(listed) => listed.iter().filter(|grant| !grant.is_served()).map(ToString::to_string).collect(),
         }
     }
 

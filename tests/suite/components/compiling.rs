@@ -1,6 +1,12 @@
 //! What compiling a component takes, and whom it holds up.
 
-use std::{collections::BTreeSet, fs, path::{Path, PathBuf}, thread, time::Instant};
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+    thread,
+    time::Instant,
+};
 
 use openclaw_tests::{PATIENCE, home::files_below};
 

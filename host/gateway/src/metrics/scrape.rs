@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{
     Extension,
     extract::State,
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, header},
     response::{IntoResponse, Response},
 };
 use prometheus_client::encoding::prometheus_text;
@@ -13,41 +13,28 @@ use prometheus_client::encoding::prometheus_text;
 use super::process;
 use crate::{
     Gateway,
-    http::{Peer, RequestId, problem_json},
+    http::{Peer, RequestId},
     reply::Problem,
 };
 
 pub(crate) async fn scrape(
     State(gateway): State<Arc<Gateway>>,
     Extension(peer): Extension<Peer>,
-    Extension(id): Extension<RequestId>,
+    Extension(RequestId(id)): Extension<RequestId>,
     headers: HeaderMap,
 ) -> Response {
-    let identity = gateway.identify(peer, &headers).and_then(|identity| {
-        let refused = || Problem::forbidden("metrics are for the operator").status(StatusCode::FORBIDDEN);
-        if identity.caller.is_operator() { Ok(()) } else { Err(refused()) }
-    });
-    if let Err(problem) = identity {
-        return refuse(&problem, &id);
+    match gateway.identify(peer, &headers) {
+        Ok(identity) if identity.caller.is_operator() => {}
+        Ok(_) => return Problem::forbidden("metrics are for the operator").response(&id),
+        Err(problem) => return problem.response(&id),
     }
     match gateway.metrics_text() {
         Ok(text) => ([(header::CONTENT_TYPE, prometheus_text::CONTENT_TYPE)], text).into_response(),
         Err(error) => {
-            tracing::error!(%error, "the metrics cannot be written");
-            problem_json(StatusCode::INTERNAL_SERVER_ERROR, "Internal error", "see the log", &id)
+            tracing::error!(request_id = &*id, %error, "the metrics cannot be written");
+            Problem::internal(error).response(&id)
         }
     }
-}
-
-fn refuse(problem: &Problem, id: &RequestId) -> Response {
-    let title = problem.status.canonical_reason().unwrap_or("Refused");
-    let mut response = problem_json(problem.status, title, &problem.message, id);
-    for (name, value) in &problem.headers {
-        if let Ok(value) = value.parse() {
-            response.headers_mut().insert(*name, value);
-        }
-    }
-    response
 }
 
 impl Gateway {

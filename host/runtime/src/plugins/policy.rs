@@ -58,7 +58,10 @@ impl Policy {
         for (family, texts) in &components.grants {
             let listed = Grants::parse(texts).map_err(|error| PolicyError::Grant { family: family.clone(), error })?;
             for text in listed.unserved() {
-                tracing::warn!(key = format!("components.grants.{family}"), "{text} has no effect yet: nothing serves it");
+                tracing::warn!(
+                    key = format!("components.grants.{family}"),
+                    "{text} has no effect yet: nothing serves it"
+                );
             }
             grants.insert(family.clone(), Arc::new(listed));
         }
