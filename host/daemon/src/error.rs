@@ -80,7 +80,9 @@ impl Kind {
             401 | 403 => Self::Authentication,
             404 => Self::NotFound,
             409 | 412 => Self::Conflict,
+            422 => Self::Usage,
             429 => Self::Quota,
+            500 => Self::Internal,
             502..=504 => Self::Unreachable,
             _ => Self::Failed,
         }
@@ -150,6 +152,17 @@ impl CliError {
         failure
     }
 
+    /// From a problem of RFC 9457, by which the gateway refuses an upload.
+    pub(crate) fn of_problem(status: u16, problem: &Value) -> Self {
+        // A gateway that has no room for a call has been reached.
+        let kind = if problem["code"] == "UNAVAILABLE" { Kind::Failed } else { Kind::of_status(status) };
+        let mut failure = Self::new(kind, problem["detail"].as_str().unwrap_or("the gateway refused without a reason"));
+        failure.code = problem["code"].as_str().map(str::to_owned);
+        failure.hint = hint_for(kind, problem);
+        failure.details = Some(problem.clone());
+        failure
+    }
+
     /// Whether a tenant's token wanted what only the operator may.
     pub(crate) fn is_operators_alone(&self) -> bool {
         [OPERATORS_ALONE, ANOTHER_TENANTS].iter().any(|words| self.message.starts_with(words))
@@ -203,7 +216,8 @@ fn hint_for(kind: Kind, data: &Value) -> Option<String> {
             ))
         }
         Kind::Internal => {
-            data["requestId"].as_str().map(|id| format!("`openclaw logs` has more under the request id {id}"))
+            let id = data["requestId"].as_str().or_else(|| data["request_id"].as_str());
+            id.map(|id| format!("`openclaw logs` has more under the request id {id}"))
         }
         _ => None,
     }

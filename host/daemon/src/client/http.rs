@@ -140,21 +140,20 @@ fn message(
 }
 
 impl Answer {
-    /// The `result` of the reply, or its error.
+    /// The `result` of the reply, or its error; of an upload, the problem.
     #[allow(clippy::disallowed_methods, reason = "written by the gateway that the operator chose; of any size")]
     pub(super) fn result(self) -> Result<Value, CliError> {
         let mut reply: Value = serde_json::from_slice(&self.body).unwrap_or_default();
         if reply["error"].is_object() {
             return Err(CliError::of_rpc(&reply["error"]));
         }
-        match reply.get_mut("result") {
-            Some(result) => Ok(result.take()),
-            None => {
-                let detail = reply["detail"].as_str().map(|detail| format!(": {detail}")).unwrap_or_default();
-                let message = format!("the answer is none of a gateway: HTTP {}{detail}", self.status);
-                Err(CliError::new(Kind::of_status(self.status), message))
-            }
+        if reply["detail"].is_string() && reply["status"].is_u64() {
+            return Err(CliError::of_problem(self.status, &reply));
         }
+        reply.get_mut("result").map(Value::take).ok_or_else(|| {
+            let message = format!("the answer is none of a gateway: HTTP {}", self.status);
+            CliError::new(Kind::of_status(self.status), message)
+        })
     }
 }
 

@@ -1,3 +1,5 @@
+use serde_json::json;
+
 use super::{Answer, Target};
 use crate::error::Kind;
 
@@ -36,4 +38,27 @@ fn an_answer_that_is_no_json_rpc_is_judged_by_its_status() {
 fn a_null_result_is_a_result() {
     let answer = Answer { status: 200, body: br#"{"jsonrpc":"2.0","id":1,"result":null}"#.to_vec() };
     assert!(answer.result().expect("a result").is_null());
+}
+
+#[test]
+fn a_problem_of_the_gateway_is_told_as_it_is() {
+    for (status, code, kind) in [
+        (403, "FORBIDDEN", Kind::Authentication),
+        (409, "CONFLICT", Kind::Conflict),
+        (422, "INVALID_REQUEST", Kind::Usage),
+        (429, "QUOTA_EXCEEDED", Kind::Quota),
+        (500, "INTERNAL", Kind::Internal),
+        (503, "UNAVAILABLE", Kind::Failed),
+    ] {
+        let problem = json!({
+            "type": "about:blank", "title": "", "status": status, "detail": "the reason", "code": code,
+            "request_id": "r1", "retryAfterMs": 1500,
+        });
+        let error = Answer { status, body: problem.to_string().into_bytes() }.result().expect_err("no result");
+        assert_eq!((error.kind, error.message.as_str()), (kind, "the reason"), "{problem}");
+        assert_eq!(error.hint.as_deref(), Some("try again in 2 s"));
+        let told = error.to_json();
+        assert_eq!(told["error"]["code"], code);
+        assert_eq!(told["error"]["details"], problem);
+    }
 }
