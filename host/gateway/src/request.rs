@@ -42,9 +42,9 @@ pub(crate) struct BadFrame<'a> {
 /// A body that is no JSON-RPC at all.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum BadBody {
-    /// -32700
+    /// No JSON.
     Parse(String),
-    /// -32600
+    /// JSON, and no request or batch.
     Invalid(String),
 }
 

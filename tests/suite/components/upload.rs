@@ -58,6 +58,54 @@ fn an_upload_counts_for_its_tenants_disk() {
     assert_eq!(taken.status, 201, "what was refused takes no room: {}", taken.text());
 }
 
+/// A line of `/metrics`: its value, and 0 where there is none.
+fn counted(daemon: &Daemon, sample: &str) -> u64 {
+    let metrics = daemon.send(&Request::get("/metrics").token(daemon.operator_token())).text();
+    let value = metrics.lines().find_map(|line| line.strip_prefix(sample)?.trim().parse().ok());
+    value.unwrap_or_default()
+}
+
+#[test]
+fn an_upload_is_counted_by_how_it_ended_and_logged_with_its_request_id() {
+    let daemon = Daemon::start_with("telemetry: {log: {level: debug}}\n");
+    let a = daemon.tenant_with(json!({ "tenantId": "a", "quotas": { "disk_bytes": 4 << 20 } }));
+    let calls = |outcome: &str| format!(r#"openclaw_calls_total{{family="gateway",outcome="{outcome}"}}"#);
+    let unread = |status: u16| format!(r#"openclaw_refused_unread_total{{status="{status}"}}"#);
+    let before = counted(&daemon, &calls("ok"));
+
+    let post = |id: &str| Request::new("POST", "/v1/uploads").token(a.token()).header("X-Request-Id", id);
+    let reader = post("reads").header("X-OpenClaw-Scopes", "read").body(*b"x");
+    assert_eq!(daemon.send(&reader).status, 403);
+    assert_eq!(daemon.send(&post("fits").body(*b"x")).status, 201);
+    let refused = daemon.send(&post("is-large").body(vec![0; 6 << 20]));
+    assert_eq!((refused.status, &refused.json()["code"]), (429, &json!("QUOTA_EXCEEDED")));
+    let other = format!("\"sha256:{}\"", "0".repeat(64));
+    assert_eq!(put(&daemon, "swap", &swap("ok00001"), &[("If-Match", &other)]).status, 412);
+
+    assert_eq!(counted(&daemon, &calls("ok")), before + 1);
+    assert_eq!(counted(&daemon, &calls("QUOTA_EXCEEDED")), 1);
+    assert_eq!(counted(&daemon, &calls("CONFLICT")), 1);
+    for (status, times) in [(403, 1), (429, 0), (412, 0), (200, 0)] {
+        assert_eq!(counted(&daemon, &unread(status)), times, "{status}");
+    }
+    for (id, said) in [("reads", "refused unread"), ("fits", "answered"), ("is-large", "refused")] {
+        let log = daemon.log();
+        let lines: Vec<&str> = log.lines().filter(|line| line.contains(id)).collect();
+        assert!(matches!(lines[..], [line] if line.contains(said)), "{id}: {lines:?}");
+    }
+}
+
+#[test]
+fn a_header_of_an_upload_that_comes_twice_is_refused() {
+    let daemon = Daemon::start();
+    let _a = daemon.tenant("a");
+    let wasm = swap("ok00001");
+    for name in ["If-None-Match", "X-OpenClaw-Grants", "X-OpenClaw-Signature", "X-OpenClaw-Canary-Percent"] {
+        let twice = put(&daemon, "swap", &wasm, &[("If-None-Match", "*"), (name, "50"), (name, "50")]);
+        assert_eq!(twice.status, 400, "{name}: {}", twice.text());
+    }
+}
+
 #[test]
 fn so_many_uploads_wait_and_no_more() {
     let daemon = Daemon::start();
@@ -65,7 +113,8 @@ fn so_many_uploads_wait_and_no_more() {
     let statuses: Vec<u16> = (0..9_u8).map(|n| upload(&daemon, a.token(), &[n]).status).collect();
     assert_eq!(statuses, [201, 201, 201, 201, 201, 201, 201, 201, 409]);
     let reader = Request::new("POST", "/v1/uploads").token(a.token()).header("X-OpenClaw-Scopes", "read").body(*b"x");
-    assert_eq!(daemon.send(&reader).status, 403);
+    let refused = daemon.send(&reader);
+    assert_eq!((refused.status, &refused.json()["code"]), (403, &json!("FORBIDDEN")));
     assert_eq!(daemon.send(&Request::new("POST", "/v1/uploads").body(*b"x")).status, 401);
 }
 
