@@ -84,7 +84,7 @@ impl Daemon {
         Ok(Self { child, address, log, operator, home })
     }
 
-    /// Ends it as `ends` says, and starts one again on the same home.
+    /// Ends it by SIGTERM, where it still runs, and starts one again on the same home.
     #[must_use]
     pub fn restarted(mut self) -> Self {
         if self.is_running() {

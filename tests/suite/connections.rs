@@ -81,23 +81,31 @@ fn replies_that_nobody_reads_stop_the_next_request_of_their_tenant_alone() {
 #[test]
 fn going_down_is_said_to_whoever_asks_and_new_calls_are_refused() {
     let sleeper = openclaw_tests::workspace().join("target/fixtures/sleeper.wasm");
-    let mut daemon = Daemon::start_with(&format!("components:\n  load: [{sleeper:?}]\n"));
+    let mut daemon =
+        Daemon::start_with(&format!("components:\n  load: [{sleeper:?}]\n  limits: {{wall_ms: 600000}}\n"));
     let tenant = daemon.tenant("acme");
     thread::scope(|scope| {
-        let call = scope.spawn(|| tenant.ok("sleeper.sleep", json!({ "milliseconds": 3000 })));
+        let call = scope.spawn(|| tenant.ok("sleeper.until_told", json!({})));
         daemon.wait_for_a_call();
         daemon.signal(Signal::TERM);
         daemon.wait_for_log("stopping");
+        let begun = std::time::Instant::now();
         let ready = loop {
             // A connection that was idle when the end began is closed, and its client asks again.
             match Request::get("/readyz").send(daemon.address()) {
                 Ok(response) if response.status != 200 => break response,
-                _ => {}
+                other => assert!(begun.elapsed() < PATIENCE, "it is still ready: {other:?}"),
             }
         };
         assert_eq!((ready.status, &ready.json()["status"]), (503, &json!("draining")));
         assert_eq!(daemon.get("/healthz").status, 200);
         assert_eq!(tenant.post(CALL).status, 503);
+        let upload = daemon.send(&Request::new("POST", "/v1/uploads").token(tenant.token()).body(*b"x"));
+        assert_eq!((upload.status, upload.header("content-type")), (503, Some("application/problem+json")));
+        assert_eq!(upload.json()["code"], "UNAVAILABLE");
+        let files = daemon.home().tenant("acme").join("plugins/sleeper/data");
+        std::fs::create_dir_all(&files).expect("the family's directory");
+        std::fs::write(files.join("go"), "").expect("the word");
         assert_eq!(call.join().expect("the call that ran was answered")["slept"], true);
     });
     assert_eq!(daemon.wait().code(), Some(0));

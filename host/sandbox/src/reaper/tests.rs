@@ -12,6 +12,12 @@ fn after_our_end(lines: &str) {
     assert!(child.wait().unwrap().success());
 }
 
+/// Says what is not tested, where nobody can miss it.
+#[allow(clippy::print_stderr, reason = "for whoever reads the tests' output")]
+fn skip(what: &str) {
+    eprintln!("\n==== SKIPPED: {what} ====\n");
+}
+
 #[test]
 fn what_is_owed_goes_when_the_pipe_closes_and_what_was_settled_stays() {
     let home = tempfile::tempdir().unwrap();
@@ -26,7 +32,7 @@ fn what_is_owed_goes_when_the_pipe_closes_and_what_was_settled_stays() {
 #[test]
 fn a_mount_goes_before_its_place() {
     if !rustix::process::geteuid().is_root() {
-        return;
+        return skip("that the reaper unmounts, since only root mounts");
     }
     let home = tempfile::tempdir().unwrap();
     let [source, place] = ["source", "place"].map(|name| home.path().join(name));
@@ -40,7 +46,9 @@ fn a_mount_goes_before_its_place() {
 
 #[test]
 fn a_cgroup_goes_with_what_runs_in_it() {
-    let Some(hierarchy) = crate::cgroup::Hierarchy::find() else { return };
+    let Some(hierarchy) = crate::cgroup::Hierarchy::find() else {
+        return skip("that the reaper removes cgroups, since there is none to make them in");
+    };
     let home = tempfile::tempdir().unwrap();
     let reaper = Reaper::start(home.path()).unwrap();
     let group = crate::cgroup::Group::create(&hierarchy, &crate::Limits::default(), 0, &reaper).unwrap();
