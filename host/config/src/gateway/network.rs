@@ -77,7 +77,7 @@ pub struct RequestLimits {
     /// Longest wait for a turn, in milliseconds; then 503.
     #[schemars(range(min = 1, max = 600_000))]
     pub queue_wait_ms: u64,
-    /// Longest request, in seconds, where the method allows itself no more.
+    /// How long the body of a request may take to come, in seconds; of an upload, each part of it.
     #[schemars(range(min = 1, max = 86_400))]
     pub request_seconds: u64,
     /// Most connections at a time; fewer where the process may open fewer files.
