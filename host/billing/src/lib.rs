@@ -2,6 +2,9 @@
 //! reports, and what a refusal says. Nothing here opens a file or reads a clock: the ledger writes
 //! through `ControlDb`, and the time is a parameter everywhere.
 //!
+//! The gateway uses the windows, rates, refusals and counts of requests. It makes no metered call yet: what
+//! is said below of reservations, checks and reports is what the caller to come has to do.
+//!
 //! # A model call
 //!
 //! ```text

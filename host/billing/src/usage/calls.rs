@@ -239,7 +239,7 @@ impl UsageLedger {
     }
 
     /// Whether the ledger agrees with itself: from the month of `since` on, or from the first row.
-    /// Quick enough for every start with the running month; `openclaw doctor` asks for everything.
+    /// Quick enough for every start with the running month. Nothing asks yet, since nothing is metered.
     pub async fn check(&self, since: Option<Timestamp>) -> Result<Vec<Discrepancy>, LedgerError> {
         self.roll_up().await?;
         let zone = self.zone.clone();
