@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use openclaw_config::{ConfigErrors, Source};
-use openclaw_gateway::{OpenError, ServeError, TlsError};
+use openclaw_gateway::{ANOTHER_TENANTS, OPERATORS_ALONE, OpenError, ServeError, TlsError};
 use openclaw_tenancy::HomeError;
 use serde_json::{Value, json};
 
@@ -88,12 +88,6 @@ impl Kind {
         }
     }
 }
-
-/// What the gateway says of a method that is there, but for the operator only.
-const OPERATORS_ALONE: &str = "method not available for tenant token";
-
-/// What it says of another tenant, whom only the operator reaches.
-const ANOTHER_TENANTS: &str = "a tenant's token reaches its own tenant alone";
 
 /// Why a verb failed.
 #[derive(Debug)]

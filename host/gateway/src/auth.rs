@@ -24,6 +24,9 @@ pub(crate) const SCOPES_HEADER: &str = "x-openclaw-scopes";
 /// What a token follows where it is offered as a WebSocket's subprotocol.
 pub(crate) const BEARER: &str = "openclaw.bearer.";
 
+/// How a tenant is told that it named another one, whether or not that one exists.
+pub const ANOTHER_TENANTS: &str = "a tenant's token reaches its own tenant alone";
+
 /// An authenticated caller. Nothing behind this sees a token.
 #[derive(Clone, Debug)]
 pub struct Identity {
@@ -54,9 +57,7 @@ impl Identity {
     /// Refuses a tenant's request that names another one, in the same words whether or not that one exists.
     pub(crate) fn reach(&self, named: Option<&str>) -> Result<(), Problem> {
         match (&self.tenant, named) {
-            (Some(own), Some(named)) if named != own.id.as_str() => {
-                Err(Problem::forbidden("a tenant's token reaches its own tenant alone"))
-            }
+            (Some(own), Some(named)) if named != own.id.as_str() => Err(Problem::forbidden(ANOTHER_TENANTS)),
             _ => Ok(()),
         }
     }

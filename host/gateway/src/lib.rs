@@ -51,8 +51,8 @@ use openclaw_tenancy::{
 use serde_json::{json, value::RawValue};
 use tokio::sync::{Notify, broadcast::error::RecvError, watch};
 
-pub use auth::Identity;
-pub use rpc::Reply;
+pub use auth::{ANOTHER_TENANTS, Identity};
+pub use rpc::{OPERATORS_ALONE, Reply};
 pub use serve::{Listeners, ServeError};
 pub use tls::{Certificate, TlsError};
 

@@ -36,6 +36,9 @@ const BATCH_AT_ONCE: usize = 8;
 /// The most bytes of a batch's replies.
 const BATCH_BYTES: usize = 32 << 20;
 
+/// How a tenant is told of a method that is there, but for the operator only; its name follows.
+pub const OPERATORS_ALONE: &str = "method not available for tenant token";
+
 /// What goes back to the client.
 #[derive(Debug)]
 pub struct Reply {
@@ -304,7 +307,7 @@ fn operators_own(identity: &Identity, name: &str, method: HostMethod) -> Result<
         return Ok(Destination::Host(method));
     }
     if identity.tenant.is_some() {
-        return Err(Problem::method(format!("method not available for tenant token: {name}")));
+        return Err(Problem::method(format!("{OPERATORS_ALONE}: {name}")));
     }
     Err(missing_scope(name, Scope::Admin))
 }
