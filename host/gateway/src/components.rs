@@ -7,7 +7,7 @@ pub(crate) mod answer;
 use std::sync::{Arc, LazyLock};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use openclaw_runtime::{BindingScope, Deed, Digest, Install, LoadError, Schema, Scope};
+use openclaw_runtime::{BindingScope, Deed, Digest, Install, Schema, Scope};
 use openclaw_tenancy::{Family, TenantRecord};
 use serde_json::{Value, json};
 
