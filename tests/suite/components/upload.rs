@@ -101,7 +101,8 @@ fn a_header_of_an_upload_that_comes_twice_is_refused() {
     let _a = daemon.tenant("a");
     let wasm = swap("ok00001");
     for name in ["If-None-Match", "X-OpenClaw-Grants", "X-OpenClaw-Signature", "X-OpenClaw-Canary-Percent"] {
-        let twice = put(&daemon, "swap", &wasm, &[("If-None-Match", "*"), (name, "50"), (name, "50")]);
+        let values = format!("*\r\n{name}: *");
+        let twice = put(&daemon, "swap", &wasm, &[("If-None-Match", "*"), (name, &values)]);
         assert_eq!(twice.status, 400, "{name}: {}", twice.text());
     }
 }
