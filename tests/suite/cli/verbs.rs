@@ -257,8 +257,10 @@ fn doctor_finds_a_sound_home_sound_and_mends_modes() {
     both(|openclaw| {
         openclaw(&["tenants", "create", "acme"]).exited(0);
         let report = openclaw(&["doctor", "--json"]).json();
-        let failed: Vec<&Value> =
-            report["checks"].as_array().expect("checks").iter().filter(|check| check["status"] == "fail").collect();
+        // Whether the default port is free is this machine's matter, not the home's.
+        let of_the_home = |check: &&Value| check["check"] != "port";
+        let failed = report["checks"].as_array().expect("checks").iter().filter(of_the_home);
+        let failed: Vec<&Value> = failed.filter(|check| check["status"] == "fail").collect();
         assert!(failed.is_empty(), "{failed:?}");
     });
     let home = Home::warm();
