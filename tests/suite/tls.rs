@@ -113,7 +113,10 @@ fn files_that_are_of_no_use_are_named_at_the_start() {
     assert_eq!(failed.code, Some(8), "{failed}");
     assert!(failed.log.contains("cannot be used together"), "{failed}");
     fs::write(files.path("key.pem"), "no key").expect("written");
-    assert!(start().log.contains("gateway.tls.key_file"));
+    let failed = start();
+    assert!(failed.log.contains("gateway.tls.key_file"));
+    let told = failed.home.cli(&["config", "validate"]).exited(8);
+    assert!(told.stderr.contains("gateway.tls.key_file"), "{told:?}");
     fs::remove_file(files.path("cert.pem")).expect("removed");
     let failed = start();
     assert!(failed.log.contains("gateway.tls.cert_file") && failed.log.contains("cert.pem"), "{failed}");

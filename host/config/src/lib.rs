@@ -20,7 +20,10 @@ pub mod store;
 pub mod text;
 
 pub use gateway::GatewayConfig;
-pub use load::{ConfigError, ConfigErrors, Explanation, File, Loaded, Located, Source, Warning, effective, load};
+pub use load::{
+    ConfigError, ConfigErrors, Explanation, File, Loaded, Located, Source, Warning, effective, load,
+    quota_without_effect,
+};
 pub use overlay::{Offence, OffenceKind};
 pub use path::{KeyPath, Segment};
 pub use secret::{REDACTED, Secret};

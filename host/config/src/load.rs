@@ -22,7 +22,7 @@ pub(crate) use meaning::is_retention;
 
 pub use environment::{RESERVED, variable};
 pub use located::Located;
-pub use without_effect::Warning;
+pub use without_effect::{Warning, quota_without_effect};
 
 /// A configuration file: its name, as errors are to show it, and its text.
 #[derive(Clone, Copy, Debug)]

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use openclaw_config::store::{FILE, Overrides};
 use openclaw_config::{ConfigErrors, File, KeyPath, Loaded, load};
+use openclaw_gateway::Certificate;
 
 use crate::cli::Global;
 use crate::error::{CliError, Kind};
@@ -83,7 +84,7 @@ impl Settings {
 }
 
 impl Settings {
-    /// Files that a start needs and that are not there: it would fail where a reload would not.
+    /// Files that a start needs and that are not there, or of no use: it would fail where a reload would not.
     #[allow(clippy::disallowed_methods, reason = "files that the operator names")]
     pub(crate) fn check_files(&self) -> Result<(), CliError> {
         let list = KeyPath::of_keys(["components", "load"]);
@@ -94,10 +95,12 @@ impl Settings {
             let key = list.index(index);
             Some(self.loaded.error(key.clone(), format!("{key}: {file} cannot be read: {error}")))
         });
-        match missing.collect::<Vec<_>>() {
-            none if none.is_empty() => Ok(()),
-            missing => Err(ConfigErrors(missing).into()),
+        let missing: Vec<_> = missing.collect();
+        if !missing.is_empty() {
+            return Err(ConfigErrors(missing).into());
         }
+        let certificate = self.loaded.config.gateway.tls.as_ref().map(Certificate::read);
+        Ok(certificate.transpose().map(drop)?)
     }
 }
 

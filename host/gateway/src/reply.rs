@@ -211,9 +211,10 @@ impl Problem {
             ChangeError::Signature(_) => Self::forbidden(message),
             ChangeError::Incompatible(differences) => Self::conflict(message).with("differences", differences.into()),
             ChangeError::NotFound(_) => Self::not_found(message),
-            ChangeError::CanaryAlone | ChangeError::NothingBefore | ChangeError::Stale { .. } => {
-                Self::conflict(message)
-            }
+            ChangeError::CanaryAlone
+            | ChangeError::CanaryOfActive
+            | ChangeError::NothingBefore
+            | ChangeError::Stale { .. } => Self::conflict(message),
             ChangeError::Digest { .. } | ChangeError::Load(_) | ChangeError::Grant(_) | ChangeError::Family { .. } => {
                 Self::params(message)
             }

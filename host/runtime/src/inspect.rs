@@ -38,6 +38,9 @@ impl Inspection {
     /// Reads the file's structure; runs nothing.
     pub fn of(wasm: &[u8]) -> Result<Self, LoadError> {
         let flawed = |error: wasmparser::BinaryReaderError| LoadError::Invalid(error.to_string());
+        if !wasm.starts_with(b"\0asm") {
+            return Err(LoadError::Invalid("it is no WebAssembly file".into()));
+        }
         let mut inspection = Self {
             digest: Digest::of(wasm),
             bytes: wasm.len(),

@@ -7,29 +7,33 @@ use std::time::Duration;
 /// waited for it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Use {
-    pub(crate) resident_bytes: u64,
+    /// In memory or swapped out: what is idle is moved there, and is used all the same.
+    pub(crate) memory_bytes: u64,
     pub(crate) cpu: Duration,
 }
 
 pub(crate) fn used_by(process: u32) -> Use {
     let mut waiting = vec![process];
-    let (mut pages, mut ticks) = (0, 0);
+    let (mut memory_bytes, mut ticks) = (0, 0);
     while let Some(process) = waiting.pop() {
-        pages += resident_pages(process).unwrap_or(0);
+        memory_bytes += memory_of(process);
         ticks += processor_ticks(process).unwrap_or(0);
         waiting.extend(children(process));
     }
     let per_second = rustix::param::clock_ticks_per_second().max(1);
-    Use {
-        resident_bytes: pages * rustix::param::page_size() as u64,
-        cpu: Duration::from_millis(ticks * 1000 / per_second),
-    }
+    Use { memory_bytes, cpu: Duration::from_millis(ticks * 1000 / per_second) }
 }
 
-/// The second number of `statm`.
+/// `VmRSS` and `VmSwap` of `status`, which are in KiB.
 #[allow(clippy::disallowed_methods, reason = "the kernel's own files")]
-fn resident_pages(process: u32) -> Option<u64> {
-    fs::read_to_string(format!("/proc/{process}/statm")).ok()?.split(' ').nth(1)?.parse().ok()
+fn memory_of(process: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let figure = |line: &str| {
+        let (name, rest) = line.split_once(':')?;
+        let kib = rest.split_ascii_whitespace().next().filter(|_| matches!(name, "VmRSS" | "VmSwap"))?;
+        kib.parse::<u64>().ok()
+    };
+    status.lines().filter_map(figure).sum::<u64>() << 10
 }
 
 /// Its own time and that of the children that it waited for: fields 14 to 17 of `stat`, after the name in brackets.
@@ -57,7 +61,7 @@ mod tests {
     #[test]
     fn a_process_without_children_is_itself() {
         let own = used_by(std::process::id());
-        assert!(own.resident_bytes > 1 << 20, "{own:?}");
+        assert!(own.memory_bytes > 1 << 20, "{own:?}");
         assert_eq!(used_by(u32::MAX), Use::default());
     }
 }

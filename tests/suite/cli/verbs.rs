@@ -282,3 +282,12 @@ fn logs_are_json_lines_on_request() {
     assert_eq!(daemon.cli(&["logs", "--tail", "1"]).exited(0).stdout.lines().count(), 1);
     assert_eq!(Home::empty().cli(&["logs"]).code, 3);
 }
+
+#[test]
+fn a_quota_that_nothing_enforces_yet_is_told_of() {
+    let daemon = Daemon::start();
+    daemon.cli(&["tenants", "create", "acme"]).exited(0);
+    let set = |flag| daemon.cli(&["tenants", "quota", "set", "acme", flag, "5"]).exited(0).stderr;
+    assert!(set("--quota.max-concurrent-sessions").contains("max_concurrent_sessions has no effect yet"));
+    assert_eq!(set("--quota.requests-per-minute"), "");
+}

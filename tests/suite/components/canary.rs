@@ -24,6 +24,18 @@ fn a_canary_takes_its_share_until_it_takes_all() {
     assert_eq!(states, ["active", "previous"]);
 }
 
+/// Taken in all the same it stood in the place of the active version, and left most calls without one.
+#[test]
+fn the_active_version_is_no_canary_of_itself() {
+    let daemon = Daemon::start();
+    let a = daemon.tenant("a");
+    let operator = daemon.operator_for("a");
+    install(&operator, "ok00001");
+    let canary = params(&swap("ok00001"), json!({ "grants": GRANTS, "canaryPercent": 20 }));
+    assert_eq!(operator.err("components.install", canary).name(), "CONFLICT");
+    assert_eq!(share(&a, "ok00001"), 100);
+}
+
 #[test]
 fn a_canary_of_a_tenant_shares_the_calls_of_what_is_below() {
     let daemon = Daemon::start();

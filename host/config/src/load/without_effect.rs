@@ -49,6 +49,13 @@ const TABLE: &[(&str, &str)] = &[
     ("memory", "has no effect yet: nothing is remembered"),
 ];
 
+/// Why a tenant's quota does nothing, where that is so.
+#[must_use]
+pub fn quota_without_effect(name: &str) -> Option<&'static str> {
+    let row = TABLE.iter().find(|(key, _)| key.strip_prefix("quotas.default.") == Some(name));
+    row.map(|(_, message)| *message)
+}
+
 /// A setting that does not do what its name says, or has a name that says nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Warning {

@@ -40,6 +40,9 @@ pub enum ChangeError {
     /// There is nothing that could take the other calls.
     #[error("a canary shares the calls of a version that is bound, and none is")]
     CanaryAlone,
+    /// It would take its own calls, and nothing the others.
+    #[error("this version takes the calls already: a canary is another one")]
+    CanaryOfActive,
     /// Nothing of the kind is installed.
     #[error("{0}")]
     NotFound(String),

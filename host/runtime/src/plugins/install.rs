@@ -163,6 +163,9 @@ impl Plugins {
         let slot = self.layers.load().installed(&install.scope, family.as_str()).cloned();
         let mut versions = Versions::new(slot.as_ref().map(|slot| slot.entries.as_slice()).unwrap_or_default());
         let previous = versions.active().map(|active| active.digest);
+        if install.canary_percent.is_some() && previous == Some(component.digest) {
+            return Err(ChangeError::CanaryOfActive);
+        }
         if install.based_on.is_some_and(|based| !based.holds(previous)) {
             return Err(ChangeError::Stale { found: previous });
         }

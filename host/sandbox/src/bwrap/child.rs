@@ -181,7 +181,7 @@ impl Process for Child {
             (Accounting::Polled { memory_limit, seen }, Some((pid, _))) if self.exit.is_none() => {
                 let used = processes::used_by(*pid);
                 seen.cpu = seen.cpu.max(used.cpu);
-                seen.peak_memory_bytes = seen.peak_memory_bytes.max(used.resident_bytes);
+                seen.peak_memory_bytes = seen.peak_memory_bytes.max(used.memory_bytes);
                 seen.oom_kills = u64::from(seen.peak_memory_bytes >= *memory_limit);
                 *seen
             }

@@ -1,6 +1,7 @@
 //! `openclaw tenants quota show ID` and `quota set ID …`
 
 use clap::{Args, Subcommand};
+use openclaw_config::quota_without_effect;
 use serde_json::json;
 
 use super::quota_flags::QuotaFlags;
@@ -40,6 +41,8 @@ struct Show {
 }
 
 /// Change the quotas that are named; the others stay.
+///
+/// Rates count what comes with the tenant's own token: the operator's calls on its behalf are free.
 #[derive(Debug, Args)]
 #[command(after_help = SET_EXAMPLES)]
 struct Set {
@@ -57,7 +60,13 @@ impl Quota {
                 if quotas.is_empty() {
                     return Err(CliError::usage("no quota is named").hint("name one: --quota.requests-per-minute 600"));
                 }
-                let params = json!({ "tenantId": id, "quotas": quotas.into_patch() });
+                let patch = quotas.into_patch();
+                for (name, _) in patch.as_object().into_iter().flatten().filter(|(_, limit)| !limit.is_null()) {
+                    if let Some(why) = quota_without_effect(name) {
+                        output.warning(&format!("{name} {why}"));
+                    }
+                }
+                let params = json!({ "tenantId": id, "quotas": patch });
                 let answer = client.request("tenants.quota.update", params, None).await?;
                 if output.quiet && !output.json {
                     return Ok(());
