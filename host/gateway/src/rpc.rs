@@ -10,11 +10,7 @@
 use std::{sync::Arc, time::Instant};
 
 use axum::http::StatusCode;
-use futures_util::{
-    StreamExt,
-    future::{BoxFuture, ready},
-    stream,
-};
+use futures_util::{StreamExt, future::BoxFuture, stream};
 use openclaw_config::json;
 use openclaw_runtime::{CallFacts, Params, Route, Scope, Subject};
 use openclaw_tenancy::{TenantId, TenantRecord};
@@ -26,6 +22,7 @@ use crate::{
     auth::Identity,
     components::{self, ComponentMethod},
     discover,
+    in_flight::Share,
     reply::Problem,
     request::{self, BadBody, Body, Call, Frame},
 };
@@ -49,6 +46,9 @@ pub struct Reply {
     /// JSON; none where only notifications came in.
     pub body: Option<String>,
 }
+
+/// A call's id, and its reply with what that takes of the tenant's unread bytes; none for a notification.
+type BatchReply<'f> = (Option<&'f RawValue>, Option<(String, Share)>);
 
 /// One call's end.
 struct Outcome {
@@ -78,39 +78,50 @@ impl Gateway {
                     body: outcome.text,
                 }
             }
-            Ok(Body::Batch(frames)) => {
-                let mut answers: Vec<BoxFuture<'_, (Option<&RawValue>, Outcome)>> = Vec::with_capacity(frames.len());
-                for frame in frames {
-                    let id = frame.as_ref().map_or_else(|bad| bad.id, |call| call.id);
-                    answers.push(Box::pin(async move {
-                        // One after another they would keep this thread from everyone else.
-                        tokio::task::yield_now().await;
-                        (id, self.answer(identity, frame, request_id).await)
-                    }));
-                }
-                let answers = stream::iter(answers).buffered(BATCH_AT_ONCE);
-                let mut bytes = 0;
-                let texts: Vec<String> = answers
-                    .filter_map(|(id, outcome)| {
-                        bytes += outcome.text.as_ref().map_or(0, String::len);
-                        // What is over is answered short, so that one body cannot ask for any amount.
-                        ready(if bytes > BATCH_BYTES {
-                            outcome.text.map(|_| too_much(id, request_id))
-                        } else {
-                            outcome.text
-                        })
-                    })
-                    .collect()
-                    .await;
-                let body = (!texts.is_empty()).then(|| format!("[{}]", texts.join(",")));
-                let status = if body.is_some() { StatusCode::OK } else { StatusCode::NO_CONTENT };
-                Reply { status, headers: Vec::new(), body }
-            }
+            Ok(Body::Batch(frames)) => self.batch(identity, frames, request_id).await,
         }
     }
 
     async fn at_length<T>(&self, identity: &Identity, bytes: usize, work: impl FnOnce() -> T) -> T {
         self.runtime().at_length(identity.tenant.as_ref().map(|tenant| &tenant.id), bytes, work).await
+    }
+
+    /// Answers a batch: some calls at once, their replies in the order of the calls.
+    async fn batch(&self, identity: &Identity, frames: Vec<Frame<'_>>, request_id: &Arc<str>) -> Reply {
+        let mut answers: Vec<BoxFuture<'_, BatchReply<'_>>> = Vec::with_capacity(frames.len());
+        for frame in frames {
+            let id = frame.as_ref().map_or_else(|bad| bad.id, |call| call.id);
+            answers.push(Box::pin(async move {
+                // One after another they would keep this thread from everyone else.
+                tokio::task::yield_now().await;
+                let text = self.answer(identity, frame, request_id).await.text;
+                (id, text.map(|text| self.unread(identity, id, text, request_id)))
+            }));
+        }
+        let mut answers = stream::iter(answers).buffered(BATCH_AT_ONCE);
+        let (mut body, mut shares) = (String::new(), Vec::new());
+        while let Some((id, answer)) = answers.next().await {
+            let Some((text, share)) = answer else { continue };
+            body.push(if body.is_empty() { '[' } else { ',' });
+            // What is over is answered short, so that one body cannot ask for any amount.
+            if body.len() + text.len() > BATCH_BYTES {
+                body.push_str(&too_much(id, request_id));
+            } else {
+                body.push_str(&text);
+                shares.push(share);
+            }
+        }
+        let body = (!body.is_empty()).then(|| body + "]");
+        let status = if body.is_some() { StatusCode::OK } else { StatusCode::NO_CONTENT };
+        Reply { status, headers: Vec::new(), body }
+    }
+
+    /// A reply of a batch, which waits for the others: it counts as unread until all are answered.
+    fn unread(&self, identity: &Identity, id: Option<&RawValue>, text: String, request_id: &str) -> (String, Share) {
+        match self.replies.take(identity, text.len() as u64) {
+            Ok(share) => (text, share),
+            Err(problem) => (problem.reply(id, request_id), self.replies.hold(identity, 0)),
+        }
     }
 
     /// One frame: its call, its reply, its line in the log.

@@ -19,18 +19,18 @@ use axum::{
     extract::{Request, State},
     response::Response,
 };
-use futures_util::{
-    FutureExt, SinkExt, StreamExt,
-    stream::{FuturesUnordered, SplitSink},
-};
+use futures_util::{SinkExt, StreamExt, stream::SplitSink};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use openclaw_runtime::{Event, Scope, Subscription};
 use openclaw_tenancy::{TenantChange, TenantId, WhatChanged};
 use serde::Deserialize;
-use tokio::sync::{
-    broadcast::{Receiver, error::RecvError},
-    watch,
+use tokio::{
+    sync::{
+        broadcast::{Receiver, error::RecvError},
+        watch,
+    },
+    task::{JoinError, JoinSet},
 };
 use tokio_tungstenite::{
     WebSocketStream,
@@ -73,6 +73,7 @@ const LAST_REPLIES: Duration = Duration::from_secs(5);
 const UNSUPPORTED: u16 = 1003;
 const POLICY: u16 = 1008;
 const TOO_BIG: u16 = 1009;
+const INTERNAL: u16 = 1011;
 const RESTART: u16 = 1012;
 
 /// `GET /rpc` with an upgrade.
@@ -143,7 +144,8 @@ impl Connection {
         let (mut sink, mut incoming) = socket.split();
         let gateway = self.gateway.clone();
         let mut draining = pin!(gateway.drained());
-        let mut running = FuturesUnordered::new();
+        // Tasks of their own: whatever a call waits for goes on while this client takes its time to read.
+        let mut running = JoinSet::new();
         let mut pings = tokio::time::interval(PING_EVERY);
         let mut heard = Instant::now();
         let close = loop {
@@ -152,9 +154,11 @@ impl Connection {
                     heard = Instant::now();
                     match message {
                         Some(Ok(Message::Text(text))) => match self.subscribe(&text).await {
-                            Some(reply) => if let Err(close) = self.send(&mut sink, reply).await { break close },
-                            // Beside everything else: while it runs, the token can still end.
-                            None => running.push(self.answer(text).boxed()),
+                            Some(reply) => {
+                                let reply = reply.map(|reply| Unread::hold(&self.gateway, &self.identity, reply)).transpose();
+                                if let Err(close) = deliver(&mut sink, reply).await { break close }
+                            }
+                            None => _ = running.spawn(self.answer(text).in_current_span()),
                         },
                         Some(Ok(Message::Binary(_))) => break Some((UNSUPPORTED, "send text frames")),
                         Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
@@ -162,8 +166,8 @@ impl Connection {
                         Some(Ok(Message::Close(_))) | None => break None,
                     }
                 }
-                Some(reply) = running.next(), if !running.is_empty() => {
-                    if let Err(close) = self.send(&mut sink, reply).await { break close }
+                Some(answered) = running.join_next(), if !running.is_empty() => {
+                    if let Err(close) = deliver(&mut sink, finished(answered)).await { break close }
                 }
                 event = next_event(&mut self.events) => match event {
                     Ok(event) => if send(&mut sink, Message::text(notification(&event))).await.is_err() { break None },
@@ -182,8 +186,8 @@ impl Connection {
         // Calls that run are answered still: one of them may have rotated the token.
         let patience = if code == RESTART { SEND_TIME } else { LAST_REPLIES };
         let rest = async {
-            while let Some(reply) = running.next().await {
-                if self.send(&mut sink, reply).await.is_err() {
+            while let Some(answered) = running.join_next().await {
+                if deliver(&mut sink, finished(answered)).await.is_err() {
                     break;
                 }
             }
@@ -195,22 +199,14 @@ impl Connection {
     }
 
     /// Answers a frame, whose bytes are under way until then.
-    fn answer(&self, text: Utf8Bytes) -> impl Future<Output = Option<String>> + Send + use<> {
+    fn answer(&self, text: Utf8Bytes) -> impl Future<Output = Answered> + Send + use<> {
         let (gateway, identity, request_id) = (self.gateway.clone(), self.identity.clone(), self.request_id.clone());
         let share = gateway.bodies.hold(&identity, text.len() as u64);
         async move {
             let reply = gateway.rpc(&identity, text.as_bytes(), &request_id).await.body;
             drop(share);
-            reply
+            reply.map(|reply| Unread::hold(&gateway, &identity, reply)).transpose()
         }
-    }
-
-    /// Sends a reply, which counts as unread until it is sent. Where it cannot be, how the connection is closed.
-    async fn send(&self, sink: &mut Sink, reply: Option<String>) -> Result<(), Close> {
-        let Some(reply) = reply else { return Ok(()) };
-        let unread = self.gateway.replies.take(&self.identity, reply.len() as u64);
-        let _share: Share = unread.map_err(|_| Some((POLICY, "too many bytes of replies that nobody reads")))?;
-        send(sink, Message::text(reply)).await.map_err(|()| None)
     }
 
     /// Answers `events.subscribe`, which is about this connection; none for any other frame.
@@ -260,6 +256,37 @@ impl Connection {
             (None, None) => None,
         }
     }
+}
+
+/// A reply that counts as unread until it is sent.
+struct Unread {
+    text: String,
+    _share: Share,
+}
+
+/// What a frame led to: a reply, none for notifications, or the connection's end.
+type Answered = Result<Option<Unread>, Close>;
+
+impl Unread {
+    fn hold(gateway: &Gateway, identity: &Identity, text: String) -> Result<Self, Close> {
+        let share = gateway.replies.take(identity, text.len() as u64);
+        let share = share.map_err(|_| Some((POLICY, "too many bytes of replies that nobody reads")))?;
+        Ok(Self { text, _share: share })
+    }
+}
+
+/// A call that panicked ends its connection: its client would wait for ever.
+fn finished(answered: Result<Answered, JoinError>) -> Answered {
+    answered.unwrap_or_else(|error| {
+        tracing::error!(%error, "a call of a WebSocket did not end");
+        Err(Some((INTERNAL, "a call failed inside")))
+    })
+}
+
+/// Sends a reply. Where it cannot be, how the connection is closed.
+async fn deliver(sink: &mut Sink, answered: Answered) -> Result<(), Close> {
+    let Some(Unread { text, _share }) = answered? else { return Ok(()) };
+    send(sink, Message::text(text)).await.map_err(|()| None)
 }
 
 /// With what a connection is closed; none where nobody would read it.

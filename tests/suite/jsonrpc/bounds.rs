@@ -120,3 +120,43 @@ fn the_replies_of_a_batch_end_at_32_mib_and_the_rest_is_told_by_its_ids() {
         assert_eq!(outcome, expected, "{number}");
     }
 }
+
+/// They wait for the slowest of their batch, and a tenant can have many batches.
+#[test]
+fn the_replies_of_a_batch_count_as_they_are_made() {
+    let daemon = Daemon::start_with(&crate::reliability::config_with(&["hostile"], crate::reliability::HOSTILE_GRANTS));
+    let tenant = daemon.tenant("acme");
+    let call = |id: u64| json!({ "jsonrpc": "2.0", "id": id, "method": "hostile.huge_result", "params": { "bytes": 7 << 20 } });
+    let batch = json!((0..4).map(call).collect::<Vec<_>>()).to_string();
+    let unread: Vec<Connection> = (0..2)
+        .map(|_| {
+            let mut connection = Connection::open(daemon.address()).expect("a connection");
+            connection.write_request(&Request::rpc(batch.clone()).token(tenant.token())).expect("it is sent");
+            connection.await_status().expect("it is answered");
+            connection
+        })
+        .collect();
+    // Of 64 MiB, 56 are taken by replies that nobody reads: one more of 7 fits.
+    let replies = tenant.post(batch.clone()).json();
+    let codes: Vec<&Value> = (0..4).map(|id| &replies[id]["error"]["data"]["code"]).collect();
+    assert_eq!(codes.iter().filter(|code| ***code == "UNAVAILABLE").count(), 3, "{codes:?}");
+    drop(unread);
+    while tenant.post(batch.clone()).json()[3].get("result").is_none() {}
+}
+
+/// Its calls went on only when it read; one of them could keep a place that everyone's long calls share.
+#[test]
+fn the_calls_of_a_socket_that_does_not_read_go_on() {
+    let daemon = Daemon::start_with(&crate::reliability::config_with(&["hostile"], crate::reliability::HOSTILE_GRANTS));
+    let tenant = daemon.tenant("acme");
+    let mut socket = tenant.socket();
+    for id in 0..4 {
+        let params = json!({ "bytes": 7 << 20 });
+        socket.send(openclaw_tests::rpc::frame(id, "hostile.huge_result", &params).to_string());
+    }
+    socket.send(openclaw_tests::rpc::frame(9, "voicewake.set", &json!({ "triggers": ["done"] })).to_string());
+    // Nothing is read here, and the last call has its effect.
+    while tenant.ok("voicewake.get", json!({}))["triggers"] != json!(["done"]) {}
+    let replies = (0..5).map(|_| socket.reply()).filter(|reply| reply.get("result").is_some()).count();
+    assert_eq!(replies, 5);
+}

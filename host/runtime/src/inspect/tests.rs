@@ -19,7 +19,7 @@ fn what_an_interface_takes() {
 fn what_is_no_component_says_so() {
     let refused = |bytes: &[u8]| Inspection::of(bytes).expect_err("it is no component").to_string();
     assert!(refused(b"\0asm\x01\0\0\0").contains("core module"), "{}", refused(b"\0asm\x01\0\0\0"));
-    assert!(refused(b"#!/bin/sh").contains("magic header"), "{}", refused(b"#!/bin/sh"));
+    assert!(refused(b"#!/bin/sh").contains("no WebAssembly file"), "{}", refused(b"#!/bin/sh"));
 }
 
 #[test]
