@@ -51,6 +51,9 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// For a year: RFC 6797.
 const ONLY_TLS: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
+/// Of what a tenant may leave unread, so much must be free before another request is read.
+const ROOM_FOR_A_REPLY: u64 = 1 << 20;
+
 /// A body that is refused unread is still taken in this far, so that a client
 /// which sends everything first reads the refusal instead of a reset.
 const DISCARD_BYTES: usize = 32 << 20;
@@ -118,7 +121,8 @@ async fn rpc(
     let limit = usize::try_from(gateway.config().gateway.limits.body_bytes).unwrap_or(usize::MAX);
     // Taken before the body is read, and held until it is answered.
     let expected = announced(&parts.headers).unwrap_or(limit).min(limit) as u64;
-    let readable = gateway.replies.take(&identity, 0).and_then(|_| gateway.bodies.take(&identity, expected));
+    let readable =
+        gateway.replies.take(&identity, ROOM_FOR_A_REPLY).and_then(|_| gateway.bodies.take(&identity, expected));
     let share = match readable {
         Ok(share) => share,
         Err(problem) => return refuse(&gateway, &problem, &id, body).await,
