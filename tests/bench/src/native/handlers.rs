@@ -180,6 +180,7 @@ impl Handlers {
             default_agent_id: "main",
             agents: [Agent {
                 agent_id: "main",
+                name: "main",
                 is_default: true,
                 heartbeat: Heartbeat { enabled: false, every: "disabled", every_ms: None },
                 sessions,
@@ -222,6 +223,7 @@ struct Health<'a> {
 #[serde(rename_all = "camelCase")]
 struct Agent<'a> {
     agent_id: &'a str,
+    name: &'a str,
     is_default: bool,
     heartbeat: Heartbeat<'a>,
     sessions: Sessions<'a>,
