@@ -66,6 +66,7 @@ impl CodeCache {
     pub(crate) fn forget(&self, engine: &Engine, digest: &Digest) {
         let _ = fs::remove_file(self.path(engine, digest));
     }
+
     fn load(&self, engine: &Engine, path: &Path) -> Option<Component> {
         let stored = fs::read(path).ok()?;
         let (mac, code) = stored.split_at_checked(MAC_BYTES)?;
