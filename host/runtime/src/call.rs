@@ -88,13 +88,6 @@ pub struct CallFacts {
     pub request_id: Arc<str>,
 }
 
-/// What a guest sees as `/`.
-pub(crate) struct WasiRoot {
-    pub(crate) directory: Directory,
-    /// The tenant has room on its disk.
-    pub(crate) writable: bool,
-}
-
 /// The state of one call's store: dropped with it.
 pub(crate) struct CallState {
     pub(crate) facts: Option<CallFacts>,
@@ -121,7 +114,7 @@ pub(crate) struct CallState {
     pub(crate) breach: Option<Limit>,
     pub(crate) meter: Arc<CpuMeter>,
     /// Seen as `/` by a component that uses its language's file API.
-    pub(crate) wasi_root: Option<WasiRoot>,
+    pub(crate) wasi_root: Option<Directory>,
     wasi: Option<WasiCtx>,
     pub(crate) events: usize,
     host_calls: u64,
@@ -264,9 +257,8 @@ impl WasiView for CallState {
             wasi.allow_blocking_current_thread(false).max_random_size(RANDOM_BYTES);
             if let Some(root) = root {
                 // The path leads to this very handle, wherever the directory's name points by now.
-                let path = format!("/proc/self/fd/{}", root.directory.as_fd().as_raw_fd());
-                let permissions = if root.writable { FsPerms::ReadWrite } else { FsPerms::ReadOnly };
-                if let Err(error) = wasi.preopened_dir(path, "/", permissions) {
+                let path = format!("/proc/self/fd/{}", root.as_fd().as_raw_fd());
+                if let Err(error) = wasi.preopened_dir(path, "/", FsPerms::ReadWrite) {
                     tracing::warn!(%error, "a component runs without its files");
                 }
             }

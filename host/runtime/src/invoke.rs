@@ -83,7 +83,7 @@ pub(crate) async fn invoke(
     if route.component().uses_wasi_files
         && let Some(tenant) = state.facts.as_ref().and_then(|facts| facts.subject.tenant())
     {
-        let root = services.wasi_root(tenant, &route.component().manifest.family).await;
+        let root = services.files(tenant, &route.component().manifest.family).await;
         state.wasi_root = Some(root.map_err(|error| {
             tracing::error!(tenant = %tenant.id, ?error, "a component's files cannot be opened");
             CallError::Unavailable {
@@ -97,11 +97,6 @@ pub(crate) async fn invoke(
     CallState::limit(&mut store).map_err(|error| failure(store.data(), &error))?;
     let started = Instant::now();
     let ran = timeout(wall, Metered::new(run(route, &mut store, params.raw), meter)).await;
-    if route.component().uses_wasi_files
-        && let Some(tenant) = store.data().facts.as_ref().and_then(|facts| facts.subject.tenant())
-    {
-        services.disks.unmeasured(tenant);
-    }
     if let Some(costs) = &services.costs {
         costs.push(CallState::cost(&store, started));
     }
