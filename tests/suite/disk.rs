@@ -156,7 +156,7 @@ fn one_call_by_the_languages_own_file_api_writes_no_more_than_the_quota() {
         let (measured, told) = occupied(&daemon, &tenant);
         assert!(measured <= 2 * MIB as u64, "{way}: {measured} bytes");
         assert!((MIB as u64..=2 * MIB as u64).contains(&told), "{way}: {told} after {filled}");
-        tenant.ok("plain.clear", json!({}));
+        tenant.done("plain.clear", json!({}));
     }
     // What is written over takes no room: 20 times the same 256 KiB.
     for _ in 0..20 {
@@ -167,10 +167,10 @@ fn one_call_by_the_languages_own_file_api_writes_no_more_than_the_quota() {
 #[test]
 fn a_full_disk_is_still_read_and_cleared_by_the_languages_own_file_api() {
     let (_daemon, tenant) = limited(json!({ "disk_bytes": MIB }));
-    tenant.ok("plain.fill", json!({ "way": "write", "times": 2000 }));
-    tenant.ok("plain.fill", json!({ "way": "symlink", "times": 2000 }));
+    tenant.done("plain.fill", json!({ "way": "write", "times": 2000 }));
+    tenant.done("plain.fill", json!({ "way": "symlink", "times": 2000 }));
     assert_eq!(set_file(&tenant, "SOUL.md", 10 * NAME).status, 429);
     assert!(tenant.ok("plain.read", json!({ "path": "filled" })).as_str().is_some_and(|text| text.len() > NAME));
-    tenant.ok("plain.clear", json!({}));
+    tenant.done("plain.clear", json!({}));
     assert_eq!(set_file(&tenant, "SOUL.md", 10 * NAME).status, 200);
 }
