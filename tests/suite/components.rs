@@ -11,7 +11,6 @@ mod layers;
 mod nested;
 mod restart;
 mod rollback;
-mod under_load;
 mod upload;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -71,7 +70,7 @@ pub(crate) fn install(client: &Client, version: &str) -> Value {
 
 /// Which version answers.
 #[track_caller]
-fn answers(client: &Client) -> String {
+pub(crate) fn answers(client: &Client) -> String {
     let answer = client.ok("swap.version", json!({}));
     assert_eq!(answer["first"], answer["second"], "one call, one version");
     answer["first"].as_str().and_then(|text| text.strip_prefix("swap-version-")).expect("a version").to_owned()
