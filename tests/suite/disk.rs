@@ -1,5 +1,7 @@
 //! `disk_bytes`: what a tenant has on its disk, whichever way it writes.
 
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
 use crate::{
     contract::*,
     reliability::{HOSTILE_GRANTS, config_with},
@@ -144,6 +146,51 @@ fn directories_and_empty_files_are_not_free() {
         assert!(told >= (made * NAME) as u64, "{operation}: {told} after {made} names");
         tenant.done("hostile.escape_files", json!({ "operation": "removeAll", "path": name }));
     }
+}
+
+/// The limit of open handles ends it too: at 256 of 64 KiB, 16 MiB.
+#[test]
+fn files_that_are_removed_while_they_are_open_count_until_the_call_ends() {
+    let (_daemon, tenant) = limited(json!({ "disk_bytes": MIB }));
+    let filled = tenant.ok("plain.fill", json!({ "way": "ghost", "times": 200 }));
+    assert_eq!(filled["error"], json!("insufficient-space"), "{filled}");
+    assert!(filled["done"].as_u64().is_some_and(|done| done < 16), "{filled}");
+    let again = tenant.ok("plain.fill", json!({ "way": "ghost", "times": 5 }));
+    assert_eq!(again, json!({ "done": 5 }), "they are gone with their call");
+}
+
+/// A walk could miss on both sides what is moved while it goes on, and then more was let in for good.
+#[test]
+fn what_is_renamed_while_it_is_measured_is_not_missed() {
+    let (daemon, tenant) = limited(json!({ "disk_bytes": 4 * MIB }));
+    let files = |operation: &str, path: &str, to: &str, bytes: usize| {
+        let content = "x".repeat(bytes);
+        let params = json!({ "operation": operation, "path": path, "to": to, "content": content });
+        tenant.ok("hostile.escape_files", params)["code"].as_str().map(str::to_owned)
+    };
+    for n in 0..3 {
+        assert_eq!(files("write", &format!("a/{n}"), "", MIB), None);
+    }
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                while !done.load(Relaxed) {
+                    files("rename", "a", "b", 0);
+                    files("rename", "b", "a", 0);
+                }
+            });
+        }
+        // Each is measured for, as something was removed before it.
+        for n in 0..100 {
+            files("write", "small", "", 1);
+            files("remove", "small", "", 0);
+            files("append", &format!("more-{}", n % 2), "", MIB / 2);
+        }
+        done.store(true, Relaxed);
+    });
+    let (measured, _) = occupied(&daemon, &tenant);
+    assert!(measured <= 4 * MIB as u64, "{measured} bytes");
 }
 
 /// One call may write as often as it may call the host: it is stopped where the quota ends, not after.

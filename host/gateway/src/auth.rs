@@ -82,6 +82,7 @@ pub(crate) fn authenticate(
     operator: &OperatorToken,
     headers: &HeaderMap,
 ) -> Result<Identity, Problem> {
+    single(headers, header::AUTHORIZATION.as_str())?;
     let presented =
         bearer(headers).ok_or_else(|| Problem::unauthorized("send the token as \"Authorization: Bearer <token>\""))?;
     let scopes = single(headers, SCOPES_HEADER)?;

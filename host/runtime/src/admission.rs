@@ -16,7 +16,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{CallError, capability::CapabilityError, engine::Pool};
 
-/// Calls of one tenant that have a large instance at once: there are few of those, for everyone.
+/// Calls of one tenant that have a large instance, or much memory in another, at once: there is little of either.
 const LARGE_PER_TENANT: usize = 8;
 
 /// Operations of one tenant that block a thread at once, on top of what its databases do.
@@ -124,6 +124,24 @@ impl Admission {
     pub(crate) fn enter_inner(&self, tenant: Option<&TenantId>, pool: Pool) -> Result<Instance, CallError> {
         let instance = self.instance_now(&self.gate(tenant), pool);
         instance.ok_or_else(|| busy("the gateway has no room for a call inside another"))
+    }
+
+    /// A share among the tenant's few instances with much memory, which those of the large pool have anyway.
+    /// An inner call waits for none: what it waited for could be its caller's.
+    pub(crate) async fn enter_heavy(
+        &self,
+        tenant: &TenantId,
+        pool: Pool,
+        inner: bool,
+    ) -> Result<Option<OwnedSemaphorePermit>, CallError> {
+        if inner || pool == Pool::Large {
+            return Ok(None);
+        }
+        let share = self.gate(Some(tenant)).large.clone().acquire_owned();
+        match tokio::time::timeout(self.limits.wait, share).await {
+            Ok(Ok(share)) => Ok(Some(share)),
+            _ => Err(busy("the call waited too long for its turn")),
+        }
     }
 
     fn instance_now(&self, gate: &Gate, pool: Pool) -> Option<Instance> {

@@ -2,7 +2,7 @@
 
 use std::{
     os::fd::{AsFd, AsRawFd},
-    sync::Arc,
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
@@ -16,8 +16,10 @@ use crate::{
     Failure,
     component::Component,
     cost::Cost,
+    disk::Room,
     engine::Counting,
     grants::Grants,
+    heavy::Growth,
     limits::{Limit, Limits, MemoryBudget},
     manifest::Scope,
     meter::CpuMeter,
@@ -115,6 +117,8 @@ pub(crate) struct CallState {
     pub(crate) meter: Arc<CpuMeter>,
     /// Seen as `/` by a component that uses its language's file API.
     pub(crate) wasi_root: Option<Directory>,
+    /// What it wrote so, all of which counts until the call ends.
+    pub(crate) wasi_written: Option<Arc<Mutex<Room>>>,
     wasi: Option<WasiCtx>,
     pub(crate) events: usize,
     host_calls: u64,
@@ -130,7 +134,9 @@ impl CallState {
         limits: Arc<Limits>,
         wall: Duration,
     ) -> Self {
-        let memory = MemoryBudget::new(&limits, grants.memory_bytes());
+        let tenant = facts.subject.tenant();
+        let growth = tenant.map(|tenant| Growth::of(&services.heavy, tenant.row, component.digest));
+        let memory = MemoryBudget::new(&limits, grants.memory_bytes(), growth);
         Self {
             facts: Some(facts),
             component: Some(component),
@@ -155,13 +161,14 @@ impl CallState {
             config: None,
             log_lines: 0,
             delete_tenant: false,
-            memory: MemoryBudget::new(&limits, None),
+            memory: MemoryBudget::new(&limits, None, None),
             over_quota: None,
             inner_failure: None,
             depth: 0,
             breach: None,
             meter: Arc::default(),
             wasi_root: None,
+            wasi_written: None,
             wasi: None,
             events: 0,
             host_calls: 0,

@@ -12,6 +12,7 @@ use std::{
 
 use openclaw_billing::Refusal;
 use openclaw_tenancy::{Quotas, TenantId, TenantRecord};
+use tokio::sync::OwnedRwLockReadGuard;
 
 /// What is known to be full is measured again after this, whatever made room.
 const GOOD_FOR: Duration = Duration::from_secs(60);
@@ -30,6 +31,8 @@ pub(crate) struct Figure {
     quotas: Arc<Quotas>,
     count: Mutex<Count>,
     measuring: tokio::sync::Mutex<()>,
+    /// Nothing moves while a walk goes on, which could miss it on both sides.
+    still: Arc<tokio::sync::RwLock<()>>,
 }
 
 #[derive(Debug, Default)]
@@ -45,9 +48,14 @@ struct Count {
 }
 
 /// Room that a write takes; it runs until this is dropped.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 #[must_use = "the write runs while this lives"]
 pub(crate) struct Room(Option<Taken>);
+
+/// A move that runs until this is dropped.
+#[derive(Debug)]
+#[must_use = "the move runs while this lives"]
+pub(crate) struct Moving(#[allow(dead_code, reason = "held, and let go of")] Option<OwnedRwLockReadGuard<()>>);
 
 /// Bytes of what a tenant occupies.
 #[derive(Debug)]
@@ -76,10 +84,19 @@ impl Disks {
             return Ok(Ok(room));
         }
         if figure.is_outdated() {
+            let _still = figure.still.write().await;
             let begun = figure.begin();
             figure.end(begun, measure().await?);
         }
         Ok(figure.take(bytes, limit).ok_or_else(|| Refusal::disk(limit, figure.used(), bytes)))
+    }
+
+    /// Waits until nothing is measured; what moves, or gets another name, does so while this lives.
+    pub(crate) async fn moving(&self, tenant: &TenantRecord) -> Moving {
+        match tenant.quotas.disk_bytes {
+            Some(_) => Moving(Some(self.figure(tenant).still.clone().read_owned().await)),
+            None => Moving(None),
+        }
     }
 
     /// Notes that a tenant removed something.
@@ -112,7 +129,7 @@ impl Disks {
 
 impl Figure {
     fn new(row: u64, quotas: Arc<Quotas>) -> Self {
-        Self { row, quotas, count: Mutex::default(), measuring: tokio::sync::Mutex::default() }
+        Self { row, quotas, count: Mutex::default(), measuring: tokio::sync::Mutex::default(), still: Arc::default() }
     }
 
     fn is_of(&self, row: u64, quotas: &Arc<Quotas>) -> bool {
@@ -183,6 +200,16 @@ impl Room {
             taken.bytes += bytes;
         }
         fits
+    }
+
+    /// Takes another's bytes over, which end with this then.
+    pub(crate) fn join(&mut self, mut other: Self) {
+        match (&mut self.0, other.0.take()) {
+            (Some(taken), Some(more)) if Arc::ptr_eq(&taken.figure, &more.figure) => taken.bytes += more.bytes,
+            (None, more) => self.0 = more,
+            // Of a figure that was begun anew meanwhile, by another quota.
+            (Some(_), more) => drop(Self(more)),
+        }
     }
 
     /// The write has ended, and took this much of it.

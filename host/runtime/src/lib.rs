@@ -24,6 +24,7 @@ mod engine;
 mod error;
 mod events;
 mod grants;
+mod heavy;
 mod inspect;
 mod invoke;
 mod layers;

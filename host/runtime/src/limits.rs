@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use openclaw_config::gateway::CallLimits;
 use wasmtime::ResourceLimiter;
 
-use crate::engine::Pool;
+use crate::{engine::Pool, heavy::Growth};
 
 /// The limits of one call, from `components.limits`, where their defaults are.
 #[derive(Clone, Debug)]
@@ -133,13 +133,15 @@ pub(crate) struct MemoryBudget {
     table_elements: usize,
     pub(crate) peak_bytes: usize,
     pub(crate) refused: bool,
+    /// Whom it is told to; none where no tenant called.
+    growth: Option<Growth>,
 }
 
 impl MemoryBudget {
     /// `granted`: what the binding's grants say of memory, which counts up to the limit.
-    pub(crate) fn new(limits: &Limits, granted: Option<usize>) -> Self {
+    pub(crate) fn new(limits: &Limits, granted: Option<usize>, growth: Option<Growth>) -> Self {
         let memory_bytes = granted.unwrap_or(limits.memory_bytes).min(limits.memory_bytes);
-        Self { memory_bytes, table_elements: limits.table_elements, peak_bytes: 0, refused: false }
+        Self { memory_bytes, table_elements: limits.table_elements, peak_bytes: 0, refused: false, growth }
     }
 }
 
@@ -148,6 +150,9 @@ impl ResourceLimiter for MemoryBudget {
         let fits = desired <= self.memory_bytes;
         if fits {
             self.peak_bytes = self.peak_bytes.max(desired);
+            if let Some(growth) = &mut self.growth {
+                growth.to(desired);
+            }
         }
         self.refused |= !fits;
         Ok(fits)

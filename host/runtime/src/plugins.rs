@@ -311,9 +311,34 @@ impl Plugins {
         let tenant = facts.subject.tenant().cloned();
         let started = Instant::now();
         let grants = self.grants(route.version());
-        let answer = invoke::invoke(route, facts, params, grants, outer, self.services()).await;
+        let digest = route.component().digest;
+        let answer = match &tenant {
+            Some(tenant) if self.services().heavy.expects(tenant.row, digest) => {
+                self.run_heavy(&tenant.id, route.clone(), facts, params, grants, outer).await
+            }
+            _ => invoke::invoke(route, facts, params, grants, outer, self.services()).await,
+        };
         self.count(route.version(), tenant.as_deref(), started.elapsed(), answer.as_ref().err());
         answer
+    }
+
+    /// The same for a call that is expected to touch much memory: on threads of its own, a few of a tenant at once.
+    async fn run_heavy(
+        &self,
+        tenant: &TenantId,
+        route: Route,
+        facts: CallFacts,
+        params: Params,
+        grants: Arc<Grants>,
+        outer: Option<Outer>,
+    ) -> Result<Answer, CallError> {
+        let services = self.services().clone();
+        let share = services.admission.enter_heavy(tenant, route.component().pool, outer.is_some()).await?;
+        let call = async move {
+            let _share = share;
+            invoke::invoke(&route, facts, params, grants, outer, &services).await
+        };
+        self.services().heavy.run(call).await
     }
 
     /// Counts a call of a version, and takes it out of service where too many failed in a row.

@@ -28,6 +28,7 @@ use crate::{
     disk::{Disks, Room},
     engine::Counting,
     events::EventBus,
+    heavy::Heavy,
     meter::LongLane,
     plugins::Plugins,
 };
@@ -78,6 +79,7 @@ pub struct Services {
     pub secret_key: SecretKey,
     pub(crate) admission: Admission,
     pub(crate) long_lane: LongLane,
+    pub(crate) heavy: Arc<Heavy>,
     pub(crate) costs: Option<Arc<CostLog>>,
     started: Instant,
     /// The last measure of each tenant's directory, in bytes.
@@ -128,6 +130,7 @@ impl Services {
             secret_key: parts.secret_key,
             admission: Admission::new(parts.admission),
             long_lane: LongLane::new(),
+            heavy: Arc::default(),
             costs: parts.costs,
             started: Instant::now(),
             disk: Mutex::default(),

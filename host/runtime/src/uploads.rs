@@ -5,7 +5,7 @@
 //! removed when the next one comes, once it is an hour old.
 
 use std::sync::{
-    Arc,
+    Arc, Mutex, PoisonError,
     atomic::{AtomicU64, Ordering::Relaxed},
 };
 
@@ -109,6 +109,10 @@ impl Upload {
     /// Keeps it, under its digest; answers its bytes.
     pub async fn finish(mut self) -> Result<u64, UploadError> {
         let (directory, name, digest) = (self.directory.clone(), self.name.clone(), self.digest());
+        let _moving = match &self.tenant {
+            Some(tenant) => Some(self.services.disks.moving(tenant).await),
+            None => None,
+        };
         blocking(move || Ok(directory.rename(&name, &path(digest)?)?)).await?;
         self.finished = true;
         Ok(self.bytes)
@@ -207,6 +211,9 @@ async fn directory(services: &Services, tenant: Option<Arc<TenantRecord>>) -> Re
 /// Makes an empty file, after those are gone that nobody used.
 fn make(directory: &Directory) -> Result<TenantPath, UploadError> {
     static NEXT: AtomicU64 = AtomicU64::new(0);
+    // One at a time: those that are counted are all there are.
+    static COUNTING: Mutex<()> = Mutex::new(());
+    let _counting = COUNTING.lock().unwrap_or_else(PoisonError::into_inner);
     let now = Timestamp::now().as_millisecond();
     let mut waiting = 0;
     for entry in directory.list(&TenantPath::root(), None, usize::MAX)? {

@@ -23,10 +23,11 @@ const METHODS: [&str; 2] = ["config.get", "sessions.list"];
 const P99_MULTIPLE: f64 = 2.0;
 
 /// What the attacker calls, on how many connections.
-const ATTACKS: [(&str, usize, &str, &str); 6] = [
+const ATTACKS: [(&str, usize, &str, &str); 7] = [
     ("floods on 64 connections", 64, "health", "{}"),
     ("loops for ever in a handler", 8, "hostile.loop", "{}"),
     ("fills memory", 8, "hostile.memory", "{}"),
+    ("touches 50 MB a call", 24, "hostile.hold", r#"{"megabytes":50}"#),
     ("floods events", 8, "hostile.event_flood", r#"{"times":1024}"#),
     ("floods the log", 8, "hostile.log_flood", r#"{"times":1000}"#),
     ("bombs documents", 8, "hostile.document_bomb", r#"{"operations":8,"bytes":1048000}"#),

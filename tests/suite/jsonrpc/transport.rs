@@ -170,7 +170,7 @@ fn a_foreign_host_or_origin_403_on_loopback_too() {
 }
 
 #[test]
-fn two_hosts_or_origins_400_whatever_they_say() {
+fn two_hosts_origins_or_tokens_400_whatever_they_say() {
     let (daemon, tenant) = stage();
     let (own, token, length) = (daemon.address(), tenant.token(), CALL.len());
     for twice in [
@@ -178,6 +178,7 @@ fn two_hosts_or_origins_400_whatever_they_say() {
         format!("Host: {own}\r\nHost: evil.example"),
         format!("Host: evil.example\r\nhost: {own}"),
         format!("Host: {own}\r\nOrigin: http://{own}\r\nOrigin: https://evil.example"),
+        format!("Host: {own}\r\nAuthorization: Bearer tk_acme_x"),
     ] {
         let mut connection = Connection::open(own).expect("a connection");
         let head = format!(

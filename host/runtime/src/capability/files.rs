@@ -145,7 +145,9 @@ impl files::HostDirectory for CallState {
             removed => removed.map(|()| true),
         };
         let was_there = self.with_directory(&handle, true, remove).await?;
-        self.services.disks.freed(self.tenant()?);
+        if was_there {
+            self.services.disks.freed(self.tenant()?);
+        }
         Ok(was_there)
     }
 
@@ -156,6 +158,8 @@ impl files::HostDirectory for CallState {
         to: String,
     ) -> Result<(), CapabilityError> {
         let (from, to) = (parse(&from)?, parse(&to)?);
+        let tenant = self.tenant()?.clone();
+        let _moving = self.services.disks.moving(&tenant).await;
         self.with_directory(&handle, true, move |directory| directory.rename(&from, &to)).await
     }
 

@@ -4,7 +4,7 @@
 //! in it, takes room first, and what removes from it says so. Where there is no room, a guest hears of it as
 //! of a full disk: `insufficient-space`.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use openclaw_tenancy::{NAME_BYTES, TenantRecord};
@@ -21,7 +21,11 @@ use wasmtime_wasi::{
 };
 
 use super::{CapabilityError, QUOTA_EXCEEDED};
-use crate::{call::CallState, disk::Room, services::Services};
+use crate::{
+    call::CallState,
+    disk::{Moving, Room},
+    services::Services,
+};
 
 const TYPES: &str = "wasi:filesystem/types@0.2.12";
 
@@ -70,19 +74,30 @@ impl Files<'_> {
         self.0.filesystem()
     }
 
-    async fn room(&mut self, bytes: u64) -> FsResult<Room> {
-        self.0.room_for(bytes).await.map_err(|error| code(&error).into())
+    /// Takes room that is kept until the call ends: what it writes may be removed, and still be there in a file
+    /// that is open.
+    async fn take(&mut self, bytes: u64) -> FsResult<()> {
+        let room = self.0.room_for(bytes).await.map_err(|error| code(&error))?;
+        joined(self.0.wasi_written.get_or_insert_default(), room);
+        Ok(())
     }
 
-    /// What was there may be gone.
-    fn freed(&self) {
-        if let Ok(tenant) = self.0.tenant() {
-            self.0.services.disks.freed(tenant);
-        }
+    fn tenant(&self) -> FsResult<Arc<TenantRecord>> {
+        Ok(self.0.tenant().map_err(|error| code(&error))?.clone())
+    }
+
+    /// Something that was there is gone.
+    fn freed(&self) -> FsResult<()> {
+        self.0.services.disks.freed(&*self.tenant()?);
+        Ok(())
+    }
+
+    async fn moving(&mut self) -> FsResult<Moving> {
+        Ok(self.0.services.disks.moving(&*self.tenant()?).await)
     }
 
     async fn write(&mut self, fd: Fd, bytes: Vec<u8>, offset: u64) -> FsResult<u64> {
-        let _room = self.room(bytes.len() as u64).await?;
+        self.take(bytes.len() as u64).await?;
         self.all().write(fd, bytes, offset).await
     }
 
@@ -97,20 +112,20 @@ impl Files<'_> {
     }
 
     async fn counted(&mut self, stream: Resource<DynOutputStream>) -> FsResult<Resource<DynOutputStream>> {
-        let room = self.room(1).await?;
-        let tenant = self.0.tenant().map_err(|error| code(&error))?.clone();
-        let services = self.0.services.clone();
+        self.take(1).await?;
+        let written = self.0.wasi_written.get_or_insert_default().clone();
+        let (tenant, services) = (self.tenant()?, self.0.services.clone());
         let place = self.0.table.get_mut(&stream)?;
         let inner = std::mem::replace(place, Box::new(ClosedOutputStream));
-        *place = Box::new(Counted { inner, room, tenant, services });
+        *place = Box::new(Counted { inner, written, tenant, services });
         Ok(stream)
     }
 
     async fn set_size(&mut self, fd: Fd, size: u64) -> FsResult<()> {
         let before = self.all().stat(borrowed(&fd)).await?.size;
-        let _room = self.room(size.saturating_sub(before)).await?;
-        self.freed();
-        self.all().set_size(fd, size).await
+        self.take(size.saturating_sub(before)).await?;
+        self.all().set_size(fd, size).await?;
+        if size < before { self.freed() } else { Ok(()) }
     }
 
     async fn open_at(
@@ -123,46 +138,50 @@ impl Files<'_> {
     ) -> FsResult<Fd> {
         let makes =
             how.contains(OpenFlags::CREATE) && self.all().stat_at(borrowed(&fd), follow, path.clone()).await.is_err();
-        let _room = self.room(if makes { NAME_BYTES } else { 0 }).await?;
+        self.take(if makes { NAME_BYTES } else { 0 }).await?;
+        let opened = self.all().open_at(fd, follow, path, how, flags).await?;
         if how.contains(OpenFlags::TRUNCATE) {
-            self.freed();
+            self.freed()?;
         }
-        self.all().open_at(fd, follow, path, how, flags).await
+        Ok(opened)
     }
 
     async fn create_directory_at(&mut self, fd: Fd, path: String) -> FsResult<()> {
-        let _room = self.room(NAME_BYTES).await?;
+        self.take(NAME_BYTES).await?;
         self.all().create_directory_at(fd, path).await
     }
 
     async fn symlink_at(&mut self, fd: Fd, target: String, path: String) -> FsResult<()> {
-        let _room = self.room(NAME_BYTES).await?;
+        self.take(NAME_BYTES).await?;
         self.all().symlink_at(fd, target, path).await
     }
 
     async fn link_at(&mut self, fd: Fd, follow: PathFlags, path: String, to: Fd, name: String) -> FsResult<()> {
-        let _room = self.room(NAME_BYTES).await?;
+        self.take(NAME_BYTES).await?;
+        let _moving = self.moving().await?;
         self.all().link_at(fd, follow, path, to, name).await
     }
 
     async fn unlink_file_at(&mut self, fd: Fd, path: String) -> FsResult<()> {
-        let removed = self.all().unlink_file_at(fd, path).await;
-        self.freed();
-        removed
+        self.all().unlink_file_at(fd, path).await?;
+        self.freed()
     }
 
     async fn remove_directory_at(&mut self, fd: Fd, path: String) -> FsResult<()> {
-        let removed = self.all().remove_directory_at(fd, path).await;
-        self.freed();
-        removed
+        self.all().remove_directory_at(fd, path).await?;
+        self.freed()
     }
 
     /// What was of the new name is gone.
     async fn rename_at(&mut self, fd: Fd, path: String, to: Fd, name: String) -> FsResult<()> {
-        let renamed = self.all().rename_at(fd, path, to, name).await;
-        self.freed();
-        renamed
+        let _moving = self.moving().await?;
+        self.all().rename_at(fd, path, to, name).await?;
+        self.freed()
     }
+}
+
+fn joined(written: &Mutex<Room>, room: Room) {
+    written.lock().unwrap_or_else(PoisonError::into_inner).join(room);
 }
 
 /// The same handle once more, for a look before what is asked for.
@@ -178,10 +197,10 @@ fn code(error: &CapabilityError) -> ErrorCode {
     }
 }
 
-/// A stream to a file that takes room for what goes through it.
+/// A stream to a file that takes room for what goes through it, as its call does for all that it writes.
 struct Counted {
     inner: DynOutputStream,
-    room: Room,
+    written: Arc<Mutex<Room>>,
     tenant: Arc<TenantRecord>,
     services: Arc<Services>,
 }
@@ -198,7 +217,7 @@ impl Counted {
     }
 
     fn take(&mut self, bytes: usize) -> StreamResult<()> {
-        if self.room.grow(bytes as u64) {
+        if self.written.lock().unwrap_or_else(PoisonError::into_inner).grow(bytes as u64) {
             return Ok(());
         }
         Err(StreamError::LastOperationFailed(std::io::Error::from(Errno::NOSPC).into()))

@@ -56,7 +56,7 @@ impl State {
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.handles);
         let ticks = limits.cpu.as_nanos() / TICK.as_nanos();
-        Self { table, wasi: WasiCtx::builder().build(), memory: MemoryBudget::new(limits, None), ticks }
+        Self { table, wasi: WasiCtx::builder().build(), memory: MemoryBudget::new(limits, None, None), ticks }
     }
 }
 
