@@ -8,6 +8,7 @@ mod compiling;
 mod grants;
 mod install;
 mod layers;
+mod migrate;
 mod nested;
 mod restart;
 mod rollback;

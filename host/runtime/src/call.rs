@@ -110,6 +110,8 @@ pub(crate) struct CallState {
     pub(crate) log_lines: u32,
     /// The tenant asked to be deleted, once this call has ended.
     pub(crate) delete_tenant: bool,
+    /// It converts documents, and may do nothing else.
+    pub(crate) migrating: bool,
     pub(crate) memory: MemoryBudget,
     /// The quota that refused a write, last.
     pub(crate) over_quota: Option<Box<openclaw_billing::Refusal>>,
@@ -162,6 +164,7 @@ impl CallState {
             config: None,
             log_lines: 0,
             delete_tenant: false,
+            migrating: false,
             memory: MemoryBudget::new(&limits, None),
             over_quota: None,
             inner_failure: None,

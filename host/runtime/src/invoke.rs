@@ -134,7 +134,7 @@ async fn run(
     instance.openclaw_gateway_component().call_handle(store, call, &params).await
 }
 
-fn wall_time(asked: Option<Duration>, limits: &Limits) -> Duration {
+pub(crate) fn wall_time(asked: Option<Duration>, limits: &Limits) -> Duration {
     asked.map_or(limits.wall, |asked| asked.min(limits.max_wall))
 }
 
@@ -154,7 +154,7 @@ fn check_result(route: &Route, result: Vec<u8>, limits: &Limits) -> Result<Strin
     Ok(result)
 }
 
-fn over(limit: Limit, detail: &str) -> CallError {
+pub(crate) fn over(limit: Limit, detail: &str) -> CallError {
     CallError::Failed(Failure { limit: Some(limit), reason: "limit", detail: detail.into() })
 }
 
@@ -163,7 +163,7 @@ fn invalid_result(detail: String) -> CallError {
 }
 
 /// Names the limit behind a trap, where it was one.
-fn failure(state: &CallState, trap: &wasmtime::Error) -> CallError {
+pub(crate) fn failure(state: &CallState, trap: &wasmtime::Error) -> CallError {
     let limit = state
         .breach
         .or_else(|| trap.downcast_ref::<Limit>().copied())
@@ -195,6 +195,6 @@ fn refusal(error: types::Error) -> CallError {
 }
 
 /// A guest's words reach people's terminals: no control characters, no endless lines.
-fn printable(message: &str) -> String {
+pub(crate) fn printable(message: &str) -> String {
     message.chars().map(|c| if c.is_control() { ' ' } else { c }).take(1000).collect()
 }

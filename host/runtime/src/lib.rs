@@ -30,6 +30,7 @@ mod layers;
 mod limits;
 mod manifest;
 mod meter;
+mod migrations;
 mod nested;
 mod plugins;
 mod services;
@@ -181,7 +182,7 @@ impl Runtime {
                     retry_after_ms: Some(1000),
                 }
             })?;
-            self.plugins.forget(&tenant.id).await;
+            self.plugins.forget(tenant).await;
         }
         Ok(answer.result)
     }

@@ -7,10 +7,12 @@
 
 mod bytes;
 mod change;
+mod convert;
 mod error;
 mod install;
 mod policy;
 mod rows;
+mod sequence;
 mod versions;
 
 use std::{
@@ -28,6 +30,8 @@ use openclaw_control::ControlDb;
 use openclaw_tenancy::{Family, Home, Registry, TenantId, TenantRecord};
 use tokio::sync::Mutex;
 
+use sequence::Sequence;
+
 use crate::{
     CallError, LoadError,
     binding::{BindingScope, Bound, Canary, Origin, Route, Version, Way},
@@ -38,6 +42,7 @@ use crate::{
     invoke::{self, Answer, Outer, Params},
     layers::{Layers, Slot},
     manifest::families_of,
+    migrations::Migrations,
     services::Services,
     stats::Stats,
 };
@@ -77,6 +82,8 @@ pub struct Plugins {
     generation: AtomicU64,
     policy: ArcSwap<Policy>,
     control: ControlDb,
+    migrations: Migrations,
+    sequence: Sequence,
     services: Arc<Services>,
     validate_results: ValidateResults,
     /// Changes are made one after another; loading is not part of it.
@@ -95,8 +102,11 @@ pub(crate) struct PluginParts {
 impl Plugins {
     /// Nothing is bound yet.
     pub(crate) fn new(parts: PluginParts) -> Result<Self, LoadError> {
-        rows::migrate(&parts.control).map_err(|error| LoadError::Damaged(error.to_string()))?;
+        let damaged = |error: openclaw_control::ControlError| LoadError::Damaged(error.to_string());
+        rows::migrate(&parts.control).map_err(damaged)?;
         Ok(Self {
+            migrations: Migrations::open(parts.control.clone(), &parts.services.registry).map_err(damaged)?,
+            sequence: Sequence::default(),
             loader: parts.loader,
             layers: ArcSwap::default(),
             generation: AtomicU64::new(0),
@@ -113,6 +123,9 @@ impl Plugins {
     pub(crate) async fn open(&self, base: Vec<Version>) -> Result<(), LoadError> {
         let damaged = |error: &dyn std::fmt::Display| LoadError::Damaged(error.to_string());
         let rows = rows::load(&self.control).map_err(|error| damaged(&error))?;
+        let withdrawn = rows::withdrawn(&self.control).map_err(|error| damaged(&error))?;
+        let last = rows.iter().map(|row| row.sequence).max().unwrap_or_default();
+        self.sequence.resume(last.max(self.migrations.last_sequence()), withdrawn);
         let stored = self.living(rows).await.map_err(|error| damaged(&error))?;
         let fixed = |version: Version| {
             let family = version.component.manifest.family.clone();
@@ -254,6 +267,7 @@ impl Plugins {
             component,
             origin: Origin::Installed(entry.row.scope.clone()),
             stats: entry.stats.clone(),
+            sequence: entry.row.sequence,
             grants: entry.row.grants.as_ref().map_or(Ok(GrantSource::Configured), own)?,
             validates_results: true,
         })
@@ -287,6 +301,7 @@ impl Plugins {
             component,
             origin,
             stats: Arc::default(),
+            sequence: 0,
             grants: if builtin { GrantSource::Own(Arc::new(Grants::Builtin)) } else { GrantSource::Configured },
             validates_results: !builtin || self.validate_results == ValidateResults::All,
         }
@@ -310,10 +325,23 @@ impl Plugins {
     ) -> Result<Answer, CallError> {
         let tenant = facts.subject.tenant().cloned();
         let started = Instant::now();
-        let grants = self.grants(route.version());
-        let answer = invoke::invoke(route, facts, params, grants, outer, self.services()).await;
+        let mut route = route.clone();
+        let answer = self.answer(&mut route, facts, params, outer).await;
         self.count(route.version(), tenant.as_deref(), started.elapsed(), answer.as_ref().err());
         answer
+    }
+
+    /// Runs a call by the version that its tenant's documents are ready for, which becomes its route.
+    async fn answer(
+        self: &Arc<Self>,
+        route: &mut Route,
+        facts: CallFacts,
+        params: Params,
+        outer: Option<Outer>,
+    ) -> Result<Answer, CallError> {
+        let _hold = self.ready(route, &facts, outer).await?;
+        let grants = self.grants(route.version());
+        invoke::invoke(route, facts, params, grants, outer, self.services()).await
     }
 
     /// Counts a call of a version, and takes it out of service where too many failed in a row.
@@ -379,7 +407,11 @@ impl Plugins {
     }
 
     /// Forgets what a deleted tenant had; its files went with its directory.
-    pub(crate) async fn forget(&self, tenant: &TenantId) {
+    pub(crate) async fn forget(&self, tenant: &TenantRecord) {
+        if let Err(error) = self.migrations.forget(tenant.row).await {
+            tracing::warn!(tenant = %tenant.id, %error, "the forms of a deleted tenant's documents stay until the next start");
+        }
+        let tenant = &tenant.id;
         let _changing = self.changing.lock().await;
         if let Err(error) = rows::forget(&self.control, &BindingScope::Tenant(tenant.clone())).await {
             tracing::warn!(%tenant, %error, "the component rows of a deleted tenant stay until the next start");

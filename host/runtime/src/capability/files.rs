@@ -22,7 +22,7 @@ pub struct OpenDirectory {
 impl files::Host for CallState {
     async fn open(&mut self, _call: Resource<Call>) -> Result<Resource<OpenDirectory>, CapabilityError> {
         let directory = self.services.files(self.tenant()?, self.own_family()?).await?;
-        Ok(self.table.push(OpenDirectory { directory, read_only: false })?)
+        Ok(self.table.push(OpenDirectory { directory, read_only: self.migrating })?)
     }
 }
 
