@@ -12,6 +12,7 @@ mod migrate;
 mod nested;
 mod restart;
 mod rollback;
+mod sticky;
 mod under_load;
 mod upload;
 

@@ -124,6 +124,8 @@ pub(crate) struct CallState {
     pub(crate) meter: Arc<CpuMeter>,
     /// Seen as `/` by a component that uses its language's file API.
     pub(crate) wasi_root: Option<WasiRoot>,
+    /// Whether what it sees as `/` may be written; none where it sees nothing.
+    pub(crate) root_writable: Option<bool>,
     wasi: Option<WasiCtx>,
     pub(crate) events: usize,
     host_calls: u64,
@@ -172,12 +174,26 @@ impl CallState {
             breach: None,
             meter: Arc::default(),
             wasi_root: None,
+            root_writable: None,
             wasi: None,
             events: 0,
             host_calls: 0,
             returned: false,
             limits,
         }
+    }
+
+    /// Whether an instance with this state may serve a call with the next: what it was given is what that would get.
+    pub(crate) fn serves_for(&self, next: &Self) -> bool {
+        self.grants == next.grants && self.root_writable == next.root_writable
+    }
+
+    /// Makes this the state of the next call. What the instance holds it keeps: its memory, and the handles that
+    /// it did not drop.
+    pub(crate) fn renew(&mut self, next: Self) {
+        let memory = std::mem::replace(&mut self.memory, MemoryBudget::new(&next.limits, None)).renewed();
+        let (table, wasi) = (std::mem::take(&mut self.table), self.wasi.take());
+        *self = Self { table, wasi, memory, ..next };
     }
 
     /// The family of the component that runs.

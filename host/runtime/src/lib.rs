@@ -35,6 +35,7 @@ mod nested;
 mod plugins;
 mod services;
 mod stats;
+mod sticky;
 mod uploads;
 
 use std::{path::PathBuf, sync::Arc};

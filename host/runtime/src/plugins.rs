@@ -45,6 +45,7 @@ use crate::{
     migrations::Migrations,
     services::Services,
     stats::Stats,
+    sticky::Sticky,
 };
 
 pub use change::{Changed, Deed};
@@ -84,6 +85,7 @@ pub struct Plugins {
     control: ControlDb,
     migrations: Migrations,
     sequence: Sequence,
+    sticky: Sticky,
     services: Arc<Services>,
     validate_results: ValidateResults,
     /// Changes are made one after another; loading is not part of it.
@@ -107,6 +109,7 @@ impl Plugins {
         Ok(Self {
             migrations: Migrations::open(parts.control.clone(), &parts.services.registry).map_err(damaged)?,
             sequence: Sequence::default(),
+            sticky: Sticky::default(),
             loader: parts.loader,
             layers: ArcSwap::default(),
             generation: AtomicU64::new(0),
@@ -166,6 +169,7 @@ impl Plugins {
         let layers = self.layers.load().with_groups(policy.groups.clone());
         self.policy.store(Arc::new(policy));
         self.put_in_force(layers);
+        self.sticky.retire(None, None);
     }
 
     fn put_in_force(&self, layers: Layers) {
@@ -341,7 +345,7 @@ impl Plugins {
     ) -> Result<Answer, CallError> {
         let _hold = self.ready(route, &facts, outer).await?;
         let grants = self.grants(route.version());
-        invoke::invoke(route, facts, params, grants, outer, self.services()).await
+        invoke::invoke(route, facts, params, grants, outer, self).await
     }
 
     /// Counts a call of a version, and takes it out of service where too many failed in a row.
@@ -411,13 +415,24 @@ impl Plugins {
         if let Err(error) = self.migrations.forget(tenant.row).await {
             tracing::warn!(tenant = %tenant.id, %error, "the forms of a deleted tenant's documents stay until the next start");
         }
-        let tenant = &tenant.id;
+        let (tenant, row) = (&tenant.id, tenant.row);
         let _changing = self.changing.lock().await;
         if let Err(error) = rows::forget(&self.control, &BindingScope::Tenant(tenant.clone())).await {
             tracing::warn!(%tenant, %error, "the component rows of a deleted tenant stay until the next start");
         }
         let layers = self.layers.load().without_tenant(tenant);
         self.put_in_force(layers);
+        self.sticky.retire(Some(row), None);
+    }
+
+    /// The instances that wait for their next call.
+    pub(crate) fn sticky(&self) -> &Sticky {
+        &self.sticky
+    }
+
+    /// Ends what waited too long for a next call.
+    pub fn retire_idle(&self, now: Instant) {
+        self.sticky.retire_idle(now);
     }
 
     pub(crate) fn services(&self) -> &Arc<Services> {

@@ -231,6 +231,8 @@ impl Plugins {
             .then(|| Arc::new(Slot::bound(family.clone(), scope.clone(), versions.entries, bound)));
         let layers = self.layers.load().with(scope, family, slot);
         self.put_in_force(layers);
+        let tenant = scope.tenant().and_then(|tenant| self.services.registry.get(tenant));
+        self.sticky().retire(tenant.map(|tenant| tenant.row), Some(family));
         self.tell(scope, family, active, made).await;
         if let Some(old) = old {
             self.forget_bytes(&old).await;
