@@ -5,6 +5,7 @@
 
 mod canary;
 mod compiling;
+mod fetch;
 mod grants;
 mod install;
 mod layers;

@@ -15,6 +15,7 @@ mod keys;
 mod list;
 mod new;
 mod sign;
+mod source;
 mod test;
 mod trial;
 mod verify;
