@@ -1,10 +1,13 @@
-//! Fetches a file for a verb, by HTTPS alone and within bounds: of its size, of time, of redirects.
+//! Fetches a file for a verb, by HTTPS alone or from a registry (`oci`), and within bounds: of its size, of time, of redirects.
 //!
 //! The file comes from the public internet, or the operator says that it need not: a URL that somebody hands on must not
 //! make this machine ask its neighbours, or its cloud's metadata. Each address is checked where it is connected to, so no
 //! name that leads elsewhere the second time and no redirect gets around it.
 
-use std::{error::Error, net::IpAddr, sync::Arc, time::Duration};
+mod guard;
+pub(crate) mod oci;
+
+use std::{error::Error, fmt, net::IpAddr, sync::Arc, time::Duration};
 
 use openclaw_sandbox::egress::is_public;
 use reqwest::{
@@ -46,6 +49,8 @@ enum Refusal {
     Insecure(Url),
     #[error("it is redirected more than {REDIRECTS} times")]
     Redirects,
+    #[error("it is larger than {BYTES_MAX} bytes")]
+    TooLarge,
 }
 
 /// Fetches the file of a URL.
@@ -61,7 +66,7 @@ pub(crate) async fn get(url: &str, reach: Reach) -> Result<Vec<u8>, CliError> {
         }
         status => return Err(CliError::failed(format!("{url}: it answered {status}"))),
     }
-    let too_large = || CliError::failed(format!("{url}: it is larger than {BYTES_MAX} bytes"));
+    let too_large = || not_allowed(&url, &Refusal::TooLarge);
     if response.content_length().is_some_and(|bytes| bytes > BYTES_MAX as u64) {
         return Err(too_large());
     }
@@ -156,11 +161,11 @@ fn unreachable(url: &Url, error: &reqwest::Error) -> CliError {
     }
 }
 
-fn not_allowed(url: &Url, refusal: &Refusal) -> CliError {
+fn not_allowed(url: &dyn fmt::Display, refusal: &Refusal) -> CliError {
     let error = CliError::failed(format!("{url}: {refusal}"));
     match refusal {
         Refusal::PrivateAddress(_) => error.hint("--allow-private-addresses fetches from your own networks too"),
-        Refusal::Insecure(_) | Refusal::Redirects => error,
+        Refusal::Insecure(_) | Refusal::Redirects | Refusal::TooLarge => error,
     }
 }
 

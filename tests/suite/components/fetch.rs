@@ -21,17 +21,25 @@ use crate::contract::*;
 
 use super::{answers, swap};
 
-/// The answer to a path: status line and headers, and the body.
-type Answer = (String, Vec<u8>);
+/// What a client asks.
+pub(super) struct Asked {
+    pub(super) method: String,
+    pub(super) path: String,
+    pub(super) head: String,
+    pub(super) body: Vec<u8>,
+}
+
+/// Status line and headers, and the body.
+pub(super) type Answer = (String, Vec<u8>);
 
 /// A site whose certificate nobody trusts but who is told.
-struct Site {
+pub(super) struct Site {
     folder: TempDir,
-    port: u16,
+    pub(super) port: u16,
 }
 
 impl Site {
-    fn serving(answer: impl Fn(&str) -> Answer + Send + Sync + 'static) -> Self {
+    pub(super) fn serving(answer: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> Self {
         let CertifiedKey { cert, signing_key } =
             generate_simple_self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()]).expect("a certificate");
         let folder = TempDir::new().expect("a folder");
@@ -57,9 +65,9 @@ impl Site {
 
     /// A site with these files.
     fn with(files: Vec<(&'static str, Vec<u8>)>) -> Self {
-        Self::serving(move |path| match files.iter().find(|(name, _)| *name == path) {
+        Self::serving(move |asked| match files.iter().find(|(name, _)| *name == asked.path) {
             Some((_, body)) => found(body.clone()),
-            None => ("HTTP/1.1 404 Not Found\r\nContent-Length: 0".into(), Vec::new()),
+            None => empty("404 Not Found", ""),
         })
     }
 
@@ -68,29 +76,46 @@ impl Site {
     }
 
     /// `openclaw components install` of this URL for the tenant `a`.
-    fn install(&self, daemon: &Daemon, url: &str, arguments: &[&str]) -> Output {
+    pub(super) fn install(&self, daemon: &Daemon, url: &str, arguments: &[&str]) -> Output {
         let verb = ["components", "install", url, "--tenant", "a", "--yes"];
-        let trusted = self.folder.path().join("trusted.pem").display().to_string();
-        Cli::on(daemon.home().path(), &[&verb, arguments].concat()).env("SSL_CERT_FILE", &trusted).run()
+        self.trusted(Cli::on(daemon.home().path(), &[&verb, arguments].concat())).run()
+    }
+
+    /// A command that trusts this site.
+    pub(super) fn trusted(&self, cli: Cli) -> Cli {
+        cli.env("SSL_CERT_FILE", &self.folder.path().join("trusted.pem").display().to_string())
     }
 }
 
-fn found(body: Vec<u8>) -> Answer {
+pub(super) fn found(body: Vec<u8>) -> Answer {
     (format!("HTTP/1.1 200 OK\r\nContent-Length: {}", body.len()), body)
 }
 
+/// An answer without a body; each header ends its line.
+pub(super) fn empty(status: &str, headers: &str) -> Answer {
+    (format!("HTTP/1.1 {status}\r\n{headers}Content-Length: 0"), Vec::new())
+}
+
 /// Answers one request. Whoever goes away early has seen enough.
-fn serve(settings: Arc<ServerConfig>, stream: TcpStream, answer: &dyn Fn(&str) -> Answer) {
+fn serve(settings: Arc<ServerConfig>, stream: TcpStream, answer: &dyn Fn(&Asked) -> Answer) {
     let connection = ServerConnection::new(settings).expect("a connection");
     let mut stream = BufReader::new(StreamOwned::new(connection, stream));
-    let mut request = String::new();
-    while !request.ends_with("\r\n\r\n") {
-        match stream.read_line(&mut request) {
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        match stream.read_line(&mut head) {
             Ok(1..) => {}
             _ => return,
         }
     }
-    let (head, body) = answer(request.split(' ').nth(1).unwrap_or_default());
+    let length = head.lines().filter_map(|line| line.split_once(": "));
+    let length = length.filter(|(name, _)| name.eq_ignore_ascii_case("content-length")).map(|(_, value)| value);
+    let mut body = vec![0; length.last().map_or(0, |length| length.parse().expect("a length"))];
+    if stream.read_exact(&mut body).is_err() {
+        return;
+    }
+    let mut words = head.split(' ').map(str::to_owned);
+    let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    let (head, body) = answer(&Asked { method, path, head, body });
     let stream = stream.get_mut();
     let sent = stream.write_all(format!("{head}\r\nConnection: close\r\n\r\n").as_bytes());
     let sent = sent.and_then(|()| stream.write_all(&body));
@@ -98,12 +123,12 @@ fn serve(settings: Arc<ServerConfig>, stream: TcpStream, answer: &dyn Fn(&str) -
     let _ = sent.and_then(|()| stream.flush()).and_then(|()| stream.read(&mut [0]));
 }
 
-fn digest(wasm: &[u8]) -> String {
+pub(super) fn digest(wasm: &[u8]) -> String {
     use sha2::{Digest, Sha256};
     format!("sha256:{}", hex::encode(Sha256::digest(wasm)))
 }
 
-const NEAR: &str = "--allow-private-addresses";
+pub(super) const NEAR: &str = "--allow-private-addresses";
 
 #[test]
 fn a_component_is_installed_from_a_url_by_its_digest() {
@@ -176,8 +201,8 @@ fn redirects_and_sizes_are_bounded() {
     let wasm = swap("ok00001");
     let (daemon, digest) = (Daemon::start(), digest(&wasm));
     let a = daemon.tenant("a");
-    let redirect = |to: &str| (format!("HTTP/1.1 302 Found\r\nLocation: {to}\r\nContent-Length: 0"), Vec::new());
-    let site = Site::serving(move |path| match path {
+    let redirect = |to: &str| empty("302 Found", &format!("Location: {to}\r\n"));
+    let site = Site::serving(move |asked| match asked.path.as_str() {
         "/once" => redirect("/swap.wasm"),
         "/round" => redirect("/round"),
         "/plain" => redirect("http://localhost/swap.wasm"),

@@ -31,7 +31,7 @@ const IN_PARAMS: usize = 4 << 20;
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Install {
-    /// The component: a file, or an https:// URL, which takes --digest or --key.
+    /// The component: a file, or an https:// or oci:// address, which takes --digest or --key.
     file: PathBuf,
     #[command(flatten)]
     source: Source,

@@ -10,7 +10,10 @@ use openclaw_runtime::Digest;
 use super::file::{ComponentFile, unreadable};
 use super::{keys, sign};
 use crate::error::CliError;
-use crate::fetch::{self, Reach};
+use crate::fetch::{
+    self, Reach,
+    oci::{self, Registry},
+};
 
 /// What is known of a component before it is read.
 #[derive(Debug, Args)]
@@ -21,12 +24,39 @@ pub(super) struct Source {
     /// The public key that must have signed it, or the file that it is in.
     #[arg(long, value_name = "KEY")]
     key: Option<String>,
-    /// Its signature: a file [default: FILE.minisig, or URL.minisig, where there is one].
+    /// Its signature: a file [default: FILE.minisig, URL.minisig, or what was published with it].
     #[arg(long, value_name = "FILE")]
     signature: Option<PathBuf>,
-    /// Fetch it from your own networks too: from a private, local or reserved address.
+    #[command(flatten)]
+    access: Access,
+}
+
+/// How far a fetch may go, and who asks.
+#[derive(Debug, Args)]
+pub(super) struct Access {
+    /// Reach into your own networks too: private, local and reserved addresses.
     #[arg(long)]
     allow_private_addresses: bool,
+    /// Who you are to the registry.
+    #[arg(long, value_name = "NAME", requires = "password_file")]
+    username: Option<String>,
+    /// The file whose first line is the password; - is standard input.
+    #[arg(long, value_name = "FILE", requires = "username")]
+    password_file: Option<PathBuf>,
+}
+
+impl Access {
+    fn reach(&self) -> Reach {
+        if self.allow_private_addresses { Reach::Anywhere } else { Reach::Public }
+    }
+
+    pub(super) async fn registry(&self, address: &str) -> Result<Registry, CliError> {
+        let login = match (&self.username, &self.password_file) {
+            (Some(name), Some(file)) => Some((name.clone(), keys::password(file)?)),
+            _ => None,
+        };
+        Registry::of(address, login, self.reach()).await
+    }
 }
 
 /// A component that is the one that was meant.
@@ -43,7 +73,7 @@ impl Source {
             Some(url) => self.fetch(url).await?,
             None => {
                 let file = ComponentFile::read(path)?;
-                Sourced { signature: self.signature_file(Some(&sign::beside(path)))?, file }
+                Sourced { signature: signature(self.signature.as_deref(), Some(&sign::beside(path)))?, file }
             }
         };
         let found = sourced.file.inspection.digest;
@@ -63,25 +93,30 @@ impl Source {
             return Err(CliError::usage(format!("{url}: what is fetched takes a digest or a signature"))
                 .hint("say which it is with --digest sha256:…, or who signed it with --key minisign.pub"));
         }
-        let reach = if self.allow_private_addresses { Reach::Anywhere } else { Reach::Public };
+        let named = signature(self.signature.as_deref(), None)?;
+        if url.starts_with(oci::SCHEME) {
+            let image = self.access.registry(url).await?.pull().await?;
+            let file = ComponentFile::fetched(url, image.wasm)?;
+            return Ok(Sourced { file, signature: named.or(image.signature) });
+        }
+        let reach = self.access.reach();
         let file = ComponentFile::fetched(url, fetch::get(url, reach).await?)?;
-        let mut signature = self.signature_file(None)?;
-        if signature.is_none() && self.key.is_some() {
-            let text = fetch::get(&format!("{url}.minisig"), reach).await?;
-            signature = Some(String::from_utf8_lossy(&text).into_owned());
+        if named.is_some() || self.key.is_none() {
+            return Ok(Sourced { file, signature: named });
         }
-        Ok(Sourced { file, signature })
+        let text = fetch::get(&format!("{url}.minisig"), reach).await?;
+        Ok(Sourced { file, signature: Some(String::from_utf8_lossy(&text).into_owned()) })
     }
+}
 
-    /// The signature that is named, or that lies beside the component.
-    #[allow(clippy::disallowed_methods, reason = "a file that the operator names")]
-    fn signature_file(&self, beside: Option<&Path>) -> Result<Option<String>, CliError> {
-        let Some(path) = self.signature.as_deref().or(beside) else { return Ok(None) };
-        match std::fs::read_to_string(path) {
-            Ok(text) => Ok(Some(text)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound && self.signature.is_none() => Ok(None),
-            Err(error) => Err(unreadable(path, &error)),
-        }
+/// The signature that is named, or that lies beside the component.
+#[allow(clippy::disallowed_methods, reason = "a file that the operator names")]
+pub(super) fn signature(named: Option<&Path>, beside: Option<&Path>) -> Result<Option<String>, CliError> {
+    let Some(path) = named.or(beside) else { return Ok(None) };
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && named.is_none() => Ok(None),
+        Err(error) => Err(unreadable(path, &error)),
     }
 }
 
