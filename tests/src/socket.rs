@@ -2,6 +2,7 @@
 
 use std::{
     collections::VecDeque,
+    io::Read as _,
     net::{SocketAddr, TcpStream},
 };
 
@@ -162,6 +163,22 @@ impl Socket {
                 return code;
             }
         }
+    }
+
+    /// Reads until the gateway closes, and answers none of its pings. The code that it closed with.
+    pub fn closed_unheard(&mut self) -> Option<u16> {
+        let mut received = Vec::new();
+        self.inner.get_mut().read_to_end(&mut received).expect("it is closed");
+        // RFC 6455, 5.2: frames of a server are not masked, and control frames are short.
+        let mut frames = received.as_slice();
+        while let [opcode, length, rest @ ..] = frames {
+            let (payload, next) = rest.split_at(usize::from(*length));
+            if let (0x88, [high, low, ..]) = (*opcode, payload) {
+                return Some(u16::from_be_bytes([*high, *low]));
+            }
+            frames = next;
+        }
+        None
     }
 
     /// Every event that came before the reply to a call of ours: a way to see that none came.

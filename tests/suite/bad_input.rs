@@ -120,7 +120,7 @@ fn a_port_in_use_is_told_and_by_whom() {
     let address = taken.local_addr().expect("its address").to_string();
     let failed =
         Daemon::start_as(Home::warm(), |command| command.args(["--listen", &address])).expect_err("it started");
-    assert_eq!(failed.code, Some(1), "{failed}");
+    assert_eq!(failed.code, Some(5), "{failed}");
     assert!(failed.log.contains(&address) && failed.log.contains("in use"), "{failed}");
     assert!(failed.log.contains(&format!("pid {}", std::process::id())), "{failed}");
     assert!(!failed.log.contains("listening on"), "{failed}");
@@ -285,7 +285,7 @@ fn bootstrap_run_makes_nothing_for_wrong_flags_or_a_port_that_is_taken() {
         (&["--lisen", "127.0.0.1:0"][..], 2, "--listen"),
         (&["--listen", "nowhere"], 2, "--listen"),
         (&["--listen", "0.0.0.0:0"], 8, "allow_plaintext_remote"),
-        (&["--listen", &address], 1, "is in use"),
+        (&["--listen", &address], 5, "is in use"),
     ] {
         let output = bootstrap_run(flags, &home).exited(code);
         assert!(output.stderr.contains(said), "{output:?}");

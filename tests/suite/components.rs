@@ -15,7 +15,6 @@ mod registry;
 mod restart;
 mod rollback;
 mod sticky;
-mod under_load;
 mod upload;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -75,7 +74,7 @@ pub(crate) fn install(client: &Client, version: &str) -> Value {
 
 /// Which version answers.
 #[track_caller]
-fn answers(client: &Client) -> String {
+pub(crate) fn answers(client: &Client) -> String {
     let answer = client.ok("swap.version", json!({}));
     assert_eq!(answer["first"], answer["second"], "one call, one version");
     answer["first"].as_str().and_then(|text| text.strip_prefix("swap-version-")).expect("a version").to_owned()

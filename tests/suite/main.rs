@@ -13,6 +13,7 @@ mod components;
 mod connections;
 mod contract;
 mod damage;
+mod disk;
 mod jsonrpc;
 mod languages;
 mod lessons;

@@ -10,6 +10,7 @@ mod liars;
 mod malformed;
 mod refused_components;
 mod shared_documents;
+mod swaps;
 
 use std::path::PathBuf;
 

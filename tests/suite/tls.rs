@@ -80,6 +80,16 @@ fn who_speaks_no_tls_gets_no_answer_and_holds_up_nobody() {
     assert!(call.send(daemon.address()).is_err(), "plain HTTP was answered");
     let answer = health(&daemon, "localhost", files.path("cert.pem"), token).exited(0);
     assert_eq!(answer.json()["ok"], true);
+    let url = format!("http://{}", daemon.address());
+    let refused = Cli::bare(&["call", "health", "--url", &url]).env("OPENCLAW_TOKEN", token).run().exited(7);
+    assert!(refused.stderr.contains("https://"), "{}", refused.stderr);
+}
+
+#[test]
+fn who_asks_a_plain_gateway_for_tls_is_told_so() {
+    let daemon = Daemon::start();
+    let refused = health(&daemon, "localhost", Files::new().path("cert.pem"), "tk_x").exited(7);
+    assert!(refused.stderr.contains("http://"), "{}", refused.stderr);
 }
 
 #[test]

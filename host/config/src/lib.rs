@@ -27,5 +27,6 @@ pub use load::{
 pub use overlay::{Offence, OffenceKind};
 pub use path::{KeyPath, Segment};
 pub use secret::{REDACTED, Secret};
+pub use shape::closest;
 pub use store::{ConfigStore, Damaged, Place, Snapshot, Subject, WriteError};
 pub use text::{Position, TextError};

@@ -155,7 +155,7 @@ impl<'s> Shape<'s> {
 
 /// The known name that an unknown one was probably meant to be. Case and word separators do not
 /// count: `maxConcurrentRuns` is `max_concurrent_runs`.
-pub(crate) fn closest<'k>(unknown: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+pub fn closest<'k>(unknown: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     let plain = |text: &str| text.replace(['_', '-', ' '], "").to_lowercase();
     let wanted = plain(unknown);
     known

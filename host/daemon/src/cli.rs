@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::client;
 use crate::error::{CliError, Kind};
 use crate::output::Output;
 use crate::verbs;
@@ -95,6 +96,10 @@ async fn run(cli: Cli, output: &Output) -> Result<(), CliError> {
     let Cli { global, verb } = cli;
     // The daemon looks after its signals itself.
     let minds_signals = matches!(verb, Verb::Serve(_));
+    let is_local = matches!(verb, Verb::Serve(_) | Verb::Config(_) | Verb::Doctor(_) | Verb::Logs(_));
+    if is_local && let Some(url) = client::url(&global) {
+        output.warning(&format!("this verb is about this machine alone: --url {url} is of no use to it"));
+    }
     let work = verb.run(&global, output);
     if minds_signals {
         return work.await;

@@ -237,7 +237,7 @@ impl From<HomeError> for CliError {
                 .hint(format!("put the token back, or `rm {}`: the next start makes a new one", path.display())),
             HomeError::KeyMissing(path) | HomeError::UnusableKey(path) => Self::failed(message).hint(format!(
                 "put it back from a backup, or name it in secrets.key_file; where it is lost, so are the secrets: \
-                 `head -c 32 /dev/urandom > {}` begins anew without them",
+                 `(umask 077; head -c 32 /dev/urandom > {})` begins anew without them",
                 path.display()
             )),
             HomeError::RegistryMissing { .. } => Self::failed(message).hint(

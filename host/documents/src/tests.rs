@@ -1,6 +1,10 @@
 //! The store as its callers see it, on real files.
 
 use std::path::Path;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 use std::time::Duration;
 
 use openclaw_control::Durability;
@@ -191,6 +195,21 @@ async fn a_heavy_read_is_answered_as_a_light_one_is() {
     assert_eq!((rest.documents.len(), rest.next), (5, None));
     let keys = (0..12).map(|key| format!("{key:02}")).collect();
     assert!(matches!(db.get_many("c", keys).await, Err(Error::TooLarge { what: "answer", .. })));
+}
+
+/// It runs on a thread of its own, where nothing else would meter it.
+#[tokio::test]
+async fn a_heavy_read_costs_its_caller_its_processor_time() {
+    let home = tempfile::tempdir().unwrap();
+    let spent = Arc::new(AtomicU64::new(0));
+    let db = database(&Store::new(settings()), home.path(), "a").metered(spent.clone());
+    let large = "x".repeat(1 << 20);
+    for key in 0..7 {
+        db.transact(vec![put(&format!("{key:02}"), &large, Expectation::Any)]).await.unwrap();
+    }
+    spent.store(0, Ordering::Relaxed);
+    db.scan("c", range(Order::KeyAscending, 7)).await.unwrap();
+    assert!(spent.load(Ordering::Relaxed) > 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -11,7 +11,7 @@ use std::{sync::Arc, time::Instant};
 
 use axum::http::StatusCode;
 use futures_util::{StreamExt, future::BoxFuture, stream};
-use openclaw_config::json;
+use openclaw_config::{closest, json};
 use openclaw_runtime::{CallFacts, Params, Route, Scope, Subject};
 use openclaw_tenancy::{TenantId, TenantRecord};
 use serde_json::{Value, value::RawValue};
@@ -217,7 +217,7 @@ impl Gateway {
         let tenant = own.map(|own| &own.id).or(named.as_ref());
         let routed = self.runtime().route(tenant, method).await;
         let Some(route) = routed.map_err(|error| Problem::of_call(error, request_id))? else {
-            return Err(Problem::method(format!("method not found: {}", printable(method))));
+            return Err(self.no_such_method(tenant, method).await);
         };
         let scope = route.method().scope;
         if !identity.caller.may(scope) {
@@ -227,6 +227,18 @@ impl Gateway {
     }
 
     /// Whom the call is for: the token's own tenant, or the one that the operator names.
+    /// Says so, and what was probably meant.
+    async fn no_such_method(&self, tenant: Option<&TenantId>, method: &str) -> Problem {
+        let method = printable(method);
+        let serving = self.runtime().plugins().serving(tenant).await;
+        let names = serving.iter().flat_map(|version| version.component.manifest.methods.keys().map(|name| &**name));
+        let meant = match closest(&method, names) {
+            Some(name) => format!(" (did you mean {name}?)"),
+            None => String::new(),
+        };
+        Problem::method(format!("method not found: {method}{meant}"))
+    }
+
     fn subject(
         &self,
         identity: &Identity,

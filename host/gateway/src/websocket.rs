@@ -57,9 +57,6 @@ const SUBSCRIBE: &str = "events.subscribe";
 const SUBSCRIBE_BYTES: usize = 4096;
 
 const IN_FLIGHT: usize = 32;
-const PING_EVERY: Duration = Duration::from_secs(30);
-/// How long nothing at all may come in, pongs included.
-const SILENCE: Duration = Duration::from_secs(75);
 
 /// Reserved for each connection, however quiet it is.
 const READ_BUFFER: usize = 16 << 10;
@@ -146,7 +143,10 @@ impl Connection {
         let mut draining = pin!(gateway.drained());
         // Tasks of their own: whatever a call waits for goes on while this client takes its time to read.
         let mut running = JoinSet::new();
-        let mut pings = tokio::time::interval(PING_EVERY);
+        let ping_every = Duration::from_secs(gateway.config().gateway.limits.ping_seconds);
+        // How long nothing at all may come in, pongs included.
+        let silence = ping_every * 5 / 2;
+        let mut pings = tokio::time::interval(ping_every);
         let mut heard = Instant::now();
         let close = loop {
             tokio::select! {
@@ -177,7 +177,7 @@ impl Connection {
                 () = &mut draining => break Some((RESTART, "the gateway is going down")),
                 _ = pings.tick() => {
                     // While as many calls run as may, nothing is read.
-                    if running.is_empty() && heard.elapsed() > SILENCE { break Some((POLICY, "no pong came")) }
+                    if running.is_empty() && heard.elapsed() > silence { break Some((POLICY, "no pong came")) }
                     if send(&mut sink, Message::Ping(Bytes::new())).await.is_err() { break None }
                 }
             }

@@ -88,13 +88,6 @@ pub struct CallFacts {
     pub request_id: Arc<str>,
 }
 
-/// What a guest sees as `/`.
-pub(crate) struct WasiRoot {
-    pub(crate) directory: Directory,
-    /// The tenant has room on its disk.
-    pub(crate) writable: bool,
-}
-
 /// The state of one call's store: dropped with it.
 pub(crate) struct CallState {
     pub(crate) facts: Option<CallFacts>,
@@ -123,9 +116,7 @@ pub(crate) struct CallState {
     pub(crate) breach: Option<Limit>,
     pub(crate) meter: Arc<CpuMeter>,
     /// Seen as `/` by a component that uses its language's file API.
-    pub(crate) wasi_root: Option<WasiRoot>,
-    /// Whether what it sees as `/` may be written; none where it sees nothing.
-    pub(crate) root_writable: Option<bool>,
+    pub(crate) wasi_root: Option<Directory>,
     wasi: Option<WasiCtx>,
     pub(crate) events: usize,
     host_calls: u64,
@@ -174,7 +165,6 @@ impl CallState {
             breach: None,
             meter: Arc::default(),
             wasi_root: None,
-            root_writable: None,
             wasi: None,
             events: 0,
             host_calls: 0,
@@ -185,7 +175,7 @@ impl CallState {
 
     /// Whether an instance with this state may serve a call with the next: what it was given is what that would get.
     pub(crate) fn serves_for(&self, next: &Self) -> bool {
-        self.grants == next.grants && self.root_writable == next.root_writable
+        self.grants == next.grants
     }
 
     /// Makes this the state of the next call. What the instance holds it keeps: its memory, and the handles that
@@ -283,9 +273,8 @@ impl WasiView for CallState {
             wasi.allow_blocking_current_thread(false).max_random_size(RANDOM_BYTES);
             if let Some(root) = root {
                 // The path leads to this very handle, wherever the directory's name points by now.
-                let path = format!("/proc/self/fd/{}", root.directory.as_fd().as_raw_fd());
-                let permissions = if root.writable { FsPerms::ReadWrite } else { FsPerms::ReadOnly };
-                if let Err(error) = wasi.preopened_dir(path, "/", permissions) {
+                let path = format!("/proc/self/fd/{}", root.as_fd().as_raw_fd());
+                if let Err(error) = wasi.preopened_dir(path, "/", FsPerms::ReadWrite) {
                     tracing::warn!(%error, "a component runs without its files");
                 }
             }

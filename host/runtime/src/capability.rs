@@ -16,6 +16,7 @@ pub(crate) mod secrets;
 pub(crate) mod shared_documents;
 pub(crate) mod tenancy;
 pub(crate) mod usage;
+mod wasi_files;
 
 use std::sync::Arc;
 
@@ -194,5 +195,6 @@ impl CallState {
 pub(crate) fn add_to_linker(linker: &mut Linker<CallState>) -> wasmtime::Result<()> {
     wasmtime_wasi::p2::add_to_linker_async(linker)?;
     clock::add_to_linker(linker)?;
+    wasi_files::add_to_linker(linker)?;
     Gateway::add_to_linker::<_, HasSelf<CallState>>(linker, |state| state)
 }

@@ -47,7 +47,15 @@ struct Count {
 /// Room that a write takes; it runs until this is dropped.
 #[derive(Debug)]
 #[must_use = "the write runs while this lives"]
-pub(crate) struct Room(Option<(Arc<Figure>, u64)>);
+pub(crate) struct Room(Option<Taken>);
+
+/// Bytes of what a tenant occupies.
+#[derive(Debug)]
+struct Taken {
+    figure: Arc<Figure>,
+    limit: u64,
+    bytes: u64,
+}
 
 impl Disks {
     /// Takes room for a write, or refuses it. `measure` answers what the tenant occupies.
@@ -78,13 +86,6 @@ impl Disks {
     pub(crate) fn freed(&self, tenant: &TenantRecord) {
         if tenant.quotas.disk_bytes.is_some() {
             self.figure(tenant).count().freed = true;
-        }
-    }
-
-    /// Notes that a tenant may have written what nobody counted.
-    pub(crate) fn unmeasured(&self, tenant: &TenantRecord) {
-        if tenant.quotas.disk_bytes.is_some() {
-            self.figure(tenant).count().measured = None;
         }
     }
 
@@ -120,13 +121,17 @@ impl Figure {
 
     /// Takes room where there is known to be some.
     fn take(self: &Arc<Self>, bytes: u64, limit: u64) -> Option<Room> {
+        self.add(bytes, limit).then(|| Room(Some(Taken { figure: self.clone(), limit, bytes })))
+    }
+
+    fn add(&self, bytes: u64, limit: u64) -> bool {
         let mut count = self.count();
         let fits = count.measured.is_some() && count.used().saturating_add(bytes) <= limit;
-        fits.then(|| {
+        if fits {
             count.written += bytes;
             count.pending += bytes;
-            Room(Some((self.clone(), bytes)))
-        })
+        }
+        fits
     }
 
     fn used(&self) -> u64 {
@@ -164,10 +169,34 @@ impl Count {
     }
 }
 
+impl Room {
+    /// Whether anything is counted: the tenant has such a quota.
+    pub(crate) fn is_counted(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Takes more of what is known to be there; false where there may be none.
+    pub(crate) fn grow(&mut self, bytes: u64) -> bool {
+        let Some(taken) = &mut self.0 else { return true };
+        let fits = taken.figure.add(bytes, taken.limit);
+        if fits {
+            taken.bytes += bytes;
+        }
+        fits
+    }
+
+    /// The write has ended, and took this much of it.
+    pub(crate) fn settle(self, bytes: u64) {
+        if let Some(taken) = &self.0 {
+            taken.figure.count().written -= taken.bytes.saturating_sub(bytes);
+        }
+    }
+}
+
 impl Drop for Room {
     fn drop(&mut self) {
-        if let Some((figure, bytes)) = self.0.take() {
-            figure.count().pending -= bytes;
+        if let Some(taken) = self.0.take() {
+            taken.figure.count().pending -= taken.bytes;
         }
     }
 }

@@ -90,16 +90,14 @@ pub(crate) async fn invoke(
     if route.component().uses_wasi_files
         && let Some(tenant) = state.facts.as_ref().and_then(|facts| facts.subject.tenant())
     {
-        let root = services.wasi_root(tenant, &route.component().manifest.family).await;
-        let root = root.map_err(|error| {
+        let root = services.files(tenant, &route.component().manifest.family).await;
+        state.wasi_root = Some(root.map_err(|error| {
             tracing::error!(tenant = %tenant.id, ?error, "a component's files cannot be opened");
             CallError::Unavailable {
                 message: "this component's files cannot be opened".into(),
                 retry_after_ms: Some(1000),
             }
-        })?;
-        state.root_writable = Some(root.writable);
-        state.wasi_root = Some(root);
+        })?);
     }
     let meter = state.meter.clone();
     let sticky = plugins.sticky();
@@ -114,11 +112,6 @@ pub(crate) async fn invoke(
     let started = Instant::now();
     let ran = timeout(wall, Metered::new(run(route, &mut kept, params.raw, sticky), meter)).await;
     let store = &mut kept.store;
-    if route.component().uses_wasi_files
-        && let Some(tenant) = store.data().facts.as_ref().and_then(|facts| facts.subject.tenant())
-    {
-        services.disks.unmeasured(tenant);
-    }
     if let Some(costs) = &services.costs {
         costs.push(CallState::cost(store, started));
     }

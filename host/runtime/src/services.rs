@@ -22,7 +22,7 @@ use serde_json::{json, value::RawValue};
 use crate::{
     AdmissionLimits, CallError,
     admission::Admission,
-    call::{CallFacts, Subject, WasiRoot},
+    call::{CallFacts, Subject},
     capability::CapabilityError,
     cost::CostLog,
     disk::{Disks, Room},
@@ -186,14 +186,6 @@ impl Services {
         let files = opened.map_err(CapabilityError::internal)?.files;
         open.files().insert(family.clone(), files.clone());
         Ok(files)
-    }
-
-    /// The files of a tenant and family for a language's own file API. What is written that way is not seen
-    /// while it is written, so it may begin only where there is room.
-    pub(crate) async fn wasi_root(&self, tenant: &TenantRecord, family: &Family) -> Result<WasiRoot, CapabilityError> {
-        let directory = self.files(tenant, family).await?;
-        let writable = self.take_room(tenant, 1).await?.is_ok();
-        Ok(WasiRoot { directory, writable })
     }
 
     /// The configuration of a call, unless it cannot be read.

@@ -10,10 +10,10 @@ use std::sync::{
 };
 
 use jiff::Timestamp;
-use openclaw_tenancy::{Directory, DirectoryError, TenantPath, TenantRecord};
+use openclaw_tenancy::{Directory, DirectoryError, NAME_BYTES, TenantPath, TenantRecord};
 use sha2::{Digest as _, Sha256};
 
-use crate::{capability::CapabilityError, digest::Digest, services::Services};
+use crate::{capability::CapabilityError, digest::Digest, disk::Room, services::Services};
 
 /// The most bytes of one.
 pub const UPLOAD_BYTES: u64 = 64 << 20;
@@ -76,6 +76,7 @@ pub struct Upload {
 impl Upload {
     /// Begins one for a tenant, or for none.
     pub async fn begin(services: &Arc<Services>, tenant: Option<Arc<TenantRecord>>) -> Result<Self, UploadError> {
+        let _room = room_for(services, tenant.as_ref(), NAME_BYTES).await?;
         let directory = directory(services, tenant.clone()).await?;
         let name = blocking({
             let directory = directory.clone();
@@ -91,13 +92,7 @@ impl Upload {
         if self.bytes > UPLOAD_BYTES {
             return Err(UploadError::TooLarge);
         }
-        let room = match &self.tenant {
-            Some(tenant) => {
-                let room = self.services.take_room(tenant, chunk.len() as u64).await?;
-                Some(room.map_err(|refusal| UploadError::Quota(Box::new(refusal)))?)
-            }
-            None => None,
-        };
+        let room = room_for(&self.services, self.tenant.as_ref(), chunk.len() as u64).await?;
         self.hash.update(&chunk);
         let (directory, name) = (self.directory.clone(), self.name.clone());
         blocking(move || Ok(directory.append(&name, &chunk).map(drop)?)).await?;
@@ -183,6 +178,17 @@ impl Services {
             self.disks.freed(tenant);
         }
     }
+}
+
+/// Room in the tenant's `disk_bytes`, where it is a tenant's.
+async fn room_for(
+    services: &Services,
+    tenant: Option<&Arc<TenantRecord>>,
+    bytes: u64,
+) -> Result<Option<Room>, UploadError> {
+    let Some(tenant) = tenant else { return Ok(None) };
+    let room = services.take_room(tenant, bytes).await?;
+    room.map(Some).map_err(|refusal| UploadError::Quota(Box::new(refusal)))
 }
 
 async fn directory(services: &Services, tenant: Option<Arc<TenantRecord>>) -> Result<Directory, UploadError> {

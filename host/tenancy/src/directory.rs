@@ -35,6 +35,7 @@ pub use error::DirectoryError;
 pub use list::Entry;
 pub use metadata::{FileIdentity, FileKind, Metadata};
 pub use path::{PathError, TenantPath};
+pub use usage::NAME_BYTES;
 
 /// A directory, and all that may be reached from it. Clones share the handle.
 #[derive(Clone)]
@@ -125,7 +126,7 @@ impl Directory {
     }
 
     /// A handle on a directory below that must be there.
-    pub(crate) fn existing_subdirectory(&self, path: &TenantPath) -> Result<Self, DirectoryError> {
+    pub fn existing_subdirectory(&self, path: &TenantPath) -> Result<Self, DirectoryError> {
         self.open_beneath(path, resolve::DIRECTORY, ResolveFlags::NO_SYMLINKS).map(Self::from_handle)
     }
 

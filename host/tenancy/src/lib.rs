@@ -20,7 +20,9 @@ mod token;
 
 pub use audit::{Actor, Audit, AuditError, AuditEvent, AuditFault, AuditSummary, LostEntries};
 pub use components::ComponentFiles;
-pub use directory::{Directory, DirectoryError, Entry, FileIdentity, FileKind, Metadata, PathError, TenantPath};
+pub use directory::{
+    Directory, DirectoryError, Entry, FileIdentity, FileKind, Metadata, NAME_BYTES, PathError, TenantPath,
+};
 pub use home::{Home, HomeError, HomeLock};
 pub use ids::{Family, FamilyError, TenantId, TenantIdError};
 pub use quotas::{CpuMillis, DecimalError, PicoUsd, QuotaError, Quotas, SandboxQuotas};

@@ -17,6 +17,9 @@ use crate::{daemon::Server, wire};
 const BATCH: usize = 50;
 const FIRST_START: Duration = Duration::from_secs(30);
 
+/// The first tenant.
+pub(crate) const TENANT: &str = "t0";
+
 /// A state directory; gone when dropped.
 pub(crate) struct BenchHome {
     directory: TempDir,

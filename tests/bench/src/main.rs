@@ -18,6 +18,7 @@ mod report;
 mod rpc;
 mod services;
 mod stats;
+mod swaps;
 mod wire;
 mod writes;
 
@@ -52,7 +53,7 @@ struct Arguments {
     output: PathBuf,
 }
 
-const ROWS: [&str; 7] = ["P1", "P2", "P3", "P4", "P5", "P6", "P7"];
+const ROWS: [&str; 8] = ["P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8"];
 
 /// What every row needs to know.
 #[derive(Clone, Debug)]
@@ -116,6 +117,9 @@ fn bench(arguments: &Arguments) -> Result<ExitCode> {
     }
     if wanted(&["P6", "P7"]) {
         cold::measure(&setting, &mut report).context("P6 and P7")?;
+    }
+    if wanted(&["P8"]) {
+        swaps::measure(&setting, &mut report).context("P8")?;
     }
     report.write(&arguments.output, &machine, arguments.quick)?;
     println!("written to {}", arguments.output.display());

@@ -157,6 +157,15 @@ fn an_installed_component_is_swapped_and_rolled_back() {
     assert_eq!(answers(), "swap-version-ok00001");
     let listed = daemon.home().cli(&["components", "list", "--tenant", "demo"]).exited(0).stdout;
     assert!(listed.contains("swap") && listed.contains("active") && listed.contains("builtin"), "{listed}");
+    // Back to the second, by the digest as the list shows it.
+    let previous =
+        listed.lines().find(|line| line.starts_with("swap") && line.contains("previous")).expect("it is kept");
+    let digest = previous.split_whitespace().last().expect("a digest");
+    let activate =
+        |digest: &str| daemon.home().cli(&["components", "activate", "swap", "--tenant", "demo", "--digest", digest]);
+    activate(digest).exited(0);
+    assert_eq!(answers(), "swap-version-ok00002");
+    assert!(activate("sha256:0123456789ab").exited(3).stderr.contains("components list"));
     let missing = daemon.home().cli(&["components", "install", &second, "--tenant", "demo", "--grant", "usage"]);
     assert!(missing.exited(4).stderr.contains("config"));
     daemon.home().cli(&["components", "remove", "swap", "--tenant", "demo"]).exited(0);
@@ -187,6 +196,9 @@ fn what_is_not_signed_by_a_trusted_key_is_not_installed() {
     // A signature covers the bytes that it was made for.
     std::fs::write(folder.path().join("swap.wasm"), components::swap("ok00002")).expect("a component");
     assert!(run(&["verify", "swap.wasm", "--key", "minisign.pub"]).exited(1).stderr.contains("not valid"));
+    std::fs::write(folder.path().join("swap.wasm"), "no component").expect("a file");
+    assert!(run(&["verify", "swap.wasm", "--key", "minisign.pub"]).exited(1).stderr.contains("signature"));
+    std::fs::write(folder.path().join("swap.wasm"), components::swap("ok00002")).expect("a component");
     assert!(install().exited(4).stderr.contains("trusted_keys"));
     assert_eq!(tenant.ok("swap.version", json!({}))["first"], "swap-version-ok00001");
 }

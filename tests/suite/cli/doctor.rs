@@ -64,3 +64,16 @@ fn a_key_that_is_no_key_leaves_the_components_for_later() {
     let found = components(&home);
     assert_eq!((&found["status"], &found["advice"]), (&json!("warn"), &json!("mend the key first")), "{found}");
 }
+
+#[test]
+fn what_stands_in_a_broken_config_is_not_called_good() {
+    let home = Home::warm();
+    fs::write(home.path().join("config.yaml"), "gateway: {listen: nowhere}\n").expect("a broken file");
+    let report = home.cli(&["doctor", "--json"]).exited(1).json();
+    let checks = report["checks"].as_array().expect("checks");
+    let status = |name: &str| checks.iter().find(|check| check["check"] == name).map(|check| &check["status"]);
+    assert_eq!(status("config"), Some(&json!("fail")), "{report}");
+    for check in ["port", "components"] {
+        assert_eq!(status(check), Some(&json!("warn")), "{report}");
+    }
+}

@@ -99,7 +99,7 @@ fn tenants_disable_enable_and_delete() {
     tenantId:       acme
     createdAt:      [time]
     disabled:       false
-    diskUsageBytes: 0
+    diskUsageBytes: 49152
     stateDir:       tenants/acme
     totalSessions:  0
     --- stderr

@@ -251,6 +251,21 @@ fn config_show_explain_and_schema() {
     assert!(home.cli(&["config", "schema"]).exited(0).json()["properties"]["gateway"].is_object());
 }
 
+/// It is asked before the first start, and by who mends a file.
+#[test]
+fn a_key_is_explained_without_a_home_and_beside_a_broken_file() {
+    let home = Home::empty();
+    let nowhere = home.path().join("nowhere").display().to_string();
+    let explain = ["config", "explain", "gateway.listen"];
+    let explained = Cli::bare(&explain).env("HOME", &nowhere).run().exited(0);
+    assert!(explained.stdout.contains("127.0.0.1:18789"), "{explained:?}");
+    assert!(!home.path().join("nowhere").exists());
+    std::fs::write(home.path().join("config.yaml"), "gateway: {listn: 1}\n").expect("a broken file");
+    let explained = Cli::on(home.path(), &explain).run().exited(0);
+    assert!(explained.stdout.contains("127.0.0.1:18789"), "{explained:?}");
+    assert!(explained.stderr.contains("not valid") && explained.stderr.contains("listn"), "{explained:?}");
+}
+
 #[test]
 fn doctor_finds_a_sound_home_sound_and_mends_modes() {
     use std::os::unix::fs::PermissionsExt;

@@ -159,9 +159,15 @@ fn the_operators_methods_are_told_from_those_that_are_not_there() {
         let error = tenant.err(method, json!({}));
         assert_eq!((error.code, error.message), (-32601, format!("method not available for tenant token: {method}")));
     }
-    for method in ["terminal.spawn", "Health", "health ", ""] {
+    for (method, meant) in [
+        ("terminal.spawn", ""),
+        ("Health", " (did you mean health?)"),
+        ("health ", " (did you mean health?)"),
+        ("sessions.lst", " (did you mean sessions.list?)"),
+        ("", ""),
+    ] {
         let error = daemon.operator().err(method, json!({}));
-        assert_eq!((error.code, error.message), (-32601, format!("method not found: {method}")));
+        assert_eq!((error.code, error.message), (-32601, format!("method not found: {method}{meant}")));
     }
 }
 

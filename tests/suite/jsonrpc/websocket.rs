@@ -134,3 +134,16 @@ fn a_quota_holds_for_each_call_of_a_connection() {
     let error = socket.call("health", json!({})).expect_err("over it");
     assert_eq!((error.code, error.data["quota"].clone()), (-32029, json!("requests_per_minute")));
 }
+
+#[test]
+fn a_peer_that_is_silent_is_given_up_and_one_that_answers_pings_is_kept() {
+    let daemon = Daemon::start_with("gateway:\n  limits: {ping_seconds: 1}\n");
+    let tenant = daemon.tenant("acme");
+    let mut heard = tenant.socket();
+    heard.subscribe(None);
+    let listener = std::thread::spawn(move || heard.event_named("voicewake.changed"));
+    // Two and a half seconds; the other one waits as long.
+    assert_eq!(tenant.socket().closed_unheard(), Some(1008));
+    tenant.done("voicewake.set", json!({ "triggers": ["x"] }));
+    assert_eq!(listener.join().expect("it was kept").event, "voicewake.changed");
+}

@@ -173,7 +173,7 @@ struct QuotaKeys {
     max_concurrent_sessions: Option<u64>,
     /// Agent runs at a time.
     max_concurrent_runs: Option<u64>,
-    /// Bytes of the tenant's directory.
+    /// Bytes of the tenant's directory: of its files, and 4 KiB for each name.
     disk_bytes: Option<u64>,
     /// Seconds of sandboxed workloads a day.
     sandbox_seconds_per_day: Option<u64>,

@@ -89,6 +89,10 @@ pub struct RequestLimits {
     /// How long a client may leave a reply unread, in seconds; then its connection is closed.
     #[schemars(range(min = 1, max = 3600))]
     pub send_seconds: u64,
+    /// How often a WebSocket is asked whether its peer is there, in seconds. One from which nothing came for
+    /// two and a half times as long is closed.
+    #[schemars(range(min = 1, max = 3600))]
+    pub ping_seconds: u64,
     /// How failed authentication is slowed down, per client address.
     pub failed_auth: FailedAuth,
 }
@@ -106,6 +110,7 @@ impl Default for RequestLimits {
             connections: 16_384,
             connections_per_address: 1024,
             send_seconds: 30,
+            ping_seconds: 30,
             failed_auth: FailedAuth::default(),
         }
     }

@@ -73,12 +73,9 @@ impl Target {
                 return Ok::<Box<dyn Stream>, _>(Box::new(stream));
             }
             let name = self.connect.rsplit_once(':').map_or("", |(host, _)| host).trim_matches(['[', ']']);
-            let stream = tls::connect(name, stream).await.map_err(|error| {
-                unreachable(error.to_string()).hint(
-                    "the certificate must be for the host of the URL and signed by an authority that this machine \
-                     trusts; SSL_CERT_FILE names another file of authorities",
-                )
-            })?;
+            let stream = tls::connect(name, stream)
+                .await
+                .map_err(|error| unreachable(error.to_string()).hint(tls::advice(&error)))?;
             Ok(Box::new(stream))
         };
         let connected = tokio::time::timeout(CONNECT_TIME, connect).await;
@@ -96,7 +93,11 @@ pub(super) async fn post<S>(stream: S, target: &Target, request: &Request<'_>) -
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let lost = |error: hyper::Error| CliError::new(Kind::Unreachable, format!("the gateway went away: {error}"));
+    let lost = |error: hyper::Error| {
+        let failure = CliError::new(Kind::Unreachable, format!("the gateway went away: {error}"));
+        // What a server of TLS says to a request in the clear is no HTTP.
+        if error.is_parse() { failure.hint("it may speak TLS: try https:// instead of http://") } else { failure }
+    };
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(lost)?;
     // What ends badly here ends the exchange below as well.
     tokio::spawn(connection);

@@ -6,7 +6,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::{
     TlsConnector,
     client::TlsStream,
-    rustls::{ClientConfig, RootCertStore, crypto::ring, pki_types::ServerName},
+    rustls::{CertificateError, ClientConfig, Error, RootCertStore, crypto::ring, pki_types::ServerName},
 };
 
 /// Agrees on a key with the host of this name.
@@ -28,4 +28,20 @@ pub(crate) fn settings() -> io::Result<ClientConfig> {
         .with_safe_default_protocol_versions()
         .map_err(io::Error::other)?;
     Ok(settings.with_root_certificates(roots).with_no_client_auth())
+}
+
+/// What whoever met this failure can do.
+pub(super) fn advice(error: &io::Error) -> &'static str {
+    let reason = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
+    match reason {
+        Some(Error::InvalidMessage(_)) => "it may not speak TLS: try http:// instead of https://",
+        Some(Error::InvalidCertificate(CertificateError::Other(_))) => {
+            "a certificate of its own must be made as none of an authority: \
+             `openssl req -x509 … -addext basicConstraints=critical,CA:FALSE`"
+        }
+        _ => {
+            "the certificate must be for the host of the URL and signed by an authority that this machine trusts; \
+             SSL_CERT_FILE names another file of authorities"
+        }
+    }
 }

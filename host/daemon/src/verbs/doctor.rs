@@ -44,9 +44,10 @@ impl Doctor {
         let settings = Settings::load(&home, &[]);
         let unreadable = settings.as_ref().ok().and_then(|settings| settings.check_files().err());
         report.add(configuration(&config_file(&home), settings.as_ref().err().or(unreadable.as_ref())))?;
+        let valid = settings.is_ok();
         let config = settings.map(|settings| settings.loaded.config).unwrap_or_default();
         let daemon = daemon::find(&home);
-        report.add_all(daemon::check(&daemon, config.gateway.listen))?;
+        report.add_all(daemon::check(&daemon, valid.then_some(config.gateway.listen)))?;
         state::check(&home, &config, &mut report)?;
         report.add(machine::clock(&home))?;
         report.add(machine::disk(&home))?;
@@ -55,6 +56,9 @@ impl Doctor {
         report.add(machine::bubblewrap())?;
         match daemon {
             daemon::State::Running(_) => report.add(components::in_daemon(global).await)?,
+            daemon::State::Stopped if !valid => {
+                report.add(Finding::warn("components", "not looked at", "mend config.yaml first"))?;
+            }
             daemon::State::Stopped if is_there(&home) => report.add(components::trial(&home, &config).await)?,
             // Nothing is compiled for a name that was mistyped.
             daemon::State::Stopped => {}

@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 
 use crate::cli::Global;
 use crate::client;
-use crate::error::CliError;
+use crate::error::{CliError, Kind};
 use crate::logging::Logging;
 use crate::output::Output;
 use crate::port;
@@ -228,7 +228,7 @@ fn explain(error: ServeError) -> CliError {
     match cause.kind() {
         io::ErrorKind::AddrInUse => {
             let holder = port::holder(*address).map(|process| format!(" by {} (pid {})", process.name, process.pid));
-            CliError::failed(format!("{address} is in use{}", holder.unwrap_or_default()))
+            CliError::new(Kind::Conflict, format!("{address} is in use{}", holder.unwrap_or_default()))
                 .hint("stop what listens there, or choose another address with --listen")
         }
         io::ErrorKind::PermissionDenied => CliError::failed(format!("{address}: not allowed to listen on this port"))

@@ -1,6 +1,6 @@
 //! `files`: the family's own directory, on the blocking pool unless the kernel has it in memory.
 
-use openclaw_tenancy::{Directory, DirectoryError, FileKind, Metadata, TenantPath};
+use openclaw_tenancy::{Directory, DirectoryError, FileKind, Metadata, NAME_BYTES, TenantPath};
 use wasmtime::component::Resource;
 
 use super::{CapabilityError, DISK_FULL_RETRY_MS};
@@ -41,6 +41,26 @@ impl CallState {
         }
         self.off_thread(move |_, _| Ok(operation(&open.directory)?)).await
     }
+
+    /// Runs one that writes `bytes` at a path, within the tenant's `disk_bytes`: room is taken for every
+    /// name of the path, and kept for those that it made.
+    async fn write_beneath<T: Send + 'static>(
+        &mut self,
+        handle: &Resource<OpenDirectory>,
+        path: TenantPath,
+        bytes: u64,
+        operation: impl FnOnce(&Directory, &TenantPath) -> Result<T, DirectoryError> + Send + 'static,
+    ) -> Result<T, CapabilityError> {
+        let room = self.room_for(bytes + path.names() * NAME_BYTES).await?;
+        let is_counted = room.is_counted();
+        let write = move |directory: &Directory| {
+            let made = if is_counted { directory.missing_names(&path)? } else { 0 };
+            Ok((operation(directory, &path)?, made))
+        };
+        let (written, made) = self.with_directory(handle, true, write).await?;
+        room.settle(bytes + made * NAME_BYTES);
+        Ok(written)
+    }
 }
 
 impl files::HostDirectory for CallState {
@@ -67,9 +87,8 @@ impl files::HostDirectory for CallState {
         path: String,
         data: Vec<u8>,
     ) -> Result<(), CapabilityError> {
-        let path = parse(&path)?;
-        let _room = self.room_for(data.len() as u64).await?;
-        self.with_directory(&handle, true, move |directory| directory.write_atomic(&path, &data)).await
+        let (path, bytes) = (parse(&path)?, data.len() as u64);
+        self.write_beneath(&handle, path, bytes, move |directory, path| directory.write_atomic(path, &data)).await
     }
 
     async fn append(
@@ -78,9 +97,8 @@ impl files::HostDirectory for CallState {
         path: String,
         data: Vec<u8>,
     ) -> Result<u64, CapabilityError> {
-        let path = parse(&path)?;
-        let _room = self.room_for(data.len() as u64).await?;
-        self.with_directory(&handle, true, move |directory| directory.append(&path, &data)).await
+        let (path, bytes) = (parse(&path)?, data.len() as u64);
+        self.write_beneath(&handle, path, bytes, move |directory, path| directory.append(path, &data)).await
     }
 
     async fn metadata(
@@ -112,8 +130,7 @@ impl files::HostDirectory for CallState {
     }
 
     async fn create_directory(&mut self, handle: Resource<OpenDirectory>, path: String) -> Result<(), CapabilityError> {
-        let path = parse(&path)?;
-        self.with_directory(&handle, true, move |directory| directory.create_directory(&path)).await
+        self.write_beneath(&handle, parse(&path)?, 0, Directory::create_directory).await
     }
 
     async fn remove(
@@ -149,8 +166,18 @@ impl files::HostDirectory for CallState {
         read_only: bool,
     ) -> Result<Resource<OpenDirectory>, CapabilityError> {
         let path = parse(&path)?;
-        let read_only = read_only || self.table.get(&handle)?.read_only;
-        let directory = self.with_directory(&handle, false, move |directory| directory.subdirectory(&path)).await?;
+        let makes = !self.table.get(&handle)?.read_only;
+        let existing = path.clone();
+        let found =
+            self.with_directory(&handle, false, move |directory| match directory.existing_subdirectory(&existing) {
+                Err(DirectoryError::NotFound) if makes => Ok(None),
+                found => found.map(Some),
+            });
+        let directory = match found.await? {
+            Some(directory) => directory,
+            None => self.write_beneath(&handle, path, 0, Directory::subdirectory).await?,
+        };
+        let read_only = read_only || !makes;
         Ok(self.table.push(OpenDirectory { directory, read_only })?)
     }
 

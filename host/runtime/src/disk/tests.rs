@@ -70,3 +70,25 @@ fn another_row_or_another_quota_is_measured_anew() {
     assert!(!figure.is_of(8, &quotas));
     assert!(!figure.is_of(7, &Arc::new(Quotas::clone(&quotas))));
 }
+
+#[test]
+fn what_a_write_did_not_take_is_given_back() {
+    let figure = measured(0);
+    figure.take(50, 100).expect("it fits").settle(20);
+    assert_eq!(figure.used(), 20);
+    let seen = figure.begin();
+    figure.end(seen, 20);
+    assert_eq!(figure.used(), 20);
+}
+
+#[test]
+fn room_grows_to_the_limit_and_no_farther() {
+    let figure = measured(0);
+    let mut room = figure.take(50, 100).expect("it fits");
+    assert!(room.grow(50));
+    assert!(!room.grow(1));
+    drop(room);
+    assert_eq!(figure.used(), 100);
+    let seen = figure.begin();
+    assert_eq!(seen, 100, "nothing runs any more");
+}

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use openclaw_tenancy::{Family, TenantRecord};
+use openclaw_tenancy::{Family, NAME_BYTES, TenantRecord};
 use tokio::time::timeout;
 
 use crate::{
@@ -234,7 +234,7 @@ impl Plugins {
 
     /// A copy counts for the tenant's `disk_bytes`.
     async fn room_for_copy(&self, tenant: &TenantRecord, bytes: u64) -> Result<Room, ConvertError> {
-        let refusal = match self.services.take_room(tenant, bytes).await? {
+        let refusal = match self.services.take_room(tenant, bytes + NAME_BYTES).await? {
             Ok(room) => return Ok(room),
             Err(refusal) => refusal,
         };

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use openclaw_tenancy::{Actor, Family, TenantRecord};
+use openclaw_tenancy::{Actor, Family, NAME_BYTES, TenantRecord};
 use tokio::sync::MutexGuard;
 
 use crate::{
@@ -262,7 +262,7 @@ impl Plugins {
     async fn keep_bytes(&self, install: &Install, digest: Digest) -> Result<(), ChangeError> {
         let room = match &install.tenant {
             Some(tenant) => {
-                let room = self.services.take_room(tenant, install.wasm.len() as u64).await?;
+                let room = self.services.take_room(tenant, NAME_BYTES + install.wasm.len() as u64).await?;
                 Some(room.map_err(|refusal| ChangeError::Quota(Box::new(refusal)))?)
             }
             None => None,

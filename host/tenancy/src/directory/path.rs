@@ -71,6 +71,12 @@ impl TenantPath {
         &self.0
     }
 
+    /// How many names it has.
+    #[must_use]
+    pub fn names(&self) -> u64 {
+        if self.is_root() { 0 } else { self.0.split('/').count() as u64 }
+    }
+
     /// The path one name below this one.
     pub fn join(&self, name: &str) -> Result<Self, PathError> {
         if self.is_root() {

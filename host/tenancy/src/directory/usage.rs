@@ -10,12 +10,16 @@ use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::resolve::DIRECTORY;
-use super::{Directory, DirectoryError};
+use super::{Directory, DirectoryError, TenantPath};
 
 /// Walks begun before a tree that is being rearranged is given up.
 const ATTEMPTS: u32 = 8;
 
-/// What lies beneath: bytes of regular files, and names that are no directory.
+/// What a name costs besides its content: an inode, and room in its directory. An empty file and an
+/// empty directory take from the disk too, and there are only so many of them.
+pub const NAME_BYTES: u64 = 4096;
+
+/// What lies beneath: bytes of names and of regular files, and names that are no directory.
 #[derive(Default)]
 struct Total {
     bytes: u64,
@@ -29,10 +33,24 @@ struct Level {
 }
 
 impl Directory {
-    /// The sum of the sizes of all regular files beneath, in bytes. Links are
-    /// not followed; a file with two names counts twice.
+    /// The sum of the sizes of all regular files beneath, in bytes, and [`NAME_BYTES`] for each
+    /// name. Links are not followed; a file with two names counts twice.
     pub fn disk_usage(&self) -> Result<u64, DirectoryError> {
         self.total().map(|total| total.bytes)
+    }
+
+    /// How many names a write to `path` would make: its own, and those that lead to it.
+    pub fn missing_names(&self, path: &TenantPath) -> Result<u64, DirectoryError> {
+        let mut missing = 0;
+        let mut next = Some(path.clone());
+        while let Some(path) = next.filter(|path| !path.is_root()) {
+            if self.metadata(&path)?.is_some() {
+                break;
+            }
+            missing += 1;
+            next = path.split_last().map(|(above, _)| above);
+        }
+        Ok(missing)
     }
 
     /// Whether anything but directories is beneath.
@@ -92,6 +110,7 @@ fn enter(directory: &OwnedFd, total: &mut Total) -> Result<Level, DirectoryError
             Err(Errno::NOENT) => continue,
             stat => stat?,
         };
+        total.bytes = total.bytes.saturating_add(NAME_BYTES);
         match FileType::from_raw_mode(stat.st_mode) {
             FileType::Directory => unvisited.push(name.to_owned()),
             FileType::RegularFile => {

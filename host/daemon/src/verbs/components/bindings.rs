@@ -4,8 +4,11 @@ use clap::Args;
 use serde_json::{Map, Value, json};
 
 use crate::client::Client;
-use crate::error::CliError;
+use crate::error::{CliError, Kind};
 use crate::output::{Output, plain};
+
+/// Fewer digits name no version.
+const SHORTEST_DIGEST: usize = 8;
 
 /// Whose bindings are meant.
 #[derive(Debug, Args)]
@@ -44,6 +47,36 @@ impl Scope {
         members.retain(|_, value| !value.is_null());
         members.extend(self.group.clone().map(|group| ("group".to_owned(), group.into())));
         client.request_with(method, members.into(), self.tenant.as_deref(), upload).await
+    }
+
+    /// The digest that begins so: `components list` shows the first twelve digits.
+    async fn whole_digest(
+        &self,
+        client: &Client<'_>,
+        family: &str,
+        digest: Option<String>,
+    ) -> Result<Option<String>, CliError> {
+        let Some(given) = digest else { return Ok(None) };
+        let begins = given.strip_prefix("sha256:").unwrap_or(&given);
+        if begins.len() < SHORTEST_DIGEST || begins.len() >= 64 {
+            return Ok(Some(given));
+        }
+        let listed = self.request(client, "components.list", json!({})).await?;
+        let rows = listed["components"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let mut found: Vec<&str> = rows
+            .iter()
+            .filter(|row| row["family"] == family)
+            .filter_map(|row| row["digest"].as_str())
+            .filter(|digest| digest.trim_start_matches("sha256:").starts_with(begins))
+            .collect();
+        found.sort_unstable();
+        found.dedup();
+        match found[..] {
+            [digest] => Ok(Some(digest.to_owned())),
+            [] => Err(CliError::new(Kind::NotFound, format!("{family} has no version {given} here"))
+                .hint("`openclaw components list` shows those that are kept")),
+            _ => Err(CliError::usage(format!("{} versions begin with {given}: give more digits", found.len()))),
+        }
     }
 }
 
@@ -104,7 +137,8 @@ pub(super) struct Remove {
 impl Activate {
     pub(super) async fn run(self, client: &Client<'_>, output: &Output) -> Result<(), CliError> {
         let grants = (!self.grants.is_empty()).then_some(self.grants);
-        let params = json!({ "family": self.family, "digest": self.digest, "grants": grants });
+        let digest = self.scope.whole_digest(client, &self.family, self.digest).await?;
+        let params = json!({ "family": self.family, "digest": digest, "grants": grants });
         show(&self.scope.request(client, "components.activate", params).await?, output)
     }
 }
@@ -117,7 +151,8 @@ impl Rollback {
 
 impl Remove {
     pub(super) async fn run(self, client: &Client<'_>, output: &Output) -> Result<(), CliError> {
-        let params = json!({ "family": self.family, "digest": self.digest });
+        let digest = self.scope.whole_digest(client, &self.family, self.digest).await?;
+        let params = json!({ "family": self.family, "digest": digest });
         show(&self.scope.request(client, "components.remove", params).await?, output)
     }
 }

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 use minisign::SignatureBox;
+use openclaw_runtime::Digest;
 use serde_json::json;
 
-use super::file::{ComponentFile, unreadable};
+use super::file::unreadable;
 use super::{keys, sign};
 use crate::error::CliError;
 use crate::output::Output;
@@ -34,16 +35,16 @@ pub(crate) struct Verify {
 impl Verify {
     #[allow(clippy::disallowed_methods, reason = "a file that the operator names")]
     pub(super) fn run(self, output: &Output) -> Result<(), CliError> {
-        let component = ComponentFile::read(&self.file)?;
+        let wasm = std::fs::read(&self.file).map_err(|error| unreadable(&self.file, &error))?;
         let key = keys::public(&self.key)?;
         let path = self.signature.unwrap_or_else(|| sign::beside(&self.file));
         let text = std::fs::read_to_string(&path).map_err(|error| unreadable(&path, &error))?;
         let signature = SignatureBox::from_string(&text)
             .map_err(|error| CliError::failed(format!("{}: no minisign signature: {error}", path.display())))?;
-        minisign::verify(&key, &signature, Cursor::new(&component.wasm), true, false, false).map_err(|error| {
+        minisign::verify(&key, &signature, Cursor::new(&wasm), true, false, false).map_err(|error| {
             CliError::failed(format!("the signature of {} is not valid: {error}", self.file.display()))
         })?;
-        let digest = component.inspection.digest.to_string();
+        let digest = Digest::of(&wasm).to_string();
         if output.json {
             return output.document(&json!({ "valid": true, "digest": digest, "publicKey": key.to_base64() }));
         }

@@ -1,13 +1,13 @@
 //! `openclaw config explain KEY`
 
 use clap::Args;
-use openclaw_config::Explanation;
+use openclaw_config::{Explanation, load};
 use serde_json::json;
 
 use crate::cli::Global;
 use crate::error::{CliError, Kind};
 use crate::output::{Output, plain};
-use crate::settings::{Settings, existing_home};
+use crate::settings::{Settings, existing_home, home_path};
 
 const EXAMPLES: &str = "\
 EXAMPLES:
@@ -24,8 +24,17 @@ pub(crate) struct Explain {
 
 impl Explain {
     pub(super) fn run(self, global: &Global, output: &Output) -> Result<(), CliError> {
-        let settings = Settings::load(&existing_home(global)?, &[])?;
-        let explanation = settings.loaded.explain(&self.key).map_err(|error| {
+        // Asked before the first start, and when a file is to be mended: it takes neither a home nor a good file.
+        let home = if global.home.is_some() { existing_home(global)? } else { home_path(global)? };
+        let (loaded, invalid) = match Settings::load(&home, &[]) {
+            Ok(settings) => (settings.loaded, None),
+            Err(error) if error.kind == Kind::Configuration => (load(None, Vec::new(), &[])?, Some(error)),
+            Err(error) => return Err(error),
+        };
+        if let Some(error) = &invalid {
+            output.warning(&format!("the configuration is not valid, so the defaults are shown: {}", error.message));
+        }
+        let explanation = loaded.explain(&self.key).map_err(|error| {
             let failure = CliError::new(Kind::NotFound, error.message);
             match error.suggestion {
                 Some(name) => failure.hint(format!("did you mean {name}?")),

@@ -26,14 +26,17 @@ pub(super) fn find(home: &Path) -> State {
     State::Running(lock.trim().parse().ok())
 }
 
-pub(super) fn check(state: &State, listen: SocketAddr) -> Vec<Finding> {
+/// `listen` is none where the configuration cannot be read.
+pub(super) fn check(state: &State, listen: Option<SocketAddr>) -> Vec<Finding> {
     match state {
         State::Running(pid) => {
             let pid_text = pid.map_or_else(|| "unknown".to_owned(), |pid| pid.to_string());
             vec![Finding::ok("daemon", format!("running, pid {pid_text}")), own_port(*pid)]
         }
         State::Stopped => {
-            vec![Finding::ok("daemon", "stopped: verbs work on the state directory themselves"), free_port(listen)]
+            let port =
+                listen.map_or_else(|| Finding::warn("port", "not looked at", "mend config.yaml first"), free_port);
+            vec![Finding::ok("daemon", "stopped: verbs work on the state directory themselves"), port]
         }
     }
 }

@@ -7,9 +7,10 @@ use std::{
 
 use openclaw_tests::{Connection, rpc, torture};
 
-use crate::contract::*;
-
-use super::{answers, install};
+use crate::{
+    components::{answers, install},
+    contract::*,
+};
 
 const CONNECTIONS: usize = 16;
 

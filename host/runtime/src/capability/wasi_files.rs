@@ -1,0 +1,250 @@
+//! WASI's files within the tenant's `disk_bytes`.
+//!
+//! The file system itself is wasmtime's, on the family's own directory. What writes to it, or makes a name
+//! in it, takes room first, and what removes from it says so. Where there is no room, a guest hears of it as
+//! of a full disk: `insufficient-space`.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use openclaw_tenancy::{NAME_BYTES, TenantRecord};
+use rustix::io::Errno;
+use wasmtime::component::{Linker, Resource};
+use wasmtime_wasi::{
+    async_trait,
+    filesystem::{Descriptor, WasiFilesystemCtxView, WasiFilesystemView as _},
+    p2::{
+        DynOutputStream, FsResult, OutputStream, Pollable, StreamError, StreamResult,
+        bindings::filesystem::types::{DescriptorFlags, ErrorCode, HostDescriptor as _, OpenFlags, PathFlags},
+        pipe::ClosedOutputStream,
+    },
+};
+
+use super::{CapabilityError, QUOTA_EXCEEDED};
+use crate::{call::CallState, disk::Room, services::Services};
+
+const TYPES: &str = "wasi:filesystem/types@0.2.12";
+
+type Fd = Resource<Descriptor>;
+
+/// Puts a function of [`Files`] in the place of wasmtime's of that name.
+macro_rules! replace {
+    ($types:ident, $name:literal, $method:ident($($argument:ident: $type:ty),*)) => {
+        $types.func_wrap_async(
+            concat!("[method]descriptor.", $name),
+            |mut store: wasmtime::StoreContextMut<'_, CallState>, ($($argument,)*): ($($type,)*)| {
+                Box::new(async move {
+                    match Files(store.data_mut()).$method($($argument),*).await {
+                        Ok(value) => Ok((Ok(value),)),
+                        Err(error) => Ok((Err(error.downcast()?),)),
+                    }
+                })
+            },
+        )?
+    };
+}
+
+pub(super) fn add_to_linker(linker: &mut Linker<CallState>) -> wasmtime::Result<()> {
+    linker.allow_shadowing(true);
+    let mut types = linker.instance(TYPES)?;
+    replace!(types, "write", write(fd: Fd, bytes: Vec<u8>, offset: u64));
+    replace!(types, "write-via-stream", write_via_stream(fd: Fd, offset: u64));
+    replace!(types, "append-via-stream", append_via_stream(fd: Fd));
+    replace!(types, "set-size", set_size(fd: Fd, size: u64));
+    replace!(types, "open-at", open_at(fd: Fd, follow: PathFlags, path: String, how: OpenFlags, flags: DescriptorFlags));
+    replace!(types, "create-directory-at", create_directory_at(fd: Fd, path: String));
+    replace!(types, "symlink-at", symlink_at(fd: Fd, target: String, path: String));
+    replace!(types, "link-at", link_at(fd: Fd, follow: PathFlags, path: String, to: Fd, name: String));
+    replace!(types, "unlink-file-at", unlink_file_at(fd: Fd, path: String));
+    replace!(types, "remove-directory-at", remove_directory_at(fd: Fd, path: String));
+    replace!(types, "rename-at", rename_at(fd: Fd, path: String, to: Fd, name: String));
+    linker.allow_shadowing(false);
+    Ok(())
+}
+
+/// The files of the call's tenant, as WASI has them.
+struct Files<'a>(&'a mut CallState);
+
+impl Files<'_> {
+    fn all(&mut self) -> WasiFilesystemCtxView<'_> {
+        self.0.filesystem()
+    }
+
+    async fn room(&mut self, bytes: u64) -> FsResult<Room> {
+        self.0.room_for(bytes).await.map_err(|error| code(&error).into())
+    }
+
+    /// What was there may be gone.
+    fn freed(&self) {
+        if let Ok(tenant) = self.0.tenant() {
+            self.0.services.disks.freed(tenant);
+        }
+    }
+
+    async fn write(&mut self, fd: Fd, bytes: Vec<u8>, offset: u64) -> FsResult<u64> {
+        let _room = self.room(bytes.len() as u64).await?;
+        self.all().write(fd, bytes, offset).await
+    }
+
+    async fn write_via_stream(&mut self, fd: Fd, offset: u64) -> FsResult<Resource<DynOutputStream>> {
+        let stream = self.all().write_via_stream(fd, offset)?;
+        self.counted(stream).await
+    }
+
+    async fn append_via_stream(&mut self, fd: Fd) -> FsResult<Resource<DynOutputStream>> {
+        let stream = self.all().append_via_stream(fd)?;
+        self.counted(stream).await
+    }
+
+    async fn counted(&mut self, stream: Resource<DynOutputStream>) -> FsResult<Resource<DynOutputStream>> {
+        let room = self.room(1).await?;
+        let tenant = self.0.tenant().map_err(|error| code(&error))?.clone();
+        let services = self.0.services.clone();
+        let place = self.0.table.get_mut(&stream)?;
+        let inner = std::mem::replace(place, Box::new(ClosedOutputStream));
+        *place = Box::new(Counted { inner, room, tenant, services });
+        Ok(stream)
+    }
+
+    async fn set_size(&mut self, fd: Fd, size: u64) -> FsResult<()> {
+        let before = self.all().stat(borrowed(&fd)).await?.size;
+        let _room = self.room(size.saturating_sub(before)).await?;
+        self.freed();
+        self.all().set_size(fd, size).await
+    }
+
+    async fn open_at(
+        &mut self,
+        fd: Fd,
+        follow: PathFlags,
+        path: String,
+        how: OpenFlags,
+        flags: DescriptorFlags,
+    ) -> FsResult<Fd> {
+        let makes =
+            how.contains(OpenFlags::CREATE) && self.all().stat_at(borrowed(&fd), follow, path.clone()).await.is_err();
+        let _room = self.room(if makes { NAME_BYTES } else { 0 }).await?;
+        if how.contains(OpenFlags::TRUNCATE) {
+            self.freed();
+        }
+        self.all().open_at(fd, follow, path, how, flags).await
+    }
+
+    async fn create_directory_at(&mut self, fd: Fd, path: String) -> FsResult<()> {
+        let _room = self.room(NAME_BYTES).await?;
+        self.all().create_directory_at(fd, path).await
+    }
+
+    async fn symlink_at(&mut self, fd: Fd, target: String, path: String) -> FsResult<()> {
+        let _room = self.room(NAME_BYTES).await?;
+        self.all().symlink_at(fd, target, path).await
+    }
+
+    async fn link_at(&mut self, fd: Fd, follow: PathFlags, path: String, to: Fd, name: String) -> FsResult<()> {
+        let _room = self.room(NAME_BYTES).await?;
+        self.all().link_at(fd, follow, path, to, name).await
+    }
+
+    async fn unlink_file_at(&mut self, fd: Fd, path: String) -> FsResult<()> {
+        let removed = self.all().unlink_file_at(fd, path).await;
+        self.freed();
+        removed
+    }
+
+    async fn remove_directory_at(&mut self, fd: Fd, path: String) -> FsResult<()> {
+        let removed = self.all().remove_directory_at(fd, path).await;
+        self.freed();
+        removed
+    }
+
+    /// What was of the new name is gone.
+    async fn rename_at(&mut self, fd: Fd, path: String, to: Fd, name: String) -> FsResult<()> {
+        let renamed = self.all().rename_at(fd, path, to, name).await;
+        self.freed();
+        renamed
+    }
+}
+
+/// The same handle once more, for a look before what is asked for.
+fn borrowed(fd: &Fd) -> Fd {
+    Resource::new_borrow(fd.rep())
+}
+
+fn code(error: &CapabilityError) -> ErrorCode {
+    match error {
+        CapabilityError::Refused(refusal) if refusal.code == QUOTA_EXCEEDED => ErrorCode::InsufficientSpace,
+        CapabilityError::Refused(_) => ErrorCode::NotPermitted,
+        _ => ErrorCode::Io,
+    }
+}
+
+/// A stream to a file that takes room for what goes through it.
+struct Counted {
+    inner: DynOutputStream,
+    room: Room,
+    tenant: Arc<TenantRecord>,
+    services: Arc<Services>,
+}
+
+/// What a stream may be written at once, between two looks.
+const AHEAD: u64 = 64 << 10;
+
+impl Counted {
+    /// Measures where so much is not known to be there. What is written without waiting cannot wait for that.
+    async fn look_ahead(&mut self, bytes: u64) {
+        if let Ok(Ok(room)) = self.services.take_room(&self.tenant, bytes).await {
+            room.settle(0);
+        }
+    }
+
+    fn take(&mut self, bytes: usize) -> StreamResult<()> {
+        if self.room.grow(bytes as u64) {
+            return Ok(());
+        }
+        Err(StreamError::LastOperationFailed(std::io::Error::from(Errno::NOSPC).into()))
+    }
+}
+
+#[async_trait]
+impl Pollable for Counted {
+    async fn ready(&mut self) {
+        self.look_ahead(AHEAD).await;
+        self.inner.ready().await;
+    }
+}
+
+#[async_trait]
+impl OutputStream for Counted {
+    fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
+        self.take(bytes.len())?;
+        self.inner.write(bytes)
+    }
+
+    async fn blocking_write_and_flush(&mut self, bytes: Bytes) -> StreamResult<()> {
+        self.look_ahead(bytes.len() as u64).await;
+        self.take(bytes.len())?;
+        self.inner.blocking_write_and_flush(bytes).await
+    }
+
+    fn write_zeroes(&mut self, count: usize) -> StreamResult<()> {
+        self.take(count)?;
+        self.inner.write_zeroes(count)
+    }
+
+    fn flush(&mut self) -> StreamResult<()> {
+        self.inner.flush()
+    }
+
+    fn check_write(&mut self) -> StreamResult<usize> {
+        self.inner.check_write()
+    }
+
+    async fn write_ready(&mut self) -> StreamResult<usize> {
+        self.look_ahead(AHEAD).await;
+        self.inner.write_ready().await
+    }
+
+    async fn cancel(&mut self) {
+        self.inner.cancel().await;
+    }
+}

@@ -1,0 +1,113 @@
+//! P8: one tenant's component is swapped while it is called.
+
+use std::{fs, path::Path, process::Command, thread, time::Instant};
+
+use anyhow::{Context, Result, anyhow, ensure};
+use serde_json::{Value, json};
+
+use crate::{
+    Setting,
+    daemon::Server,
+    home::{self, BenchHome},
+    load::{self, Outcome, Plan},
+    report::{Report, Row, Verdict, micros},
+    rpc::CONNECTIONS,
+    stats::Latency,
+    wire,
+};
+
+/// A swap of what is compiled already.
+const MICROSECONDS: f64 = 1000.0;
+/// What a swap leaves behind, nothing, and what a busy allocator may.
+const GROWTH: f64 = 1.1;
+/// Rounds of calls; in each, swaps follow one another.
+const ROUNDS: u32 = 8;
+
+/// The version in the fixture, and another of as many letters.
+const VERSIONS: [&str; 2] = ["ok00000", "ok00001"];
+
+pub(crate) fn measure(setting: &Setting, report: &mut Report) -> Result<()> {
+    let home = BenchHome::make(&setting.daemon, 1, 0)?;
+    // The tenant swaps what is its own, as its operator would.
+    fs::write(home.path().join("config.yaml"), "components: {self_service: true}\n")?;
+    let token = &home.tokens[0];
+    let mut daemon = Server::daemon(&setting.daemon, &home.path())?;
+    let mut operator = daemon.connect()?;
+    let [first, second] = VERSIONS.map(|version| install(setting, &home.path(), version));
+    let digests = [first?, second?];
+    let plan = Plan {
+        address: daemon.address,
+        connections: CONNECTIONS,
+        calls: vec![(token.clone(), wire::call("swap.version", "{}"))],
+        warm_up: setting.warm_up,
+        duration: setting.round * ROUNDS,
+    };
+    let mut swap = |count: usize| -> Result<u64> {
+        let params = json!({ "family": "swap", "digest": digests[count % 2] }).to_string();
+        let begun = Instant::now();
+        operator.call(token, "components.activate", &params)?;
+        Ok(u64::try_from(begun.elapsed().as_nanos())?)
+    };
+    let mut swaps_under_calls = || -> Result<(Vec<u64>, Outcome)> {
+        thread::scope(|scope| {
+            let calls = scope.spawn(|| load::run(&plan));
+            let mut took = Vec::new();
+            while !calls.is_finished() {
+                took.push(swap(took.len())?);
+            }
+            let outcome = calls.join().map_err(|_| anyhow!("the load panicked"))?.context("calls during swaps")?;
+            Ok((took, outcome))
+        })
+    };
+    // The instances of both versions have their memory after the first round.
+    swaps_under_calls()?;
+    let before = daemon.memory()?;
+    let (took, outcome) = swaps_under_calls()?;
+    let (swaps, after) = (took.len(), daemon.memory()?);
+    let latency = Latency::of(took);
+    report.row(Row {
+        id: "P8",
+        what: format!("swap under {CONNECTIONS} connections: p50 (p99)"),
+        measured: format!("{} ({})", micros(latency.p50), micros(latency.p99)),
+        baseline: "–".into(),
+        ratio: None,
+        target: "≤ 1 ms, no call fails".into(),
+        verdict: Verdict::of(latency.p50 <= MICROSECONDS),
+    });
+    let growth = after.rss as f64 / before.rss as f64;
+    report.row(Row {
+        id: "P8",
+        what: format!("memory after {swaps} swaps, {} calls", outcome.calls),
+        measured: format!("{:.1} MB", after.rss as f64 / 1024.0),
+        baseline: format!("{:.1} MB", before.rss as f64 / 1024.0),
+        ratio: Some(growth),
+        target: format!("≤ {GROWTH} ×"),
+        verdict: Verdict::of(growth <= GROWTH),
+    });
+    report.details("P8", json!({ "swap": latency, "swaps": swaps, "calls": outcome }));
+    daemon.stop()
+}
+
+/// Installs a version for the tenant by the command line; answers its digest.
+fn install(setting: &Setting, directory: &Path, version: &str) -> Result<String> {
+    let built = setting.components.with_file_name("fixtures").join("swap.wasm");
+    let wasm = fs::read(&built).with_context(|| format!("{}: build the components first", built.display()))?;
+    let file = directory.with_extension(format!("{version}.wasm"));
+    fs::write(&file, with_version(wasm, version))?;
+    let output = Command::new(&setting.daemon)
+        .args(["components", "install", "--tenant", home::TENANT, "--yes", "--json", "--home"])
+        .args([directory, &file])
+        .output()?;
+    ensure!(output.status.success(), "components install: {}", String::from_utf8_lossy(&output.stderr));
+    let installed: Value = serde_json::from_slice(&output.stdout)?;
+    installed["digest"].as_str().map(str::to_owned).with_context(|| format!("no digest in {installed}"))
+}
+
+/// The fixture tells its version, wherever a text of this length stands in it.
+fn with_version(mut wasm: Vec<u8>, version: &str) -> Vec<u8> {
+    let (from, to) = (format!("swap-version-{}", VERSIONS[0]), format!("swap-version-{version}"));
+    let places: Vec<usize> =
+        (0..=wasm.len() - from.len()).filter(|at| wasm[*at..].starts_with(from.as_bytes())).collect();
+    places.into_iter().for_each(|at| wasm[at..at + to.len()].copy_from_slice(to.as_bytes()));
+    wasm
+}
