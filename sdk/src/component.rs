@@ -14,6 +14,8 @@ pub struct Handler {
     pub manifest: fn() -> Vec<u8>,
     /// Answers one call, from JSON to JSON.
     pub handle: fn(&Call, Vec<u8>) -> Result<Vec<u8>>,
+    /// Brings a tenant's documents into the form of this version, where another's can be there.
+    pub migrate: Option<fn(&Call, Option<&str>) -> Result<()>>,
 }
 
 /// Makes the crate a component of a [`Handler`], where it is built for one. The
@@ -39,6 +41,29 @@ macro_rules! export {
         };
         #[cfg(not(target_arch = "wasm32"))]
         const _: $crate::Handler = $handler;
+    };
+}
+
+/// Exports the `migrate` of a handler that has one, beside [`export`].
+#[doc(hidden)]
+#[macro_export]
+macro_rules! export_migration {
+    ($migrate:path) => {
+        #[cfg(target_arch = "wasm32")]
+        const _: () = {
+            struct Component;
+
+            impl $crate::bindings::migrating::exports::openclaw::gateway::migration::Guest for Component {
+                fn migrate(
+                    call: &$crate::Call,
+                    replaced: ::core::option::Option<::std::string::String>,
+                ) -> $crate::Result<()> {
+                    $migrate(call, replaced.as_deref())
+                }
+            }
+
+    $crate::bindings::migrating::export_migration!(Component with_types_in $crate::bindings::migrating);
+        };
     };
 }
 

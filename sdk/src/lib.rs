@@ -135,6 +135,12 @@ pub use component::{Capability, Manifest, Method, SharedCollection, dispatch, me
 /// and results are serde and schemars types, which become the JSON Schemas; those
 /// of parameters deny unknown fields.
 ///
+/// One function may stand under `#[migrate]`: `fn(&Call, Option<&str>) -> Result<()>`.
+/// It brings the documents that another version left into the form of this one,
+/// before this one answers a tenant's first call; the second argument is the
+/// version whose migration ran last. Where it fails, or the version is rolled
+/// back, the host puts the documents back as they were.
+///
 /// The module stays as it is and gains `manifest()`, `handle()` and `HANDLER`,
 /// which is both, for [`testing`].
 pub use openclaw_sdk_macros::handler;

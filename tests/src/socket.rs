@@ -156,6 +156,13 @@ impl Socket {
         }
     }
 
+    /// Closes from this side (1000), and waits for the gateway's answer: its code.
+    pub fn close(&mut self) -> Option<u16> {
+        let frame = CloseFrame { code: 1000.into(), reason: "".into() };
+        self.inner.close(Some(frame)).expect("a frame is sent");
+        self.closed()
+    }
+
     /// Waits for the gateway to close, and answers its code.
     pub fn closed(&mut self) -> Option<u16> {
         loop {

@@ -5,12 +5,16 @@
 
 mod canary;
 mod compiling;
+mod fetch;
 mod grants;
 mod install;
 mod layers;
+mod migrate;
 mod nested;
+mod registry;
 mod restart;
 mod rollback;
+mod sticky;
 mod upload;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};

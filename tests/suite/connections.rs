@@ -23,6 +23,24 @@ fn one_connection_too_many_is_closed_and_the_operator_still_gets_in() {
     drop(open);
 }
 
+#[test]
+fn a_connection_that_became_a_websocket_keeps_its_place() {
+    let daemon = Daemon::start_with("gateway:\n  limits:\n    connections: 4\n");
+    let tenant = daemon.tenant("acme");
+    let begun = std::time::Instant::now();
+    let mut open = Vec::new();
+    while open.len() < 4 {
+        match openclaw_tests::Socket::open(daemon.address(), tenant.token(), &[]) {
+            Ok(socket) => open.push(socket),
+            Err(error) => assert!(begun.elapsed() < PATIENCE, "no place for a connection: {error}"),
+        }
+    }
+    let mut fifth = Connection::open(daemon.address()).expect("the kernel takes it");
+    assert!(fifth.send(&tenant.request(CALL)).is_err(), "a fifth is not served");
+    drop(open);
+    served(&daemon, &tenant);
+}
+
 /// A connection that has its place, as an answer shows: that of an earlier request may be given back a little late.
 fn served(daemon: &Daemon, tenant: &Tenant) -> Connection {
     let begun = std::time::Instant::now();

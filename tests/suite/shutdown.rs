@@ -43,6 +43,24 @@ fn sigterm_ends_what_runs_and_exits_0() {
 }
 
 #[test]
+fn sigterm_waits_for_the_calls_of_a_websocket() {
+    let mut daemon = with_sleeper();
+    let tenant = daemon.tenant("acme");
+    let (mut calling, mut idle) = (tenant.socket(), tenant.socket());
+    idle.call("health", json!({})).expect("health");
+    calling.send(r#"{"jsonrpc":"2.0","id":1,"method":"sleeper.until_told"}"#);
+    daemon.wait_for_a_call();
+    daemon.signal(Signal::TERM);
+    assert_eq!(idle.closed(), Some(1012), "it is going down");
+    let files = daemon.home().tenant("acme").join("plugins/sleeper/data");
+    std::fs::create_dir_all(&files).expect("the family's directory");
+    std::fs::write(files.join("go"), "").expect("the word");
+    assert_eq!(calling.reply()["result"]["slept"], true);
+    assert_eq!(calling.closed(), Some(1012));
+    assert_eq!(daemon.wait().code(), Some(0));
+}
+
+#[test]
 fn sigint_does_too() {
     let mut daemon = Daemon::start();
     daemon.signal(Signal::INT);

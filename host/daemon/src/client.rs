@@ -6,7 +6,7 @@
 //! whoever brings one is judged by it all the same.
 
 mod http;
-mod tls;
+pub(crate) mod tls;
 
 use std::env::VarError;
 use std::io;

@@ -10,6 +10,7 @@ mod builtin;
 mod cli;
 mod client;
 mod error;
+mod fetch;
 mod logging;
 mod output;
 mod port;

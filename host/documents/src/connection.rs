@@ -175,6 +175,19 @@ impl Session {
         Ok(number("freelist_count")? * number("page_size")?)
     }
 
+    /// Bytes of all that is in the database.
+    pub(crate) fn content_bytes(&self) -> rusqlite::Result<u64> {
+        let number = |name| self.connection.pragma_query_value(None, name, |row| row.get::<_, u64>(0));
+        Ok((number("page_count")? - number("freelist_count")?) * number("page_size")?)
+    }
+
+    /// Writes all that is in the database to a file that is not there yet.
+    pub(crate) fn copy_to(&self, copy: &Path) -> rusqlite::Result<()> {
+        self.allow(Effort::Blocking);
+        let name = copy.to_str().ok_or_else(|| rusqlite::Error::InvalidPath(copy.to_owned()))?;
+        self.connection.execute("VACUUM INTO ?1", [name]).map(drop)
+    }
+
     /// Writes the WAL back to the file.
     pub(crate) fn checkpoint(&self) -> Result<()> {
         self.connection

@@ -26,9 +26,9 @@ pub(crate) type Place = dyn Fn() -> Result<DatabasePlace> + Send + Sync;
 /// A handle on one database; cheap to make, to clone and to drop. Nothing is opened before it is used.
 #[derive(Clone)]
 pub struct Database {
-    store: Arc<Shared>,
-    slot: Arc<Slot>,
-    place: Arc<Place>,
+    pub(crate) store: Arc<Shared>,
+    pub(crate) slot: Arc<Slot>,
+    pub(crate) place: Arc<Place>,
     /// Nanoseconds that reads took on other threads.
     elsewhere: Option<Arc<AtomicU64>>,
 }

@@ -25,6 +25,7 @@
 
 mod check;
 mod connection;
+mod copies;
 mod cursor;
 mod damage;
 mod database;

@@ -238,7 +238,7 @@ impl Shared {
         }
     }
 
-    fn close(&self, slot: &Arc<Slot>, state: &mut State) {
+    pub(crate) fn close(&self, slot: &Arc<Slot>, state: &mut State) {
         lock(&self.open).retain(|other| !Arc::ptr_eq(other, slot));
         *state = State::Closed;
     }
@@ -279,7 +279,7 @@ impl Shared {
         tenant.slots.values().cloned().collect()
     }
 
-    fn refuse_held(&self, tenant: &TenantId) -> Result<()> {
+    pub(crate) fn refuse_held(&self, tenant: &TenantId) -> Result<()> {
         let held = lock(&self.tenants).get(tenant).is_some_and(|tenant| tenant.closed > 0);
         if held { Err(Error::Busy) } else { Ok(()) }
     }

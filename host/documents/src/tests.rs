@@ -14,6 +14,7 @@ use crate::{
     Database, DatabaseId, Error, Expectation, LogEntry, LogTotals, Operation, Order, Page, Range, Store, StoreSettings,
 };
 
+mod copies;
 mod files;
 mod properties;
 

@@ -123,7 +123,7 @@ async fn rpc(
     let expected = announced(&parts.headers).unwrap_or(limit).min(limit) as u64;
     let readable =
         gateway.replies.take(&identity, ROOM_FOR_A_REPLY).and_then(|_| gateway.bodies.take(&identity, expected));
-    let share = match readable {
+    let mut share = match readable {
         Ok(share) => share,
         Err(problem) => return refuse(&gateway, &problem, &id, body).await,
     };
@@ -131,6 +131,8 @@ async fn rpc(
     let read = tokio::time::timeout(patience, read(&parts.headers, body, limit)).await;
     match read.unwrap_or(Err(Unread::Late)) {
         Ok(body) => {
+            // One that did not say how long it is took the most that it could be.
+            let _ = share.resize(body.len() as u64);
             let reply = gateway.rpc(&identity, &body, &id).await;
             drop(share);
             let unread = reply.body.as_ref().map_or(0, String::len) as u64;

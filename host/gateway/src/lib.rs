@@ -362,5 +362,6 @@ async fn keep_house(gateway: std::sync::Weak<Gateway>) {
         }
         gateway.failed_auth.tell_rest(Instant::now());
         services.documents.close_idle().await;
+        gateway.runtime.plugins().retire_idle(Instant::now());
     }
 }

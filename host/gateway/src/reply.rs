@@ -213,6 +213,8 @@ impl Problem {
             ChangeError::NotFound(_) => Self::not_found(message),
             ChangeError::CanaryAlone
             | ChangeError::CanaryOfActive
+            | ChangeError::CanaryMigrates
+            | ChangeError::Migration(_)
             | ChangeError::NothingBefore
             | ChangeError::Stale { .. } => Self::conflict(message),
             ChangeError::Digest { .. } | ChangeError::Load(_) | ChangeError::Grant(_) | ChangeError::Family { .. } => {

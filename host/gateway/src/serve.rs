@@ -2,6 +2,7 @@
 //! and the orderly end of both.
 
 use std::{
+    convert::Infallible,
     fs,
     future::ready,
     io,
@@ -21,6 +22,7 @@ use hyper_util::{
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, UnixListener},
+    sync::mpsc,
 };
 use tokio_io_timeout::TimeoutStream;
 
@@ -96,11 +98,13 @@ impl Gateway {
     #[allow(clippy::disallowed_methods, reason = "the gateway's own socket, in its own directory")]
     pub async fn serve(self: Arc<Self>, listeners: Listeners, stop: impl Future<Output = ()>) {
         let limits = self.config().gateway.limits.clone();
-        let door = Door {
+        let (live, mut sockets) = mpsc::channel(1);
+        let mut door = Door {
             gateway: self.clone(),
             app: http::router(self.clone()),
             connections: Connections::new(limits.connections as usize, limits.connections_per_address as usize),
             send_time: Duration::from_secs(limits.send_seconds),
+            live: Some(live),
         };
         let graceful = GracefulShutdown::new();
         let mut stop = std::pin::pin!(stop);
@@ -111,8 +115,14 @@ impl Gateway {
             }
         }
         self.drain();
+        door.live = None;
         // Whoever asks meanwhile whether the gateway is ready is told that it is not.
-        let mut ended = std::pin::pin!(tokio::time::timeout(DRAIN_TIME, graceful.shutdown()));
+        let drained = async {
+            graceful.shutdown().await;
+            // A WebSocket's connection is none of HTTP any more.
+            let None = sockets.recv().await;
+        };
+        let mut ended = std::pin::pin!(tokio::time::timeout(DRAIN_TIME, drained));
         let ended = loop {
             tokio::select! {
                 () = door.accept(&listeners, None) => {}
@@ -133,6 +143,15 @@ struct Door {
     app: Router,
     connections: Arc<Connections>,
     send_time: Duration,
+    /// Cloned for each connection that the shutdown waits for.
+    live: Option<mpsc::Sender<Infallible>>,
+}
+
+/// What a connection holds until it ends, whatever it has become.
+#[derive(Clone, Debug)]
+pub(crate) struct Held {
+    _place: Option<Arc<Place>>,
+    _live: Option<mpsc::Sender<Infallible>>,
 }
 
 impl Door {
@@ -169,13 +188,13 @@ impl Door {
     ) where
         S: AsyncRead + AsyncWrite + Send + 'static,
     {
-        let service = TowerToHyperService::new(self.app.clone().layer(Extension(peer)));
+        let held = Held { _place: place.map(Arc::new), _live: graceful.and(self.live.clone()) };
+        let service = TowerToHyperService::new(self.app.clone().layer(Extension(peer)).layer(Extension(held.clone())));
         let mut builder = auto::Builder::new(TokioExecutor::new()).http1_only();
         builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIME).keep_alive(graceful.is_some());
         let (watcher, send_time) = (graceful.map(GracefulShutdown::watcher), self.send_time);
         tokio::spawn(async move {
-            // Until it ends, however it ends.
-            let _place = place;
+            let _held = held;
             let stream = match opening.await {
                 Ok(stream) => stream,
                 Err(error) => return tracing::debug!(?peer, %error, "a connection was not opened"),

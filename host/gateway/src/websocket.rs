@@ -31,6 +31,7 @@ use tokio::{
         watch,
     },
     task::{JoinError, JoinSet},
+    time::MissedTickBehavior,
 };
 use tokio_tungstenite::{
     WebSocketStream,
@@ -49,6 +50,7 @@ use crate::{
     in_flight::Share,
     reply::Problem,
     request::{self, Body as Frames},
+    serve::Held,
 };
 use incoming::{Cut, Incoming};
 
@@ -77,6 +79,7 @@ const RESTART: u16 = 1012;
 pub(crate) async fn upgrade(
     State(gateway): State<Arc<Gateway>>,
     Extension(peer): Extension<Peer>,
+    Extension(held): Extension<Held>,
     Extension(RequestId(id)): Extension<RequestId>,
     request: Request,
 ) -> Response {
@@ -100,7 +103,7 @@ pub(crate) async fn upgrade(
         if let Some(socket) = open(upgraded, &gateway, &identity).await {
             Connection::new(gateway, identity, id).serve(socket, endings).await;
         }
-        drop(share);
+        drop((share, held));
     };
     // The connection is served after this request has ended, in the same trace.
     tokio::spawn(serve.instrument(tracing::Span::current()));
@@ -147,6 +150,7 @@ impl Connection {
         // How long nothing at all may come in, pongs included.
         let silence = ping_every * 5 / 2;
         let mut pings = tokio::time::interval(ping_every);
+        pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut heard = Instant::now();
         let close = loop {
             tokio::select! {
@@ -182,7 +186,11 @@ impl Connection {
                 }
             }
         };
-        let Some((code, reason)) = close else { return };
+        let Some((code, reason)) = close else {
+            // The answer to a peer that closes waits for this; nobody else reads any more.
+            let _ = tokio::time::timeout(LAST_REPLIES, sink.flush()).await;
+            return;
+        };
         // Calls that run are answered still: one of them may have rotated the token.
         let patience = if code == RESTART { SEND_TIME } else { LAST_REPLIES };
         let rest = async {

@@ -81,6 +81,8 @@ pub struct Version {
     pub origin: Origin,
     /// Its calls in this binding.
     pub stats: Arc<Stats>,
+    /// When it was bound, among all versions; 0 for what came with the gateway.
+    pub(crate) sequence: u64,
     pub(crate) grants: GrantSource,
     /// What it answers is not believed to fit its schemas.
     pub(crate) validates_results: bool,

@@ -55,3 +55,25 @@ wasmtime::component::bindgen!({
         "openclaw:gateway/tenancy-control.control": crate::capability::tenancy::Control,
     },
 });
+
+/// The export that not every component has.
+pub(crate) mod migrating {
+    wasmtime::component::bindgen!({
+        inline: "
+            package openclaw:host;
+
+            world migrating {
+                export openclaw:gateway/migration@0.1.0;
+            }
+        ",
+        path: "../../wit",
+        exports: { default: async },
+        with: {
+            "openclaw:gateway/types@0.1.0": super::openclaw::gateway::types,
+            "openclaw:gateway/calls@0.1.0": super::openclaw::gateway::calls,
+        },
+    });
+
+    /// The export, as a component's import list would spell it.
+    pub(crate) const NAME: &str = "openclaw:gateway/migration@0.1.0";
+}

@@ -105,6 +105,8 @@ pub(crate) struct CallState {
     pub(crate) log_lines: u32,
     /// The tenant asked to be deleted, once this call has ended.
     pub(crate) delete_tenant: bool,
+    /// It converts documents, and may do nothing else.
+    pub(crate) migrating: bool,
     pub(crate) memory: MemoryBudget,
     /// The quota that refused a write, last.
     pub(crate) over_quota: Option<Box<openclaw_billing::Refusal>>,
@@ -161,6 +163,7 @@ impl CallState {
             config: None,
             log_lines: 0,
             delete_tenant: false,
+            migrating: false,
             memory: MemoryBudget::new(&limits, None, None),
             over_quota: None,
             inner_failure: None,
@@ -175,6 +178,19 @@ impl CallState {
             returned: false,
             limits,
         }
+    }
+
+    /// Whether an instance with this state may serve a call with the next: what it was given is what that would get.
+    pub(crate) fn serves_for(&self, next: &Self) -> bool {
+        self.grants == next.grants
+    }
+
+    /// Makes this the state of the next call. What the instance holds it keeps: its memory, and the handles that
+    /// it did not drop.
+    pub(crate) fn renew(&mut self, next: Self) {
+        let memory = std::mem::replace(&mut self.memory, MemoryBudget::new(&next.limits, None, None)).renewed();
+        let (table, wasi) = (std::mem::take(&mut self.table), self.wasi.take());
+        *self = Self { table, wasi, memory, ..next };
     }
 
     /// The family of the component that runs.

@@ -13,7 +13,10 @@ use wasmtime::{
 
 use crate::{
     LoadError,
-    bindings::{Gateway, GatewayPre},
+    bindings::{
+        Gateway, GatewayPre,
+        migrating::{self, MigratingPre},
+    },
     cache::CodeCache,
     call::CallState,
     capability,
@@ -42,6 +45,8 @@ pub struct Component {
     /// Where its instances have room.
     pub pool: Pool,
     pub(crate) pre: GatewayPre<CallState>,
+    /// Converts what other versions left, where it does.
+    pub(crate) migration: Option<MigratingPre<CallState>>,
     /// Those of its pool.
     pub(crate) limits: Arc<Limits>,
     /// It uses its language's file API: `/` is opened for each of its calls.
@@ -209,7 +214,10 @@ impl Loader {
             code.component_type().imports(&machine.engine).map(|(name, _)| name.to_owned()).collect();
         // Nothing runs before the imports are known to be served: the compiler's own word on them.
         grants::check_served(imports.iter().map(String::as_str))?;
-        let pre = machine.linker.instantiate_pre(code).and_then(GatewayPre::new).map_err(LoadError::invalid)?;
+        let linked = machine.linker.instantiate_pre(code).map_err(LoadError::invalid)?;
+        let migrates = code.get_export_index(None, migrating::NAME).is_some();
+        let migration = migrates.then(|| MigratingPre::new(linked.clone())).transpose().map_err(LoadError::invalid)?;
+        let pre = GatewayPre::new(linked).map_err(LoadError::invalid)?;
         let manifest = self.manifest(&pre, services, &machine.limits).await?;
         let manifest = Manifest::parse(&manifest).map_err(LoadError::Manifest)?;
         let uses_wasi_files = imports.iter().any(|import| import.starts_with("wasi:filesystem/"));
@@ -219,6 +227,7 @@ impl Loader {
             imports,
             pool: machine.pool,
             pre,
+            migration,
             limits: machine.limits.clone(),
             uses_wasi_files,
         });

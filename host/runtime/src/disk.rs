@@ -213,9 +213,11 @@ impl Room {
     }
 
     /// The write has ended, and took this much of it.
-    pub(crate) fn settle(self, bytes: u64) {
-        if let Some(taken) = &self.0 {
-            taken.figure.count().written -= taken.bytes.saturating_sub(bytes);
+    pub(crate) fn settle(mut self, bytes: u64) {
+        if let Some(taken) = self.0.take() {
+            let mut count = taken.figure.count();
+            count.written -= taken.bytes.saturating_sub(bytes);
+            count.pending -= taken.bytes;
         }
     }
 }

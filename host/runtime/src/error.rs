@@ -157,7 +157,7 @@ pub struct Refusal {
 }
 
 /// How a component failed.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Failure {
     /// The limit it broke, if that was it.
     pub limit: Option<Limit>,

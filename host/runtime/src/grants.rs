@@ -149,6 +149,16 @@ impl Grants {
         })
     }
 
+    /// How many instances may stay for a tenant's next calls.
+    pub(crate) fn sticky(&self) -> usize {
+        let Self::Listed(listed) = self else { return 0 };
+        let most = listed.iter().rev().find_map(|grant| match grant {
+            Grant::Sticky(most) => Some(*most),
+            _ => None,
+        });
+        most.unwrap_or_default().into()
+    }
+
     /// The grants that a component cannot be bound without.
     #[must_use]
     pub fn needed(imports: &[String], manifest: &Manifest) -> Vec<String> {

@@ -8,19 +8,22 @@ use std::{
 use openclaw_config::{json, store::Snapshot};
 use serde_json::Value;
 use tokio::time::timeout;
-use wasmtime::{Store, Trap};
+use wasmtime::{PoolConcurrencyLimitError, Store, Trap, component::Resource};
 
 use crate::{
     CallError, Failure, backtrace,
     binding::Route,
-    bindings::openclaw::gateway::types,
+    bindings::{Gateway, openclaw::gateway::types},
     call::{CallFacts, CallState, Subject},
     capability::{COMPONENT_FAILED, QUOTA_EXCEEDED, calls::Call},
+    component::Component,
     error::Refusal,
     grants::Grants,
     limits::{Limit, Limits},
     meter::Metered,
+    plugins::Plugins,
     services::Services,
+    sticky::{Kept, Owner, Sticky},
 };
 
 /// Params in both forms: parsed for the schema, raw for the guest.
@@ -60,15 +63,17 @@ impl Outer {
     }
 }
 
-/// Runs a call in a fresh store and a fresh instance, which are gone when this returns.
+/// Runs a call in a fresh store and a fresh instance, which are gone when this returns; where the binding is
+/// granted so, they serve its tenant's next call.
 pub(crate) async fn invoke(
     route: &Route,
     facts: CallFacts,
     params: Params,
     grants: Arc<Grants>,
     outer: Option<Outer>,
-    services: &Arc<Services>,
+    plugins: &Plugins,
 ) -> Result<Answer, CallError> {
+    let services = plugins.services();
     let config = sound_config(route, &facts, services)?;
     let method = route.method();
     let limits = &route.component().limits;
@@ -77,6 +82,8 @@ pub(crate) async fn invoke(
     checked.map_err(CallError::InvalidParams)?;
     let wall = wall_time(method.timeout, limits);
     let wall = outer.map_or(wall, |outer| wall.min(outer.left()));
+    let most = grants.sticky();
+    let owner = facts.subject.tenant().filter(|_| most > 0).map(|tenant| Owner::new(tenant, route.version()));
     let mut state = CallState::new(facts, route.component().clone(), grants, services.clone(), limits.clone(), wall);
     state.config = config;
     state.depth = outer.map_or(0, Outer::inner_depth);
@@ -93,21 +100,38 @@ pub(crate) async fn invoke(
         })?);
     }
     let meter = state.meter.clone();
-    let mut store = Store::new(route.component().pre.engine(), state);
-    CallState::limit(&mut store).map_err(|error| failure(store.data(), &error))?;
+    let sticky = plugins.sticky();
+    let mut kept = match owner.as_ref().and_then(|owner| sticky.take(owner, &state)) {
+        Some(mut kept) => {
+            kept.store.data_mut().renew(state);
+            kept
+        }
+        None => Kept::fresh(Store::new(route.component().pre.engine(), state)),
+    };
+    CallState::limit(&mut kept.store).map_err(|error| failure(kept.store.data(), &error))?;
     let started = Instant::now();
-    let ran = timeout(wall, Metered::new(run(route, &mut store, params.raw), meter)).await;
+    let ran = timeout(wall, Metered::new(run(route, &mut kept, params.raw, sticky), meter)).await;
+    let store = &mut kept.store;
     if let Some(costs) = &services.costs {
-        costs.push(CallState::cost(&store, started));
+        costs.push(CallState::cost(store, started));
     }
     let answered = match ran {
         Err(_) => return Err(over(Limit::Time, "wall time")),
         Ok(Err(trap)) => return Err(failure(store.data(), &trap)),
         Ok(Ok(answered)) => answered,
     };
-    let result = answered.map_err(|error| passed_on(error, store.data_mut()))?;
-    let result = services.at_length(tenant.as_ref(), result.len(), || check_result(route, result, limits)).await?;
-    Ok(Answer { result, delete_tenant: store.data().delete_tenant })
+    let answered = answered.map_err(|error| passed_on(error, store.data_mut()));
+    let delete_tenant = store.data().delete_tenant;
+    let result = match answered {
+        Ok(result) => services.at_length(tenant.as_ref(), result.len(), || check_result(route, result, limits)).await,
+        Err(refused) => Err(refused),
+    };
+    if let Some(owner) = owner
+        && !matches!(result, Err(CallError::Failed(_)))
+    {
+        sticky.leave(owner, most, kept, route.component().pool);
+    }
+    Ok(Answer { result: result?, delete_tenant })
 }
 
 /// The tenant's configuration. A damaged overlay stops its calls by name, except those that mend or remove it.
@@ -121,15 +145,38 @@ fn sound_config(route: &Route, facts: &CallFacts, services: &Services) -> Result
 
 async fn run(
     route: &Route,
-    store: &mut Store<CallState>,
+    kept: &mut Kept,
     params: Vec<u8>,
+    sticky: &Sticky,
 ) -> wasmtime::Result<Result<Vec<u8>, types::Error>> {
-    let instance = route.component().pre.instantiate_async(&mut *store).await?;
+    let Kept { store, instance, .. } = kept;
+    let instance = match instance {
+        Some(instance) => instance,
+        None => instance.insert(instantiate(route.component(), store, sticky).await?),
+    };
     let call = store.data_mut().table.push(Call)?;
-    instance.openclaw_gateway_component().call_handle(store, call, &params).await
+    let lent = Resource::new_borrow(call.rep());
+    let answered = instance.openclaw_gateway_component().call_handle(&mut *store, lent, &params).await;
+    store.data_mut().table.delete(call)?;
+    answered
 }
 
-fn wall_time(asked: Option<Duration>, limits: &Limits) -> Duration {
+/// An instance in a free slot, or in one where another waits for its next call.
+async fn instantiate(
+    component: &Component,
+    store: &mut Store<CallState>,
+    sticky: &Sticky,
+) -> wasmtime::Result<Gateway> {
+    loop {
+        let instance = component.pre.instantiate_async(&mut *store).await;
+        let full = instance.as_ref().is_err_and(|error| error.is::<PoolConcurrencyLimitError>());
+        if !(full && sticky.give_way(component.pool)) {
+            return instance;
+        }
+    }
+}
+
+pub(crate) fn wall_time(asked: Option<Duration>, limits: &Limits) -> Duration {
     asked.map_or(limits.wall, |asked| asked.min(limits.max_wall))
 }
 
@@ -149,7 +196,7 @@ fn check_result(route: &Route, result: Vec<u8>, limits: &Limits) -> Result<Strin
     Ok(result)
 }
 
-fn over(limit: Limit, detail: &str) -> CallError {
+pub(crate) fn over(limit: Limit, detail: &str) -> CallError {
     CallError::Failed(Failure { limit: Some(limit), reason: "limit", detail: detail.into() })
 }
 
@@ -158,7 +205,7 @@ fn invalid_result(detail: String) -> CallError {
 }
 
 /// Names the limit behind a trap, where it was one.
-fn failure(state: &CallState, trap: &wasmtime::Error) -> CallError {
+pub(crate) fn failure(state: &CallState, trap: &wasmtime::Error) -> CallError {
     let limit = state
         .breach
         .or_else(|| trap.downcast_ref::<Limit>().copied())
@@ -190,6 +237,6 @@ fn refusal(error: types::Error) -> CallError {
 }
 
 /// A guest's words reach people's terminals: no control characters, no endless lines.
-fn printable(message: &str) -> String {
+pub(crate) fn printable(message: &str) -> String {
     message.chars().map(|c| if c.is_control() { ' ' } else { c }).take(1000).collect()
 }

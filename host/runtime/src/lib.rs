@@ -31,17 +31,19 @@ mod layers;
 mod limits;
 mod manifest;
 mod meter;
+mod migrations;
 mod nested;
 mod plugins;
 mod services;
 mod stats;
+mod sticky;
 mod uploads;
 
 use std::{path::PathBuf, sync::Arc};
 
 use openclaw_config::gateway::ValidateResults;
 use openclaw_control::ControlDb;
-use openclaw_tenancy::TenantId;
+use openclaw_tenancy::{Actor, TenantId, TenantRecord};
 
 pub use admission::{AdmissionLimits, Standing};
 pub use binding::{BindingScope, Origin, Route, Version};
@@ -175,15 +177,25 @@ impl Runtime {
         if answer.delete_tenant
             && let Some(tenant) = &tenant
         {
-            self.services.delete_tenant(&tenant.id, actor).await.map_err(|error| {
-                tracing::error!(tenant = %tenant.id, %error, "a tenant could not be deleted");
-                CallError::Unavailable {
-                    message: "the tenant could not be deleted: the gateway's log has more".into(),
-                    retry_after_ms: Some(1000),
-                }
-            })?;
-            self.plugins.forget(&tenant.id).await;
+            self.delete(tenant, actor).await?;
         }
         Ok(answer.result)
+    }
+
+    /// Wipes a tenant, to the end, whoever hangs up: what was left of it would be its namesake's.
+    async fn delete(&self, tenant: &Arc<TenantRecord>, actor: Actor) -> Result<(), CallError> {
+        let (services, plugins, gone) = (self.services.clone(), self.plugins.clone(), tenant.clone());
+        let deleting = tokio::spawn(async move {
+            services.delete_tenant(&gone.id, actor).await.map_err(|error| error.to_string())?;
+            plugins.forget(&gone).await;
+            Ok(())
+        });
+        deleting.await.unwrap_or_else(|error| Err(error.to_string())).map_err(|error| {
+            tracing::error!(tenant = %tenant.id, error, "a tenant could not be deleted");
+            CallError::Unavailable {
+                message: "the tenant could not be deleted: the gateway's log has more".into(),
+                retry_after_ms: Some(1000),
+            }
+        })
     }
 }

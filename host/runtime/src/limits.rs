@@ -143,6 +143,11 @@ impl MemoryBudget {
         let memory_bytes = granted.unwrap_or(limits.memory_bytes).min(limits.memory_bytes);
         Self { memory_bytes, table_elements: limits.table_elements, peak_bytes: 0, refused: false, growth }
     }
+
+    /// For the next call of the same instance.
+    pub(crate) fn renewed(self) -> Self {
+        Self { refused: false, ..self }
+    }
 }
 
 impl ResourceLimiter for MemoryBudget {

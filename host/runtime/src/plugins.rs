@@ -7,10 +7,12 @@
 
 mod bytes;
 mod change;
+mod convert;
 mod error;
 mod install;
 mod policy;
 mod rows;
+mod sequence;
 mod versions;
 
 use std::{
@@ -28,6 +30,8 @@ use openclaw_control::ControlDb;
 use openclaw_tenancy::{Family, Home, Registry, TenantId, TenantRecord};
 use tokio::sync::Mutex;
 
+use sequence::Sequence;
+
 use crate::{
     CallError, LoadError,
     binding::{BindingScope, Bound, Canary, Origin, Route, Version, Way},
@@ -38,8 +42,10 @@ use crate::{
     invoke::{self, Answer, Outer, Params},
     layers::{Layers, Slot},
     manifest::families_of,
+    migrations::Migrations,
     services::Services,
     stats::Stats,
+    sticky::Sticky,
 };
 
 pub use change::{Changed, Deed};
@@ -77,6 +83,9 @@ pub struct Plugins {
     generation: AtomicU64,
     policy: ArcSwap<Policy>,
     control: ControlDb,
+    migrations: Migrations,
+    sequence: Sequence,
+    sticky: Sticky,
     services: Arc<Services>,
     validate_results: ValidateResults,
     /// Changes are made one after another; loading is not part of it.
@@ -95,8 +104,12 @@ pub(crate) struct PluginParts {
 impl Plugins {
     /// Nothing is bound yet.
     pub(crate) fn new(parts: PluginParts) -> Result<Self, LoadError> {
-        rows::migrate(&parts.control).map_err(|error| LoadError::Damaged(error.to_string()))?;
+        let damaged = |error: openclaw_control::ControlError| LoadError::Damaged(error.to_string());
+        rows::migrate(&parts.control).map_err(damaged)?;
         Ok(Self {
+            migrations: Migrations::open(parts.control.clone(), &parts.services.registry).map_err(damaged)?,
+            sequence: Sequence::default(),
+            sticky: Sticky::default(),
             loader: parts.loader,
             layers: ArcSwap::default(),
             generation: AtomicU64::new(0),
@@ -113,6 +126,9 @@ impl Plugins {
     pub(crate) async fn open(&self, base: Vec<Version>) -> Result<(), LoadError> {
         let damaged = |error: &dyn std::fmt::Display| LoadError::Damaged(error.to_string());
         let rows = rows::load(&self.control).map_err(|error| damaged(&error))?;
+        let withdrawn = rows::withdrawn(&self.control).map_err(|error| damaged(&error))?;
+        let last = rows.iter().map(|row| row.sequence).max().unwrap_or_default();
+        self.sequence.resume(last.max(self.migrations.last_sequence()), withdrawn);
         let stored = self.living(rows).await.map_err(|error| damaged(&error))?;
         let fixed = |version: Version| {
             let family = version.component.manifest.family.clone();
@@ -153,6 +169,7 @@ impl Plugins {
         let layers = self.layers.load().with_groups(policy.groups.clone());
         self.policy.store(Arc::new(policy));
         self.put_in_force(layers);
+        self.sticky.retire(None, None);
     }
 
     fn put_in_force(&self, layers: Layers) {
@@ -180,15 +197,17 @@ impl Plugins {
 
     /// The version that answers a tenant's call, held for its length; none where there is no such method.
     pub async fn route(&self, tenant: Option<&TenantId>, method: &str) -> Result<Option<Route>, CallError> {
+        // One look for the whole way down: what is bound meanwhile is the next call's.
+        let layers = self.layers.load_full();
         for family in families_of(method) {
-            let mut next = self.layers.load().find(tenant, family).cloned();
+            let mut next = layers.find(tenant, family).cloned();
             while let Some(slot) = next {
                 match self.bound(&slot).await?.route(method) {
                     Way::Here(route) => return Ok(Some(route)),
                     Way::Nowhere => break,
                     Way::Below => {
                         let scope = slot.scope.as_ref();
-                        next = scope.and_then(|scope| self.layers.load().below(scope, tenant, family).cloned());
+                        next = scope.and_then(|scope| layers.below(scope, tenant, family).cloned());
                     }
                 }
             }
@@ -254,6 +273,7 @@ impl Plugins {
             component,
             origin: Origin::Installed(entry.row.scope.clone()),
             stats: entry.stats.clone(),
+            sequence: entry.row.sequence,
             grants: entry.row.grants.as_ref().map_or(Ok(GrantSource::Configured), own)?,
             validates_results: true,
         })
@@ -287,6 +307,7 @@ impl Plugins {
             component,
             origin,
             stats: Arc::default(),
+            sequence: 0,
             grants: if builtin { GrantSource::Own(Arc::new(Grants::Builtin)) } else { GrantSource::Configured },
             validates_results: !builtin || self.validate_results == ValidateResults::All,
         }
@@ -310,21 +331,33 @@ impl Plugins {
     ) -> Result<Answer, CallError> {
         let tenant = facts.subject.tenant().cloned();
         let started = Instant::now();
-        let grants = self.grants(route.version());
-        let digest = route.component().digest;
-        let answer = match &tenant {
-            Some(tenant) if self.services().heavy.expects(tenant.row, digest) => {
-                self.run_heavy(&tenant.id, route.clone(), facts, params, grants, outer).await
-            }
-            _ => invoke::invoke(route, facts, params, grants, outer, self.services()).await,
-        };
+        let mut route = route.clone();
+        let answer = self.answer(&mut route, facts, params, outer).await;
         self.count(route.version(), tenant.as_deref(), started.elapsed(), answer.as_ref().err());
         answer
     }
 
+    /// Runs a call by the version that its tenant's documents are ready for, which becomes its route.
+    async fn answer(
+        self: &Arc<Self>,
+        route: &mut Route,
+        facts: CallFacts,
+        params: Params,
+        outer: Option<Outer>,
+    ) -> Result<Answer, CallError> {
+        let _hold = self.ready(route, &facts, outer).await?;
+        let grants = self.grants(route.version());
+        let tenant = facts.subject.tenant();
+        let heavy = tenant.filter(|tenant| self.services().heavy.expects(tenant.row, route.component().digest));
+        match heavy.map(|tenant| tenant.id.clone()) {
+            Some(tenant) => self.run_heavy(&tenant, route.clone(), facts, params, grants, outer).await,
+            None => invoke::invoke(route, facts, params, grants, outer, self).await,
+        }
+    }
+
     /// The same for a call that is expected to touch much memory: on threads of its own, a few of a tenant at once.
     async fn run_heavy(
-        &self,
+        self: &Arc<Self>,
         tenant: &TenantId,
         route: Route,
         facts: CallFacts,
@@ -334,11 +367,12 @@ impl Plugins {
     ) -> Result<Answer, CallError> {
         let services = self.services().clone();
         let share = services.admission.enter_heavy(tenant, route.component().pool, outer.is_some()).await?;
+        let plugins = self.clone();
         let call = async move {
             let _share = share;
-            invoke::invoke(&route, facts, params, grants, outer, &services).await
+            invoke::invoke(&route, facts, params, grants, outer, &plugins).await
         };
-        self.services().heavy.run(call).await
+        services.heavy.run(call).await
     }
 
     /// Counts a call of a version, and takes it out of service where too many failed in a row.
@@ -404,13 +438,28 @@ impl Plugins {
     }
 
     /// Forgets what a deleted tenant had; its files went with its directory.
-    pub(crate) async fn forget(&self, tenant: &TenantId) {
+    pub(crate) async fn forget(&self, tenant: &TenantRecord) {
+        if let Err(error) = self.migrations.forget(tenant.row).await {
+            tracing::warn!(tenant = %tenant.id, %error, "the forms of a deleted tenant's documents stay until the next start");
+        }
+        let (tenant, row) = (&tenant.id, tenant.row);
         let _changing = self.changing.lock().await;
         if let Err(error) = rows::forget(&self.control, &BindingScope::Tenant(tenant.clone())).await {
             tracing::warn!(%tenant, %error, "the component rows of a deleted tenant stay until the next start");
         }
         let layers = self.layers.load().without_tenant(tenant);
         self.put_in_force(layers);
+        self.sticky.retire(Some(row), None);
+    }
+
+    /// The instances that wait for their next call.
+    pub(crate) fn sticky(&self) -> &Sticky {
+        &self.sticky
+    }
+
+    /// Ends what waited too long for a next call.
+    pub fn retire_idle(&self, now: Instant) {
+        self.sticky.retire_idle(now);
     }
 
     pub(crate) fn services(&self) -> &Arc<Services> {

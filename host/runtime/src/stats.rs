@@ -1,7 +1,10 @@
-//! What became of the calls of one version: counted without locks.
+//! What became of the calls of one version: counted without locks, but for those that fail.
 
 use std::{
-    sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
@@ -15,12 +18,9 @@ const BUCKETS: usize = PER_DOUBLING * DOUBLINGS;
 pub struct Stats {
     calls: AtomicU64,
     errors: AtomicU64,
-    /// Failures since the last call that did not fail.
-    failed_in_a_row: AtomicU32,
-    /// Whose call the first of those was.
-    first_failed: AtomicU64,
-    /// Whether calls of others are among those.
-    others_failed: AtomicBool,
+    /// Whether the streak is worth a look.
+    failing: AtomicBool,
+    streak: Mutex<Streak>,
     micros: [AtomicU64; BUCKETS],
 }
 
@@ -31,6 +31,14 @@ pub(crate) struct Failures {
     pub(crate) in_a_row: u32,
     /// Whether more than one tenant had them.
     pub(crate) of_several: bool,
+}
+
+/// Failures since the last call that did not fail.
+#[derive(Debug, Default)]
+struct Streak {
+    failures: Failures,
+    /// Whose call the first of them was.
+    first: Option<u64>,
 }
 
 /// The counters at one moment.
@@ -51,9 +59,8 @@ impl Default for Stats {
         Self {
             calls: AtomicU64::new(0),
             errors: AtomicU64::new(0),
-            failed_in_a_row: AtomicU32::new(0),
-            first_failed: AtomicU64::new(0),
-            others_failed: AtomicBool::new(false),
+            failing: AtomicBool::new(false),
+            streak: Mutex::default(),
             micros: std::array::from_fn(|_| AtomicU64::new(0)),
         }
     }
@@ -67,25 +74,30 @@ impl Stats {
         self.micros[bucket(micros)].fetch_add(1, Relaxed);
         if failed {
             self.errors.fetch_add(1, Relaxed);
-            let before = self.failed_in_a_row.fetch_add(1, Relaxed);
-            if before == 0 {
-                self.first_failed.store(tenant, Relaxed);
-                self.others_failed.store(false, Relaxed);
-            } else if self.first_failed.load(Relaxed) != tenant {
-                self.others_failed.store(true, Relaxed);
-            }
-            return Failures { in_a_row: before + 1, of_several: self.others_failed.load(Relaxed) };
+            // One step: two failures at once of one tenant must not look like those of two.
+            let mut streak = self.streak();
+            let first = *streak.first.get_or_insert(tenant);
+            streak.failures.in_a_row += 1;
+            streak.failures.of_several |= first != tenant;
+            self.failing.store(true, Relaxed);
+            return streak.failures;
         }
         // Read first: a line that nobody writes is shared by all cores.
-        if self.failed_in_a_row.load(Relaxed) != 0 {
-            self.failed_in_a_row.store(0, Relaxed);
+        if self.failing.load(Relaxed) {
+            self.forgive();
         }
         Failures::default()
     }
 
     /// A version that is bound anew is judged anew.
     pub(crate) fn forgive(&self) {
-        self.failed_in_a_row.store(0, Relaxed);
+        let mut streak = self.streak();
+        *streak = Streak::default();
+        self.failing.store(false, Relaxed);
+    }
+
+    fn streak(&self) -> MutexGuard<'_, Streak> {
+        self.streak.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The counters of now.
@@ -139,6 +151,26 @@ fn percentile(counts: &[u64], percent: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A version that is shared is taken from everyone only where it fails for more than one.
+    #[test]
+    fn failures_at_once_of_one_tenant_are_not_of_several() {
+        let stats = Stats::default();
+        let failed = |tenant| stats.count(tenant, Duration::ZERO, true);
+        assert!(!failed(1).of_several);
+        for _ in 0..200 {
+            stats.forgive();
+            std::thread::scope(|scope| {
+                for _ in 0..4 {
+                    scope.spawn(|| assert!(!failed(2).of_several));
+                }
+            });
+        }
+        assert_eq!(failed(2), Failures { in_a_row: 5, of_several: false });
+        assert_eq!(failed(1), Failures { in_a_row: 6, of_several: true });
+        stats.count(1, Duration::ZERO, false);
+        assert_eq!(failed(2), Failures { in_a_row: 1, of_several: false });
+    }
 
     #[test]
     fn each_value_lies_within_its_bucket_and_buckets_follow_each_other() {

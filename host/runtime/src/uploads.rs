@@ -76,14 +76,27 @@ pub struct Upload {
 impl Upload {
     /// Begins one for a tenant, or for none.
     pub async fn begin(services: &Arc<Services>, tenant: Option<Arc<TenantRecord>>) -> Result<Self, UploadError> {
-        let _room = room_for(services, tenant.as_ref(), NAME_BYTES).await?;
         let directory = directory(services, tenant.clone()).await?;
         let name = blocking({
             let directory = directory.clone();
             move || make(&directory)
         });
         let name = name.await?;
-        Ok(Self { services: services.clone(), tenant, directory, name, bytes: 0, hash: Sha256::new(), finished: false })
+        let upload = Self {
+            services: services.clone(),
+            tenant,
+            directory,
+            name,
+            bytes: 0,
+            hash: Sha256::new(),
+            finished: false,
+        };
+        // After those were removed that nobody used: they may be what filled the disk.
+        if let Some(tenant) = &upload.tenant {
+            services.disks.freed(tenant);
+        }
+        let _room = room_for(services, upload.tenant.as_ref(), NAME_BYTES).await?;
+        Ok(upload)
     }
 
     /// Takes in what comes next.
@@ -95,9 +108,11 @@ impl Upload {
         let room = room_for(&self.services, self.tenant.as_ref(), chunk.len() as u64).await?;
         self.hash.update(&chunk);
         let (directory, name) = (self.directory.clone(), self.name.clone());
-        blocking(move || Ok(directory.append(&name, &chunk).map(drop)?)).await?;
-        drop(room);
-        Ok(())
+        blocking(move || {
+            let _room = room;
+            Ok(directory.append(&name, &chunk).map(drop)?)
+        })
+        .await
     }
 
     /// The digest of what has come.

@@ -17,6 +17,12 @@ pub(crate) fn expand(handler: &Handler) -> TokenStream {
     let added = added_visibility(visibility);
     let manifest = manifest(handler);
     let dispatch = dispatch(handler);
+    let migrate = match &handler.migrate {
+        Some(function) => quote!(::core::option::Option::Some(#function)),
+        None => quote!(::core::option::Option::None),
+    };
+    let exported_migration =
+        handler.migrate.iter().map(|function| quote!(::openclaw_sdk::export_migration!(#function);));
     quote! {
         #(#outer)*
         #visibility mod #module {
@@ -24,7 +30,8 @@ pub(crate) fn expand(handler: &Handler) -> TokenStream {
             #(#items)*
 
             /// This module as a handler, for the test harness.
-            #added const HANDLER: ::openclaw_sdk::Handler = ::openclaw_sdk::Handler { manifest, handle };
+            #added const HANDLER: ::openclaw_sdk::Handler =
+                ::openclaw_sdk::Handler { manifest, handle, migrate: #migrate };
 
             /// The manifest, as `component.wit` describes it.
             #added fn manifest() -> ::std::vec::Vec<u8> {
@@ -35,6 +42,7 @@ pub(crate) fn expand(handler: &Handler) -> TokenStream {
             #dispatch
 
             ::openclaw_sdk::export!(HANDLER);
+            #(#exported_migration)*
         }
     }
 }

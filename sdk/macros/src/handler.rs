@@ -7,6 +7,7 @@ use crate::{
     arguments::{Arguments, Capability, SharedCollection},
     docs,
     method::{Method, is_method},
+    migrate,
 };
 
 /// Names that the expansion adds to the module.
@@ -21,10 +22,12 @@ pub(crate) struct Handler {
     pub(crate) shared_documents: Vec<SharedCollection>,
     pub(crate) capabilities: Vec<Capability>,
     pub(crate) methods: Vec<Method>,
+    /// The function that converts another version's documents.
+    pub(crate) migrate: Option<Ident>,
     pub(crate) attributes: Vec<Attribute>,
     pub(crate) visibility: Visibility,
     pub(crate) module: Ident,
-    /// The items as they were, without `#[method]`.
+    /// The items as they were, without `#[method]` and `#[migrate]`.
     pub(crate) items: Vec<Item>,
 }
 
@@ -47,6 +50,7 @@ impl Handler {
                 "a handler has a method: `#[method(scope = read)]` on a function",
             ));
         }
+        let migrate = migrate::function(&mut items)?;
         Ok(Self {
             family,
             version: arguments.version,
@@ -55,6 +59,7 @@ impl Handler {
             shared_documents: arguments.shared_documents,
             capabilities: arguments.capabilities,
             methods,
+            migrate,
             attributes: module.attrs,
             visibility: module.vis,
             module: module.ident,

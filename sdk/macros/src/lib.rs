@@ -1,7 +1,8 @@
 //! The attribute macro of `openclaw-sdk`, which documents it.
 //!
 //! `arguments` reads what stands in `#[handler(…)]`, `method` what stands in
-//! `#[method(…)]` and on what it stands, `handler` the module as a whole;
+//! `#[method(…)]` and on what it stands, `migrate` what `#[migrate]` stands on,
+//! `handler` the module as a whole;
 //! `expand` writes what it becomes. Every error is at the token that is wrong
 //! and says what is right.
 
@@ -11,6 +12,7 @@ mod expand;
 mod handler;
 mod list;
 mod method;
+mod migrate;
 
 use proc_macro::TokenStream;
 use syn::parse_macro_input;

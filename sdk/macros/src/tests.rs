@@ -147,3 +147,24 @@ fn the_module_stays_and_gains_its_manifest_and_its_dispatch() {
         assert!(text.contains(added), "{added}: {text}");
     }
 }
+
+#[test]
+fn a_migration_is_exported_beside_the_methods() {
+    let migrate = "#[migrate] fn convert(call: &Call, replaced: Option<&str>) -> Result<()> { todo!() }";
+    let with = |functions: &str| {
+        format!("/// Greets.\nmod greeter {{ /** Hi. */ #[method(scope = read)] {FUNCTION} {functions} }}")
+    };
+    let expanded = read(GREETER, &with(migrate)).map(|handler| expand(&handler).to_string());
+    let expanded = expanded.unwrap_or_else(|error| panic!("{error}"));
+    assert!(expanded.contains("export_migration ! (convert)"), "{expanded}");
+    assert!(!expanded.contains("# [migrate]"), "{expanded}");
+    for (functions, token, message) in [
+        (format!("{migrate} {}", migrate.replace("convert", "other")), "#[migrate]", "one migration"),
+        ("#[migrate] fn convert(call: &Call) -> Result<()> { todo!() }".to_owned(), "convert", "Option<&str>"),
+        ("#[migrate] fn convert(call: &Call, replaced: Option<&str>) {}".to_owned(), "convert", "Result<()>"),
+    ] {
+        let (at, said) = refusal(GREETER, &with(&functions));
+        assert_eq!(at, token, "{said}");
+        assert!(said.contains(message), "{said}");
+    }
+}

@@ -19,3 +19,25 @@ wit_bindgen::generate!({
     // Tests compare what handlers answer.
     additional_derives: [PartialEq],
 });
+
+/// The export that not every handler has.
+#[cfg(target_arch = "wasm32")]
+pub mod migrating {
+    wit_bindgen::generate!({
+        path: "../wit",
+        inline: "
+            package openclaw:sdk;
+
+            world migrating {
+                export openclaw:gateway/migration@0.1.0;
+            }
+        ",
+        with: {
+            "openclaw:gateway/types@0.1.0": crate::bindings::openclaw::gateway::types,
+            "openclaw:gateway/calls@0.1.0": crate::bindings::openclaw::gateway::calls,
+        },
+        pub_export_macro: true,
+        export_macro_name: "export_migration",
+        default_bindings_module: "openclaw_sdk::bindings::migrating",
+    });
+}

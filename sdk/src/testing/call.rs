@@ -53,6 +53,8 @@ pub(crate) struct Facts {
     published: Cell<usize>,
     log_lines: Cell<usize>,
     over_quota: Cell<bool>,
+    /// It converts documents, and may do nothing else.
+    pub(crate) migrating: bool,
 }
 
 thread_local! {
@@ -103,6 +105,26 @@ pub(crate) fn answer(state: &Rc<State>, caller: &Caller, depth: u32, method: &st
     Ok(result)
 }
 
+/// Has a handler convert the documents that are there; they are as they were where it fails.
+pub(crate) fn migrate(state: &Rc<State>, served: &Rc<Served>, replaced: Option<&str>) -> Result<()> {
+    let family = served.manifest.family.as_str();
+    let migrate = served.handler.migrate.ok_or_else(|| Error::invalid(format!("{family} has no `#[migrate]`")))?;
+    let nobody = Caller { scopes: Vec::new() };
+    let facts = Rc::new(Facts { migrating: true, ..Facts::new(state, served, &nobody, 0, "migrate") });
+    let before = state.with_store(family, |store| Ok(store.clone()))?;
+    let migrated = {
+        let _running = Running::begin(Rc::clone(&facts));
+        migrate(&Call(Rc::clone(&facts)), replaced)
+    };
+    migrated.or_else(|error| {
+        state.with_store(family, |store| {
+            *store = before;
+            Ok(())
+        })?;
+        Err(facts.refusal(error))
+    })
+}
+
 /// Keeps a line of the running call; those over the limit are dropped.
 pub(crate) fn log(level: Level, message: &str, fields: &[(String, String)]) {
     let Some(facts) = current() else { return };
@@ -127,6 +149,7 @@ impl Facts {
             published: Cell::new(0),
             log_lines: Cell::new(0),
             over_quota: Cell::new(false),
+            migrating: false,
         }
     }
 
@@ -150,7 +173,8 @@ impl Facts {
     }
 
     pub(crate) fn granted(&self, interface: &str) -> Result<()> {
-        match self.is_revoked(interface) {
+        let closed = self.migrating && !["documents", "files"].contains(&interface);
+        match closed || self.is_revoked(interface) {
             true => Err(self.not_granted(interface)),
             false => Ok(()),
         }
@@ -201,6 +225,9 @@ impl Facts {
     }
 
     pub(crate) fn publish(&self, event: &str, payload: &[u8]) -> Result<u64> {
+        if self.migrating {
+            return Err(Error::forbidden("a migration publishes no event"));
+        }
         if !self.served.manifest.events.iter().any(|listed| listed == event) {
             return Err(Error::forbidden(format!("the manifest does not list the event {event:?}")));
         }

@@ -1,6 +1,6 @@
 //! The tenant that a test makes.
 
-use super::call::{Caller, Facts, answer};
+use super::call::{Caller, Facts, answer, migrate};
 use super::manifest::Served;
 use super::scripts::Invocation;
 use super::state::{Event, LogLine, State, Usage};
@@ -68,6 +68,16 @@ impl Tenant {
         let params = serde_json::to_value(params)?;
         let result = answer(&self.state, &self.caller, 0, method, &params)?;
         Ok(serde_json::from_value(result.clone()).unwrap_or_else(|error| panic!("{result} does not fit: {error}")))
+    }
+
+    /// Has the handler convert the documents that are there, as the host does before its first call:
+    /// `replaced` is the version whose migration ran last.
+    ///
+    /// # Errors
+    /// What the handler answers; the documents are as they were then.
+    pub fn migrate(&self, replaced: Option<&str>) -> Result<()> {
+        let served = Rc::clone(&self.state.handlers.borrow()[0]);
+        migrate(&self.state, &served, replaced)
     }
 
     /// Makes the calls with these scopes alone.

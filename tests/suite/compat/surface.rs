@@ -3,7 +3,7 @@
 //!
 //! An entry's signature names everything that the binary form depends on, so an entry that is there
 //! and equal is compatible, and one that is new is an addition. The one exception are a world's
-//! exports: a new one is asked of components that do not have it.
+//! exports: a new one is asked of components that do not have it, unless the world is new as well.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -46,8 +46,11 @@ impl Surface {
             Some(now) if now != signature => Some(format!("{entry} was {signature} and is {now}")),
             Some(_) => None,
         });
-        let demanded =
-            later.entries.keys().filter(|entry| entry.contains(" export ") && !self.entries.contains_key(*entry));
+        let demanded = later.entries.keys().filter(|entry| {
+            let world = entry.split_once(" export ").map(|(world, _)| format!("{world} "));
+            let known = |world: &String| self.entries.keys().any(|entry| entry.starts_with(world));
+            world.as_ref().is_some_and(known) && !self.entries.contains_key(*entry)
+        });
         kept.chain(demanded.map(|entry| format!("{entry} is new, and asked of components that lack it"))).collect()
     }
 }

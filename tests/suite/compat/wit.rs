@@ -97,6 +97,8 @@ fn additions_do_not() {
     let import = ("world.wit", "    import log;\n", "    import log;\n    import tracing;\n");
     assert_eq!(edited(&[("events.wit", SEQUENCE, &more)]), [""; 0]);
     assert_eq!(edited(&[interface, import]), [""; 0]);
+    let world = "world streaming-handler { export component; }\n\nworld capabilities {";
+    assert_eq!(edited(&[("world.wit", "world capabilities {", world)]), [""; 0]);
     assert_eq!(
         edited(&[(
             "documents.wit",

@@ -147,3 +147,11 @@ fn a_peer_that_is_silent_is_given_up_and_one_that_answers_pings_is_kept() {
     tenant.done("voicewake.set", json!({ "triggers": ["x"] }));
     assert_eq!(listener.join().expect("it was kept").event, "voicewake.changed");
 }
+
+#[test]
+fn a_peer_that_closes_is_answered_as_it_should_be() {
+    let (_daemon, tenant) = stage();
+    let mut socket = tenant.socket();
+    socket.call("health", json!({})).expect("health");
+    assert_eq!(socket.close(), Some(1000));
+}

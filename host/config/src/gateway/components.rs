@@ -16,7 +16,8 @@ pub struct Components {
     /// What a family is granted, besides what the built-in families have; by family. Each is an interface,
     /// such as `config`, or something narrower: `documents:<family>/<collection>` to read a collection of
     /// another family, with `:write` to change it too; `secret:<name>`, with `:reveal` to read it back;
-    /// `method:<name>` to call one method of the same tenant; `memory-mb:<n>` for the memory of a call, up to `limits.memory_mb`.
+    /// `method:<name>` to call one method of the same tenant; `memory-mb:<n>` for the memory of a call, up to `limits.memory_mb`;
+    /// `sticky:<n>` for so many instances that stay for a tenant's next calls.
     pub grants: BTreeMap<String, Vec<String>>,
     /// Groups of tenants, by name: a component can be installed for one of them.
     pub groups: BTreeMap<String, Vec<String>>,

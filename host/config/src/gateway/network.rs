@@ -59,8 +59,8 @@ pub struct Tls {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RequestLimits {
-    /// Largest request body, in bytes.
-    #[schemars(range(min = 1024, max = 1_073_741_824))]
+    /// Largest request body, in bytes: a tenant has 64 MiB under way at most.
+    #[schemars(range(min = 1024, max = 67_108_864))]
     pub body_bytes: u64,
     /// Most calls in one JSON-RPC batch.
     #[schemars(range(min = 1, max = 10_000))]

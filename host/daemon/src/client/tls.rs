@@ -1,4 +1,4 @@
-//! TLS to a gateway elsewhere, whose certificate must be one that this machine trusts.
+//! TLS to a host elsewhere, whose certificate must be one that this machine trusts.
 
 use std::{io, sync::Arc};
 
@@ -12,6 +12,11 @@ use tokio_rustls::{
 /// Agrees on a key with the host of this name.
 pub(super) async fn connect(name: &str, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
     let name = ServerName::try_from(name.to_owned()).map_err(io::Error::other)?;
+    TlsConnector::from(Arc::new(settings()?)).connect(name, stream).await
+}
+
+/// Trusts whom this machine trusts.
+pub(crate) fn settings() -> io::Result<ClientConfig> {
     let trusted = rustls_native_certs::load_native_certs();
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(trusted.certs);
@@ -21,10 +26,8 @@ pub(super) async fn connect(name: &str, stream: TcpStream) -> io::Result<TlsStre
     }
     let settings = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
-        .map_err(io::Error::other)?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    TlsConnector::from(Arc::new(settings)).connect(name, stream).await
+        .map_err(io::Error::other)?;
+    Ok(settings.with_root_certificates(roots).with_no_client_auth())
 }
 
 /// What whoever met this failure can do.

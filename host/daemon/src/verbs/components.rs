@@ -14,7 +14,9 @@ mod keygen;
 mod keys;
 mod list;
 mod new;
+mod publish;
 mod sign;
+mod source;
 mod test;
 mod trial;
 mod verify;
@@ -45,6 +47,7 @@ enum Verb {
     Keygen(keygen::Keygen),
     Sign(sign::Sign),
     Verify(verify::Verify),
+    Publish(publish::Publish),
     List(list::List),
     Install(install::Install),
     Activate(bindings::Activate),
@@ -66,6 +69,7 @@ impl Components {
             Verb::Keygen(keygen) => keygen.run(output),
             Verb::Sign(sign) => sign.run(output),
             Verb::Verify(verify) => verify.run(output),
+            Verb::Publish(publish) => publish.run(output).await,
             Verb::List(list) => list.run(client, output).await,
             Verb::Install(install) => install.run(client, output).await,
             Verb::Activate(activate) => activate.run(client, output).await,

@@ -24,6 +24,9 @@ impl events::Host for CallState {
 
 impl events::HostBus for CallState {
     fn publish(&mut self, _bus: Resource<Bus>, event: String, payload: Vec<u8>) -> Result<u64, CapabilityError> {
+        if self.migrating {
+            return Err(CapabilityError::forbidden("a migration publishes no event"));
+        }
         let listed = self.component.as_ref().is_some_and(|component| component.manifest.events.contains(&event));
         if !listed {
             return Err(CapabilityError::forbidden(format!("the manifest does not list the event {event:?}")));

@@ -22,7 +22,7 @@ pub struct OpenDirectory {
 impl files::Host for CallState {
     async fn open(&mut self, _call: Resource<Call>) -> Result<Resource<OpenDirectory>, CapabilityError> {
         let directory = self.services.files(self.tenant()?, self.own_family()?).await?;
-        Ok(self.table.push(OpenDirectory { directory, read_only: false })?)
+        Ok(self.table.push(OpenDirectory { directory, read_only: self.migrating })?)
     }
 }
 
@@ -53,13 +53,14 @@ impl CallState {
     ) -> Result<T, CapabilityError> {
         let room = self.room_for(bytes + path.names() * NAME_BYTES).await?;
         let is_counted = room.is_counted();
+        // The write goes on where nobody waits for it any more, and takes its room until it ends.
         let write = move |directory: &Directory| {
             let made = if is_counted { directory.missing_names(&path)? } else { 0 };
-            Ok((operation(directory, &path)?, made))
+            let written = operation(directory, &path)?;
+            room.settle(bytes + made * NAME_BYTES);
+            Ok(written)
         };
-        let (written, made) = self.with_directory(handle, true, write).await?;
-        room.settle(bytes + made * NAME_BYTES);
-        Ok(written)
+        self.with_directory(handle, true, write).await
     }
 }
 
@@ -144,11 +145,12 @@ impl files::HostDirectory for CallState {
             Err(DirectoryError::NotFound) => Ok(false),
             removed => removed.map(|()| true),
         };
-        let was_there = self.with_directory(&handle, true, remove).await?;
-        if was_there {
+        let removed = self.with_directory(&handle, true, remove).await;
+        // One that failed may have removed some of it.
+        if !matches!(removed, Ok(false)) {
             self.services.disks.freed(self.tenant()?);
         }
-        Ok(was_there)
+        removed
     }
 
     async fn rename(
@@ -160,7 +162,10 @@ impl files::HostDirectory for CallState {
         let (from, to) = (parse(&from)?, parse(&to)?);
         let tenant = self.tenant()?.clone();
         let _moving = self.services.disks.moving(&tenant).await;
-        self.with_directory(&handle, true, move |directory| directory.rename(&from, &to)).await
+        self.with_directory(&handle, true, move |directory| directory.rename(&from, &to)).await?;
+        // A file of the new name is gone.
+        self.services.disks.freed(&tenant);
+        Ok(())
     }
 
     async fn subdirectory(

@@ -49,6 +49,8 @@ pub enum Grant {
     Sandbox(Option<SandboxMode>),
     /// `memory-mb:<n>`: a call's linear memory.
     MemoryMb(u32),
+    /// `sticky:<n>`: so many instances stay for the tenant's next calls.
+    Sticky(u8),
 }
 
 /// How a workload is confined.
@@ -66,7 +68,9 @@ impl Grant {
     pub fn is_served(&self) -> bool {
         match self {
             Self::Interface(interface) => RESTRICTED.contains(interface),
-            Self::Documents { .. } | Self::Secret { .. } | Self::Method(_) | Self::MemoryMb(_) => true,
+            Self::Documents { .. } | Self::Secret { .. } | Self::Method(_) | Self::MemoryMb(_) | Self::Sticky(_) => {
+                true
+            }
             Self::Workspace { .. } | Self::Http { .. } | Self::Model(_) | Self::Sandbox(_) => false,
         }
     }
@@ -98,6 +102,9 @@ const INTERFACES: &[&str] = &[
     "nodes",
     "channels",
 ];
+
+/// Most instances that stay for one tenant and family.
+const STICKY_MOST: u8 = 8;
 
 /// Most characters of a grant.
 const LONGEST: usize = 256;
@@ -140,6 +147,10 @@ fn parse(text: &str) -> Result<Grant, String> {
         ("memory-mb", Some(number)) => match number.parse() {
             Ok(0) | Err(_) => Err("memory-mb takes a whole number of MiB".into()),
             Ok(mib) => Ok(Grant::MemoryMb(mib)),
+        },
+        ("sticky", Some(number)) => match number.parse() {
+            Ok(most @ 1..=STICKY_MOST) => Ok(Grant::Sticky(most)),
+            _ => Err(format!("sticky takes a number of instances, 1 to {STICKY_MOST}")),
         },
         _ => Err("there is no capability of that name".into()),
     }
@@ -197,6 +208,7 @@ impl fmt::Display for Grant {
             Self::Sandbox(Some(SandboxMode::Bwrap)) => f.write_str("sandbox:bwrap"),
             Self::Sandbox(Some(SandboxMode::Docker)) => f.write_str("sandbox:docker"),
             Self::MemoryMb(mib) => write!(f, "memory-mb:{mib}"),
+            Self::Sticky(most) => write!(f, "sticky:{most}"),
         }
     }
 }
@@ -220,6 +232,7 @@ impl Grant {
                 (port.is_none() || port == at) && covers_host(host, asked)
             }
             (Self::MemoryMb(granted), Self::MemoryMb(asked)) => granted >= asked,
+            (Self::Sticky(granted), Self::Sticky(asked)) => granted >= asked,
             (granted, asked) => granted == asked,
         }
     }

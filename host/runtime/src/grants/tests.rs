@@ -104,6 +104,7 @@ fn a_grant_reads_as_it_is_written() {
         "nodes",
         "channels",
         "memory-mb:32",
+        "sticky:2",
     ] {
         assert_eq!(text.parse::<Grant>().map(|grant| grant.to_string()), Ok(text.to_owned()));
     }
@@ -111,7 +112,18 @@ fn a_grant_reads_as_it_is_written() {
 
 #[test]
 fn what_is_no_grant_is_named() {
-    for text in ["", "all", "http:", "http:*", "memory-mb:0", "directory:/etc", "documents:sessions", "secret:a:b"] {
+    for text in [
+        "",
+        "all",
+        "http:",
+        "http:*",
+        "memory-mb:0",
+        "sticky:0",
+        "sticky:9",
+        "directory:/etc",
+        "documents:sessions",
+        "secret:a:b",
+    ] {
         let error = text.parse::<Grant>().expect_err(text).to_string();
         assert!(error.contains(&format!("{text:?}")), "{error}");
     }
@@ -127,6 +139,7 @@ fn a_wider_grant_covers_a_narrower_one() {
     assert!(covers("directory:workspace:write", "directory:workspace"));
     assert!(!covers("directory:workspace", "directory:workspace:write"));
     assert!(covers("model", "model:small") && !covers("model:small", "model"));
+    assert!(covers("sticky:4", "sticky:2") && !covers("sticky:1", "sticky:2"));
     assert!(covers("memory-mb:64", "memory-mb:32") && !covers("memory-mb:16", "memory-mb:32"));
     assert!(covers("secrets", "secret:key") && !covers("secrets", "secret:key:reveal"));
 }

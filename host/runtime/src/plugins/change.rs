@@ -53,6 +53,15 @@ pub(super) struct Made {
     pub(super) actor: Actor,
 }
 
+impl Made {
+    /// Whether what it takes out of service is undone, with what it did to documents.
+    fn withdraws(&self) -> bool {
+        self.what == ROLLBACK
+    }
+}
+
+const ROLLBACK: &str = "components.rollback";
+
 /// What took calls before a change.
 struct InForce {
     digests: Vec<Digest>,
@@ -114,12 +123,12 @@ impl Plugins {
         let what = match deed {
             Deed::Activate { digest, grants } => {
                 grants.as_ref().map(|grants| Grants::parse(grants)).transpose()?;
-                versions.activate(digest, grants)?;
+                versions.activate(digest, grants, self.sequence.next())?;
                 "components.activate"
             }
             Deed::Rollback => {
                 versions.roll_back(None, self.has_below(scope, family))?;
-                "components.rollback"
+                ROLLBACK
             }
             Deed::Remove { digest } => {
                 removed = versions.remove(digest)?;
@@ -172,7 +181,7 @@ impl Plugins {
         let before = self.in_force(family, &versions)?;
         versions.roll_back(Some(failed), self.has_below(scope, family))?;
         before.narrow(&mut versions);
-        let made = Made { what: "components.rollback", digest: Some(failed), actor: Actor::Gateway };
+        let made = Made { what: ROLLBACK, digest: Some(failed), actor: Actor::Gateway };
         self.commit(scope, family, versions, loaded, made).await
     }
 
@@ -211,12 +220,19 @@ impl Plugins {
         let old = self.layers.load().installed(scope, family.as_str()).cloned();
         let bound = self.bind(old.as_deref(), &versions.entries, loaded)?;
         let rows: Vec<Row> = versions.entries.iter().map(|entry| entry.row.clone()).collect();
-        rows::replace(&self.control, scope.clone(), family.clone(), rows).await?;
+        let withdrawn = match &old {
+            Some(old) if made.withdraws() => ended(&old.entries, &rows),
+            _ => Vec::new(),
+        };
+        rows::replace(&self.control, scope.clone(), family.clone(), rows, withdrawn.clone()).await?;
+        self.sequence.withdraw(&withdrawn);
         let active = versions.active().map(|active| active.digest);
         let slot = (!versions.entries.is_empty())
             .then(|| Arc::new(Slot::bound(family.clone(), scope.clone(), versions.entries, bound)));
         let layers = self.layers.load().with(scope, family, slot);
         self.put_in_force(layers);
+        let tenant = scope.tenant().and_then(|tenant| self.services.registry.get(tenant));
+        self.sticky().retire(tenant.map(|tenant| tenant.row), Some(family));
         self.tell(scope, family, active, made).await;
         if let Some(old) = old {
             self.forget_bytes(&old).await;
@@ -288,6 +304,13 @@ impl Plugins {
             self.services.disks.freed(&tenant);
         }
     }
+}
+
+/// The sequences of versions that took calls before, and do not now.
+fn ended(before: &[Entry], now: &[Row]) -> Vec<u64> {
+    let served = before.iter().map(|entry| &entry.row).filter(|row| serves(row));
+    let still = |row: &&Row| !now.iter().any(|now| now.digest == row.digest && serves(now));
+    served.filter(still).map(|row| row.sequence).collect()
 }
 
 /// What a tenant's connections are told.

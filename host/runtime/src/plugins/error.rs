@@ -2,9 +2,9 @@
 
 use openclaw_control::ControlError;
 
-use crate::{LoadError, capability::CapabilityError, digest::Digest, grants::GrantError};
+use crate::{LoadError, capability::CapabilityError, digest::Digest, grants::GrantError, migrations::RunError};
 
-use super::{Entry, bytes::BytesError};
+use super::{Entry, bytes::BytesError, convert::ConvertError};
 
 /// A change of a binding that was not made. The binding is as it was before.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +43,12 @@ pub enum ChangeError {
     /// It would take its own calls, and nothing the others.
     #[error("this version takes the calls already: a canary is another one")]
     CanaryOfActive,
+    /// Two versions cannot both have their form of the documents.
+    #[error("it converts documents, so it cannot be a canary: the other calls would not understand them")]
+    CanaryMigrates,
+    /// The documents could not be brought into its form; they are as they were.
+    #[error("it could not convert the documents: {0}")]
+    Migration(String),
     /// Nothing of the kind is installed.
     #[error("{0}")]
     NotFound(String),
@@ -64,6 +70,26 @@ pub enum ChangeError {
     /// Something inside failed.
     #[error("{0}")]
     Internal(String),
+}
+
+impl From<ConvertError> for ChangeError {
+    fn from(error: ConvertError) -> Self {
+        match error {
+            ConvertError::Run(RunError::Refused(message)) => Self::Migration(message),
+            ConvertError::Run(RunError::Failed(failure)) => {
+                tracing::warn!(detail = failure.detail, "a component failed to convert documents");
+                Self::Migration(match failure.limit {
+                    Some(limit) => format!("it broke its limit of {limit}"),
+                    None => "it trapped".into(),
+                })
+            }
+            ConvertError::NoCopy { version } => {
+                Self::Migration(format!("they are half converted to version {version}, and the copy is gone"))
+            }
+            ConvertError::Quota(refusal) => Self::Quota(refusal),
+            ConvertError::Internal(error) => Self::Internal(error),
+        }
+    }
 }
 
 impl From<ControlError> for ChangeError {

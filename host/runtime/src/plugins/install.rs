@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use openclaw_tenancy::{Actor, Family, NAME_BYTES, TenantRecord};
+use tokio::sync::MutexGuard;
 
 use crate::{
     binding::BindingScope,
@@ -75,6 +76,13 @@ pub struct Installed {
     pub checks: Vec<&'static str>,
 }
 
+/// A component that may be bound, as long as nothing else is.
+struct Admitted<'p> {
+    changing: MutexGuard<'p, ()>,
+    /// What is stored of its family in its scope.
+    versions: Versions,
+}
+
 impl Plugins {
     /// Checks a component, writes it down and binds it. Runs to its end even when its caller goes away.
     pub async fn install(self: &Arc<Self>, install: Install) -> Result<Installed, ChangeError> {
@@ -124,13 +132,29 @@ impl Plugins {
                 break;
             }
         }
+        // What would be refused converts nothing.
+        drop(self.admit(install, &family, &component, &mut Vec::new()).await?);
+        let mut converted = match &install.tenant {
+            Some(tenant) => self.convert_for(&component, self.granted(install, &family)?, tenant).await?,
+            None => None,
+        };
         let mut loaded = vec![component.clone()];
-        loop {
+        let bound = loop {
             match self.bind_new(install, &family, &component, &loaded, checks.clone()).await {
-                Err(ChangeError::NotLoaded(entry)) => loaded.push(self.component(&entry).await?),
-                installed => return installed,
+                Err(ChangeError::NotLoaded(entry)) => match self.component(&entry).await {
+                    Ok(component) => loaded.push(component),
+                    Err(error) => break Err(error.into()),
+                },
+                bound => break bound,
+            }
+        };
+        if let Some(documents) = &mut converted {
+            match &bound {
+                Ok(installed) => self.settle(documents, installed.row.sequence).await?,
+                Err(_) => self.go_back(documents).await?,
             }
         }
+        bound
     }
 
     async fn bind_new(
@@ -141,7 +165,42 @@ impl Plugins {
         loaded: &[Arc<Component>],
         mut checks: Vec<&'static str>,
     ) -> Result<Installed, ChangeError> {
+        let Admitted { changing, mut versions } = self.admit(install, family, component, &mut checks).await?;
+        let previous = versions.active().map(|active| active.digest);
+        self.keep_bytes(install, component.digest).await?;
+        let row = Row {
+            scope: install.scope.clone(),
+            family: family.clone(),
+            digest: component.digest,
+            version: component.manifest.version.clone(),
+            state: if install.canary_percent.is_some() { State::Canary } else { State::Active },
+            sequence: self.sequence.next(),
+            grants: install.grants.clone(),
+            canary_percent: install.canary_percent,
+            tenant_row: install.tenant.as_ref().map(|tenant| tenant.row),
+        };
+        versions.add(row.clone());
+        let made = Made { what: "components.install", digest: Some(component.digest), actor: install.actor.clone() };
+        self.commit(&install.scope, family, versions, loaded, made).await?;
+        drop(changing);
+        Ok(Installed { row, component: component.clone(), previous, checks })
+    }
+
+    /// Whether a component may be bound, of what is bound now: true as long as the answer is held.
+    async fn admit(
+        &self,
+        install: &Install,
+        family: &Family,
+        component: &Component,
+        checks: &mut Vec<&'static str>,
+    ) -> Result<Admitted<'_>, ChangeError> {
         let changing = self.changing.lock().await;
+        // Compiling takes its time: its namesake must not get what was meant for a tenant that is gone.
+        if let Some(tenant) = &install.tenant
+            && self.services().registry.get(&tenant.id).is_none_or(|now| now.row != tenant.row)
+        {
+            return Err(ChangeError::NotFound("this tenant is deleted".into()));
+        }
         let present = self.present(&install.scope, family);
         component.manifest.check_foreign(present.as_ref().map(|present| &present.manifest)).map_err(foreign)?;
         if let Some(present) = &present {
@@ -154,38 +213,29 @@ impl Plugins {
         if install.canary_percent.is_some() && present.is_none() {
             return Err(ChangeError::CanaryAlone);
         }
-        let grants = match &install.grants {
-            Some(texts) => Arc::new(Grants::parse(texts)?),
-            None => self.policy.load().grants(&GrantSource::Configured, family),
-        };
-        grants.check(&component.imports, &component.manifest)?;
+        self.granted(install, family)?.check(&component.imports, &component.manifest)?;
         checks.push("grants");
         let slot = self.layers.load().installed(&install.scope, family.as_str()).cloned();
-        let mut versions = Versions::new(slot.as_ref().map(|slot| slot.entries.as_slice()).unwrap_or_default());
+        let versions = Versions::new(slot.as_ref().map(|slot| slot.entries.as_slice()).unwrap_or_default());
         let previous = versions.active().map(|active| active.digest);
         if install.canary_percent.is_some() && previous == Some(component.digest) {
             return Err(ChangeError::CanaryOfActive);
         }
+        if install.canary_percent.is_some() && component.migration.is_some() {
+            return Err(ChangeError::CanaryMigrates);
+        }
         if install.based_on.is_some_and(|based| !based.holds(previous)) {
             return Err(ChangeError::Stale { found: previous });
         }
-        self.keep_bytes(install, component.digest).await?;
-        let row = Row {
-            scope: install.scope.clone(),
-            family: family.clone(),
-            digest: component.digest,
-            version: component.manifest.version.clone(),
-            state: if install.canary_percent.is_some() { State::Canary } else { State::Active },
-            sequence: 0,
-            grants: install.grants.clone(),
-            canary_percent: install.canary_percent,
-            tenant_row: install.tenant.as_ref().map(|tenant| tenant.row),
-        };
-        versions.add(row.clone());
-        let made = Made { what: "components.install", digest: Some(component.digest), actor: install.actor.clone() };
-        self.commit(&install.scope, family, versions, loaded, made).await?;
-        drop(changing);
-        Ok(Installed { row, component: component.clone(), previous, checks })
+        Ok(Admitted { changing, versions })
+    }
+
+    /// What the installed version may do.
+    fn granted(&self, install: &Install, family: &Family) -> Result<Arc<Grants>, ChangeError> {
+        Ok(match &install.grants {
+            Some(texts) => Arc::new(Grants::parse(texts)?),
+            None => self.policy.load().grants(&GrantSource::Configured, family),
+        })
     }
 
     /// The manifest's family, where that is what the caller said.

@@ -1,13 +1,16 @@
 //! The installed components' rows in `control.db`: what is bound where, with
 //! which grants. The bytes are files (`bytes.rs`).
 
+use std::collections::HashSet;
+
 use openclaw_control::{ControlDb, ControlError};
 use openclaw_tenancy::Family;
 use rusqlite::{Connection, Row as SqlRow, Transaction, params};
 
 use crate::{binding::BindingScope, digest::Digest};
 
-const STEPS: &[&str] = &["
+const STEPS: &[&str] = &[
+    "
 CREATE TABLE components (
     scope          TEXT NOT NULL,
     family         TEXT NOT NULL,
@@ -20,7 +23,11 @@ CREATE TABLE components (
     canary_percent INTEGER,
     PRIMARY KEY (scope, family, digest)
 ) STRICT, WITHOUT ROWID;
-"];
+",
+    "
+CREATE TABLE withdrawn_versions (sequence INTEGER PRIMARY KEY) STRICT;
+",
+];
 
 /// What a stored version does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +72,7 @@ pub struct Row {
     pub version: String,
     /// What it does.
     pub state: State,
-    /// Grows with each version that becomes active or a canary.
+    /// Grows with each version that becomes active or a canary, over all scopes and families.
     pub sequence: u64,
     /// As they were given; none: whatever `components.grants` says.
     pub grants: Option<Vec<String>>,
@@ -122,14 +129,28 @@ fn read(row: &SqlRow<'_>) -> Result<Row, String> {
     })
 }
 
-/// Puts these rows in the place of all that one scope has of one family.
+/// The sequences of the versions that were rolled back.
+pub(super) fn withdrawn(db: &ControlDb) -> Result<HashSet<u64>, ControlError> {
+    db.read_blocking(|db| {
+        let mut statement = db.prepare("SELECT sequence FROM withdrawn_versions")?;
+        let found = statement.query_map([], |row| row.get::<_, i64>(0))?;
+        Ok(found.map(|sequence| sequence.map(i64::cast_unsigned)).collect::<Result<_, _>>()?)
+    })
+}
+
+/// Puts these rows in the place of all that one scope has of one family, and remembers those that were rolled back.
 pub(super) async fn replace(
     db: &ControlDb,
     scope: BindingScope,
     family: Family,
     rows: Vec<Row>,
+    withdrawn: Vec<u64>,
 ) -> Result<(), ControlError> {
     db.write(move |tx| {
+        for sequence in withdrawn {
+            tx.prepare_cached("INSERT OR IGNORE INTO withdrawn_versions VALUES (?1)")?
+                .execute(params![sequence.cast_signed()])?;
+        }
         tx.prepare_cached("DELETE FROM components WHERE scope = ?1 AND family = ?2")?
             .execute(params![scope.to_string(), family.as_str()])?;
         rows.iter().try_for_each(|row| insert(tx, row))

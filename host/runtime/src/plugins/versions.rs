@@ -35,9 +35,9 @@ impl Versions {
         self.entries.iter().map(|entry| &entry.row).find(|row| row.state == state)
     }
 
-    /// Takes in a version: as a canary where its row says so, else in place of the active one.
-    pub(super) fn add(&mut self, mut row: Row) {
-        row.sequence = self.next_sequence();
+    /// Takes in a version, the newest by its sequence: as a canary where its row says so, else in place of the
+    /// active one.
+    pub(super) fn add(&mut self, row: Row) {
         let known = self.entries.iter().position(|entry| entry.row.digest == row.digest);
         let stats = known.map(|at| self.entries.remove(at).stats).unwrap_or_default();
         stats.forgive();
@@ -50,7 +50,12 @@ impl Versions {
     }
 
     /// Makes a version active: the one of this digest, or the canary.
-    pub(super) fn activate(&mut self, digest: Option<Digest>, grants: Option<Vec<String>>) -> Result<(), ChangeError> {
+    pub(super) fn activate(
+        &mut self,
+        digest: Option<Digest>,
+        grants: Option<Vec<String>>,
+        sequence: u64,
+    ) -> Result<(), ChangeError> {
         let wanted = match (digest, self.canary()) {
             (Some(digest), _) => digest,
             (None, Some(canary)) => canary.digest,
@@ -58,6 +63,7 @@ impl Versions {
         };
         let mut row = self.row(wanted)?.clone();
         row.state = State::Active;
+        row.sequence = sequence;
         row.canary_percent = None;
         row.grants = grants.or(row.grants);
         self.add(row);
@@ -117,10 +123,6 @@ impl Versions {
             row.state = to;
             row.canary_percent = None;
         }
-    }
-
-    fn next_sequence(&self) -> u64 {
-        self.entries.iter().map(|entry| entry.row.sequence).max().unwrap_or_default() + 1
     }
 
     fn trim(&mut self) {

@@ -20,6 +20,7 @@ use rustix::fs::{Gid, Mode, OFlags, Uid};
 use tokio::net::UnixListener;
 use tokio::task::JoinHandle;
 
+pub use address::is_public;
 pub use allow::{AllowList, InvalidEntry};
 
 use crate::reaper::{Kind, Owed};

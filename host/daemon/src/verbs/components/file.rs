@@ -24,6 +24,13 @@ impl ComponentFile {
         Ok(Self { path: std::path::absolute(path)?, wasm, inspection })
     }
 
+    /// What was fetched from a URL.
+    pub(super) fn fetched(url: &str, wasm: Vec<u8>) -> Result<Self, CliError> {
+        let path = PathBuf::from(url);
+        let inspection = Inspection::of(&wasm).map_err(|error| refused(&path, &error))?;
+        Ok(Self { path, wasm, inspection })
+    }
+
     /// What it says of itself.
     pub(super) async fn manifest(&self, limits: &Limits) -> Result<Manifest, LoadError> {
         Inspection::manifest(&self.wasm, limits).await

@@ -1,7 +1,7 @@
-//! `openclaw components install FILE`
+//! `openclaw components install FILE|URL`
 
 use std::io::{self, BufRead, IsTerminal};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use clap::Args;
@@ -10,8 +10,8 @@ use openclaw_runtime::{Limits, Manifest};
 use serde_json::{Value, json};
 
 use super::bindings::Scope;
-use super::file::{ComponentFile, unreadable};
-use super::sign;
+use super::file::ComponentFile;
+use super::source::{Source, Sourced};
 use crate::client::Client;
 use crate::error::CliError;
 use crate::output::{Output, plain};
@@ -31,8 +31,10 @@ const IN_PARAMS: usize = 4 << 20;
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Install {
-    /// The component.
+    /// The component: a file, or an https:// or oci:// address, which takes --digest or --key.
     file: PathBuf,
+    #[command(flatten)]
+    source: Source,
     #[command(flatten)]
     scope: Scope,
     /// Grant this, and ask nothing; again for each grant.
@@ -44,20 +46,16 @@ pub(super) struct Install {
     /// Let it take this percentage of the calls at first; `components activate` gives it all.
     #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(1..=99))]
     canary: Option<u8>,
-    /// Its signature [default: FILE.minisig, where there is one].
-    #[arg(long, value_name = "FILE")]
-    signature: Option<PathBuf>,
 }
 
 impl Install {
     pub(super) async fn run(self, client: &Client<'_>, output: &Output) -> Result<(), CliError> {
-        let file = ComponentFile::read(&self.file)?;
+        let Sourced { file, signature } = self.source.read(&self.file).await?;
         let manifest = manifest(&file).await?;
         let family = manifest.family.as_str();
         let mut consent = if self.yes { Consent::All } else { Consent::Ask };
         let grants =
             if self.grants.is_empty() { consent.to(family, file.grants(&manifest), output)? } else { self.grants };
-        let signature = signature(self.signature, &self.file)?;
         let request = Request { file: &file, family, grants, signature, canary: self.canary };
         let row = request.send(&self.scope, client).await?;
         if output.json {
@@ -140,17 +138,6 @@ impl Consent {
             return Ok(needed);
         }
         Err(CliError::failed("nothing was granted, and nothing installed"))
-    }
-}
-
-/// The signature that is named, or that lies beside the component.
-#[allow(clippy::disallowed_methods, reason = "a file that the operator names")]
-fn signature(named: Option<PathBuf>, component: &Path) -> Result<Option<String>, CliError> {
-    let path = named.clone().unwrap_or_else(|| sign::beside(component));
-    match std::fs::read_to_string(&path) {
-        Ok(text) => Ok(Some(text)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound && named.is_none() => Ok(None),
-        Err(error) => Err(unreadable(&path, &error)),
     }
 }
 

@@ -27,7 +27,7 @@ pub fn open(call: &Call) -> Result<Directory, Error> {
 impl Directory {
     pub(crate) fn of(facts: &Rc<Facts>, family: &str) -> Result<Self, Error> {
         facts.tenant()?;
-        Ok(Self { facts: Rc::clone(facts), family: family.to_owned(), root: Path::root(), read_only: false })
+        Ok(Self { facts: Rc::clone(facts), family: family.to_owned(), root: Path::root(), read_only: facts.migrating })
     }
 
     fn look<T>(&self, path: Path, look: impl FnOnce(&Tree, &Path) -> Result<T, tree::Refusal>) -> Result<T, Error> {
