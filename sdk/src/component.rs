@@ -15,8 +15,11 @@ pub struct Handler {
     /// Answers one call, from JSON to JSON.
     pub handle: fn(&Call, Vec<u8>) -> Result<Vec<u8>>,
     /// Brings a tenant's documents into the form of this version, where another's can be there.
-    pub migrate: Option<fn(&Call, Option<&str>) -> Result<()>>,
+    pub migrate: Option<Migrate>,
 }
+
+/// Converts the documents of the call's tenant; told the version that left them, where it is known.
+pub type Migrate = fn(&Call, Option<&str>) -> Result<()>;
 
 /// Makes the crate a component of a [`Handler`], where it is built for one. The
 /// `handler` macro does this; a handler that is written out does it itself.

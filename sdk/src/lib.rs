@@ -80,7 +80,7 @@ pub mod vectors;
 
 pub use answer::{Answer, Encoded};
 pub use call::Call;
-pub use component::Handler;
+pub use component::{Handler, Migrate};
 pub use error::{Error, Result};
 pub use patch::Patch;
 pub use random::ulid;

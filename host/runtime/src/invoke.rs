@@ -169,7 +169,7 @@ async fn instantiate(
 ) -> wasmtime::Result<Gateway> {
     loop {
         let instance = component.pre.instantiate_async(&mut *store).await;
-        let full = instance.as_ref().is_err_and(|error| error.is::<PoolConcurrencyLimitError>());
+        let full = instance.as_ref().is_err_and(wasmtime::Error::is::<PoolConcurrencyLimitError>);
         if !(full && sticky.give_way(component.pool)) {
             return instance;
         }

@@ -108,8 +108,8 @@ fn serve(settings: Arc<ServerConfig>, stream: TcpStream, answer: &dyn Fn(&Asked)
         }
     }
     let length = head.lines().filter_map(|line| line.split_once(": "));
-    let length = length.filter(|(name, _)| name.eq_ignore_ascii_case("content-length")).map(|(_, value)| value);
-    let mut body = vec![0; length.last().map_or(0, |length| length.parse().expect("a length"))];
+    let mut length = length.filter(|(name, _)| name.eq_ignore_ascii_case("content-length")).map(|(_, value)| value);
+    let mut body = vec![0; length.next_back().map_or(0, |length| length.parse().expect("a length"))];
     if stream.read_exact(&mut body).is_err() {
         return;
     }
