@@ -143,14 +143,10 @@ async fn rpc(
                 .status(StatusCode::PAYLOAD_TOO_LARGE);
             refuse(&gateway, &problem, &id, rest).await
         }
-        Err(Unread::Late) => {
-            let problem = Problem::request("the body did not come in time").status(StatusCode::BAD_REQUEST);
-            refuse(&gateway, &problem, &id, Body::empty()).await
-        }
+        Err(Unread::Late) => refuse(&gateway, &Problem::late_body(), &id, Body::empty()).await,
         Err(Unread::Broken(error)) => {
             tracing::debug!(request_id = &*id, %error, "a body could not be read to its end");
-            let problem = Problem::request("the body could not be read to its end").status(StatusCode::BAD_REQUEST);
-            refuse(&gateway, &problem, &id, Body::empty()).await
+            refuse(&gateway, &Problem::broken_body(), &id, Body::empty()).await
         }
     }
 }

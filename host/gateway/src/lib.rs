@@ -187,6 +187,7 @@ impl Gateway {
         if !operator.matches(before.reveal()) {
             self.operator_changed.send_replace(());
         }
+        self.services.keep_free(loaded.config.gateway.limits.free_disk_mb);
         self.services.config.set_base(loaded.config.clone());
         self.config.store(Arc::new(loaded.config));
         self.generation.fetch_add(1, Ordering::Relaxed);
@@ -296,6 +297,7 @@ fn services(
         audit,
         home,
         admission: AdmissionLimits::from(&config.gateway.limits),
+        free_disk_mb: config.gateway.limits.free_disk_mb,
         costs,
     });
     Ok((services, control))

@@ -59,6 +59,16 @@ impl Problem {
         Self::new(-32601, "INVALID_REQUEST", message)
     }
 
+    /// A body that was not sent whole in time.
+    pub(crate) fn late_body() -> Self {
+        Self::request("the body did not come in time").status(StatusCode::REQUEST_TIMEOUT)
+    }
+
+    /// A body whose end was not to be read.
+    pub(crate) fn broken_body() -> Self {
+        Self::request("the body could not be read to its end").status(StatusCode::BAD_REQUEST)
+    }
+
     pub(crate) fn params(message: impl Into<String>) -> Self {
         Self::new(-32602, "INVALID_REQUEST", message)
     }
@@ -221,6 +231,7 @@ impl Problem {
                 Self::params(message)
             }
             ChangeError::Quota(refusal) => Self::quota(&refusal, request_id),
+            ChangeError::Refused(refusal) => Self::from(refusal),
             error @ ChangeError::NotLoaded(_) => Self::internal(error),
             ChangeError::Internal(error) => Self::internal(error),
         }
@@ -234,6 +245,7 @@ impl Problem {
             UploadError::TooMany => Self::conflict(message),
             UploadError::NotFound(_) => Self::not_found(message),
             UploadError::Quota(refusal) => Self::quota(&refusal, request_id),
+            UploadError::Refused(refusal) => Self::from(refusal),
             UploadError::Internal(error) => Self::internal(error),
         }
     }

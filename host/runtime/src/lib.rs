@@ -23,6 +23,7 @@ mod disk;
 mod engine;
 mod error;
 mod events;
+mod free_space;
 mod grants;
 mod heavy;
 mod inspect;
@@ -186,9 +187,9 @@ impl Runtime {
     async fn delete(&self, tenant: &Arc<TenantRecord>, actor: Actor) -> Result<(), CallError> {
         let (services, plugins, gone) = (self.services.clone(), self.plugins.clone(), tenant.clone());
         let deleting = tokio::spawn(async move {
-            services.delete_tenant(&gone.id, actor).await.map_err(|error| error.to_string())?;
-            plugins.forget(&gone).await;
-            Ok(())
+            let tenant = gone.clone();
+            let forget = async move { plugins.forget(&gone).await };
+            services.delete_tenant(&tenant, actor, forget).await.map_err(|error| error.to_string())
         });
         deleting.await.unwrap_or_else(|error| Err(error.to_string())).map_err(|error| {
             tracing::error!(tenant = %tenant.id, error, "a tenant could not be deleted");

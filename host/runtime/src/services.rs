@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak},
-    time::Instant,
+    time::{Instant, SystemTime},
 };
 
 use jiff::Timestamp;
@@ -28,6 +28,7 @@ use crate::{
     disk::{Disks, Room},
     engine::Counting,
     events::EventBus,
+    free_space::FreeSpace,
     heavy::Heavy,
     meter::LongLane,
     plugins::Plugins,
@@ -53,6 +54,8 @@ pub struct ServicesParts {
     pub secret_key: SecretKey,
     /// How many calls run and wait.
     pub admission: AdmissionLimits,
+    /// What tenants' writes leave free of the disk, in MiB.
+    pub free_disk_mb: u64,
     /// Where calls write what they took, where somebody measures them.
     pub costs: Option<Arc<CostLog>>,
 }
@@ -86,6 +89,7 @@ pub struct Services {
     disk: Mutex<HashMap<TenantId, u64>>,
     /// What tenants occupy of their `disk_bytes`.
     pub(crate) disks: Disks,
+    free_space: FreeSpace,
     tenants: Mutex<HashMap<TenantId, Arc<OpenTenant>>>,
     /// What serves the calls that components make: it owns these services.
     plugins: OnceLock<Weak<Plugins>>,
@@ -119,13 +123,14 @@ impl Services {
     #[must_use]
     pub fn new(parts: ServicesParts) -> Arc<Self> {
         Arc::new(Self {
+            free_space: FreeSpace::new(parts.home.clone(), parts.free_disk_mb),
             home: parts.home,
             registry: parts.registry,
             documents: parts.documents,
             config: parts.config,
             usage: parts.usage,
             rates: parts.rates,
-            events: EventBus::default(),
+            events: EventBus::started(SystemTime::now()),
             audit: parts.audit,
             secret_key: parts.secret_key,
             admission: Admission::new(parts.admission),
@@ -326,6 +331,9 @@ impl Services {
         tenant: &TenantRecord,
         bytes: u64,
     ) -> Result<Result<Room, Refusal>, CapabilityError> {
+        if !self.free_space.take(bytes) {
+            return Err(CapabilityError::full("the disk is full"));
+        }
         let measure = async || {
             let free = self.documents.free_bytes(&tenant.id).await?;
             Ok(self.walk(tenant).await?.saturating_sub(free))
@@ -349,11 +357,30 @@ impl Services {
         })
     }
 
-    /// Wipes a tenant: its databases are closed first, its row and directory go together.
-    pub async fn delete_tenant(&self, tenant: &TenantId, actor: Actor) -> Result<(), RegistryError> {
-        let closed = self.documents.close_tenant(tenant).await;
-        self.registry.delete(tenant, TenantData::Wipe, actor).await?;
-        drop(closed);
+    /// How much of the disk tenants' writes leave free from now on, in MiB.
+    pub fn keep_free(&self, mib: u64) {
+        self.free_space.keep(mib);
+    }
+
+    /// Wipes a tenant: its databases are closed first, its row and directory go together. `forget` is for what
+    /// others keep of it, before there can be a namesake.
+    pub async fn delete_tenant(
+        self: &Arc<Self>,
+        tenant: &Arc<TenantRecord>,
+        actor: Actor,
+        forget: impl Future<Output = ()> + Send + 'static,
+    ) -> Result<(), RegistryError> {
+        let closed = self.documents.close_tenant(&tenant.id).await;
+        let (services, gone) = (self.clone(), tenant.id.clone());
+        let forget = async move {
+            forget.await;
+            services.forget(&gone).await;
+            drop(closed);
+        };
+        self.registry.delete(tenant, TenantData::Wipe, actor, forget).await
+    }
+
+    async fn forget(&self, tenant: &TenantId) {
         self.tenants().remove(tenant);
         self.config.forget(&ConfigSubject::Tenant(tenant.clone()));
         if let Err(error) = self.usage.forget(tenant).await {
@@ -368,7 +395,6 @@ impl Services {
             self.events.publish(tenant, "tenant.changed", told);
         }
         self.events.forget(tenant);
-        Ok(())
     }
 }
 

@@ -45,6 +45,7 @@ pub struct Directory {
 
 impl Directory {
     /// Opens a directory that the operator named.
+    #[allow(clippy::disallowed_methods, reason = "a directory that the operator names")]
     pub(crate) fn open_ambient(path: &Path) -> Result<Self, DirectoryError> {
         let handle = rustix::fs::open(path, resolve::DIRECTORY, Mode::empty())?;
         Ok(Self::from_handle(handle))

@@ -24,6 +24,7 @@ pub(crate) fn open(path: &Path) -> Result<(ServicesParts, ControlDb, HomeLock)> 
         registry: Arc::new(Registry::open(&home, control.clone(), audit.clone())?),
         documents: Store::new(StoreSettings::with_durability(durability)),
         admission: AdmissionLimits::from(&loaded.config.gateway.limits),
+        free_disk_mb: loaded.config.gateway.limits.free_disk_mb,
         config: Arc::new(ConfigStore::new(loaded.config, Overrides::default())),
         usage: Arc::new(UsageLedger::open(control.clone(), zone.clone())?),
         rates: Arc::new(RateLimiter::new(&zone)),

@@ -78,6 +78,7 @@ impl Arguments {
         self.file("/etc/group", tenant.user.group()?.as_bytes())
     }
 
+    #[allow(clippy::disallowed_methods, reason = "the kernel's own files")]
     fn processes(&mut self) -> Result<(), Error> {
         self.add(&["--proc", "/proc"]);
         let here = |path: &&&str| rustix::fs::access(Path::new(**path), rustix::fs::Access::EXISTS).is_ok();

@@ -74,6 +74,7 @@ fn empty(directory: &OwnedFd, top: &OwnedFd, level: usize) -> Result<(), Directo
 
 /// A handle on a directory, made readable and writable for its owner first
 /// where it is not.
+#[allow(clippy::disallowed_methods, reason = "by the handle's own name in /proc")]
 fn open_to_empty(parent: &impl AsFd, name: &std::ffi::CStr) -> Result<OwnedFd, DirectoryError> {
     let place = rustix::fs::openat(
         parent,
