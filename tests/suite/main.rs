@@ -21,6 +21,7 @@ mod metrics;
 mod quotas;
 mod readme;
 mod reliability;
+mod sandbox;
 mod shutdown;
 mod tls;
 

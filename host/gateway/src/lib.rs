@@ -42,8 +42,8 @@ use openclaw_config::{
 use openclaw_control::{ControlDb, ControlError, Durability};
 use openclaw_documents::{Store, StoreSettings};
 use openclaw_runtime::{
-    AdmissionLimits, CodeCache, Compiling, CostLog, Limits, Policy, PolicyError, Runtime, RuntimeSettings, Services,
-    ServicesParts, StartError,
+    AdmissionLimits, CodeCache, Compiling, CostLog, Limits, Policy, PolicyError, Runtime, RuntimeSettings, Sandboxes,
+    Services, ServicesParts, StartError,
 };
 use openclaw_tenancy::{
     Audit, AuditError, Home, HomeError, HomeLock, OperatorToken, Registry, RegistryError, WhatChanged,
@@ -187,6 +187,7 @@ impl Gateway {
         if !operator.matches(before.reveal()) {
             self.operator_changed.send_replace(());
         }
+        self.services.sandboxes.configure(loaded.config.sandbox.clone());
         self.services.config.set_base(loaded.config.clone());
         self.config.store(Arc::new(loaded.config));
         self.generation.fetch_add(1, Ordering::Relaxed);
@@ -294,8 +295,9 @@ fn services(
         rates: Arc::new(RateLimiter::new(&zone)),
         secret_key: home.secret_key(config.secrets.key_file.as_deref().map(Path::new))?,
         audit,
-        home,
+        sandboxes: Sandboxes::new(&home, config.sandbox.clone()),
         admission: AdmissionLimits::from(&config.gateway.limits),
+        home,
         costs,
     });
     Ok((services, control))

@@ -31,6 +31,7 @@ use crate::{
     heavy::Heavy,
     meter::LongLane,
     plugins::Plugins,
+    sandboxes::Sandboxes,
 };
 
 /// What the services are made of.
@@ -53,6 +54,8 @@ pub struct ServicesParts {
     pub secret_key: SecretKey,
     /// How many calls run and wait.
     pub admission: AdmissionLimits,
+    /// Where the tenants' workloads run.
+    pub sandboxes: Sandboxes,
     /// Where calls write what they took, where somebody measures them.
     pub costs: Option<Arc<CostLog>>,
 }
@@ -77,6 +80,8 @@ pub struct Services {
     pub audit: Arc<Audit>,
     /// What is sealed or signed on this installation.
     pub secret_key: SecretKey,
+    /// Where the tenants' workloads run.
+    pub sandboxes: Sandboxes,
     pub(crate) admission: Admission,
     pub(crate) long_lane: LongLane,
     pub(crate) heavy: Arc<Heavy>,
@@ -128,6 +133,7 @@ impl Services {
             events: EventBus::default(),
             audit: parts.audit,
             secret_key: parts.secret_key,
+            sandboxes: parts.sandboxes,
             admission: Admission::new(parts.admission),
             long_lane: LongLane::new(),
             heavy: Arc::default(),
@@ -326,11 +332,18 @@ impl Services {
         tenant: &TenantRecord,
         bytes: u64,
     ) -> Result<Result<Room, Refusal>, CapabilityError> {
-        let measure = async || {
-            let free = self.documents.free_bytes(&tenant.id).await?;
-            Ok(self.walk(tenant).await?.saturating_sub(free))
-        };
-        self.disks.take(tenant, bytes, measure).await
+        self.disks.take(tenant, bytes, async || self.occupied(tenant).await).await
+    }
+
+    /// What a tenant occupies of its `disk_bytes`, measured now.
+    pub(crate) async fn occupied(&self, tenant: &TenantRecord) -> Result<u64, CapabilityError> {
+        let free = self.documents.free_bytes(&tenant.id).await?;
+        Ok(self.walk(tenant).await?.saturating_sub(free))
+    }
+
+    /// The next who asks how much a tenant's files are has them measured.
+    pub(crate) fn forget_measure(&self, tenant: &TenantId) {
+        self.disk.lock().unwrap_or_else(PoisonError::into_inner).remove(tenant);
     }
 
     /// Sessions, those of them that were used in the running period, and the messages in all transcripts
@@ -359,7 +372,7 @@ impl Services {
         if let Err(error) = self.usage.forget(tenant).await {
             tracing::warn!(%tenant, %error, "the usage rows of a deleted tenant stay");
         }
-        self.disk.lock().unwrap_or_else(PoisonError::into_inner).remove(tenant);
+        self.forget_measure(tenant);
         self.disks.forget(tenant);
         self.admission.forget(tenant);
         self.rates.forget(tenant);

@@ -86,12 +86,7 @@ impl Maker {
     }
 
     /// bubblewrap by way of the shim, which as root can bring its user to what is bound.
-    fn entered(
-        &self,
-        (uid, gid): (u32, u32),
-        bound: &[RawFd],
-        arguments: [String; 6],
-    ) -> (PathBuf, Vec<String>) {
+    fn entered(&self, (uid, gid): (u32, u32), bound: &[RawFd], arguments: [String; 6]) -> (PathBuf, Vec<String>) {
         let bound: Vec<String> = bound.iter().map(ToString::to_string).collect();
         let program = self.program.to_string_lossy().into_owned();
         let before = ["enter".to_owned(), uid.to_string(), gid.to_string(), bound.join(","), program];
