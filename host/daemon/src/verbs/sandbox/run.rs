@@ -1,5 +1,6 @@
 //! `openclaw sandbox run [--tenant ID] -- COMMAND…`
 
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -71,7 +72,7 @@ impl Run {
         let mut set = |name: &str, value: Option<Value>| params.extend(value.map(|value| (name.to_owned(), value)));
         set("mode", self.mode.as_ref().map(|mode| json!(mode)));
         set("cwd", self.cwd.as_ref().map(|cwd| json!(cwd)));
-        set("env", (!self.env.is_empty()).then(|| self.env.iter().cloned().collect::<Map<_, _>>().into()));
+        set("env", (!self.env.is_empty()).then(|| json!(self.env.iter().cloned().collect::<BTreeMap<_, _>>())));
         set("stdin", self.input.as_deref().map(read).transpose()?.map(Value::from));
         set("limits", self.seconds.map(|seconds| json!({ "wallMs": u64::from(seconds) * 1000 })));
         Ok(params.into())
