@@ -1,5 +1,7 @@
 //! Workloads as the gateway runs them: how many, for how long, what they leave, and what ends them.
 
+mod docker;
+
 use std::{thread, time::Instant};
 
 use openclaw_tests::PATIENCE;

@@ -173,6 +173,7 @@ impl Gateway {
             config_written: Notify::new(),
             _lock: lock,
         });
+        gateway.services.tidy_sandboxes();
         tokio::spawn(announce_changes(Arc::downgrade(&gateway)));
         tokio::spawn(keep_house(Arc::downgrade(&gateway)));
         Ok(gateway)

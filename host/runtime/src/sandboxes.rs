@@ -16,9 +16,10 @@ use std::{
 
 use arc_swap::ArcSwap;
 use openclaw_config::gateway::Sandbox;
+use openclaw_sandbox::Mode;
 use openclaw_tenancy::Home;
 
-use crate::capability::CapabilityError;
+use crate::{capability::CapabilityError, services::Services};
 use backends::Backends;
 
 pub use backends::find_program;
@@ -69,6 +70,22 @@ impl Sandboxes {
         }
         *count += 1;
         Ok(Place { running: self.running.clone(), row })
+    }
+}
+
+impl Services {
+    /// Has the engine remove the containers of a gateway that was killed on this home; in the background.
+    pub fn tidy_sandboxes(self: &Arc<Self>) {
+        if !self.sandboxes.backends.has_used_engine() {
+            return;
+        }
+        let services = self.clone();
+        tokio::spawn(async move {
+            let config = services.sandboxes.config();
+            if let Err(error) = services.sandboxes.backends.open(Mode::Docker, &config).await {
+                tracing::warn!(%error, "containers of an earlier gateway may be left until Docker is there again");
+            }
+        });
     }
 }
 

@@ -19,6 +19,9 @@ use tokio::sync::{Mutex, OnceCell};
 /// How long the first workload waits for the system that it sees.
 const TREE_PATIENCE: Duration = Duration::from_secs(15);
 
+/// Made when the engine is first used.
+const ENGINE_USED: &str = "engine-used";
+
 /// Opens what workloads are run by.
 #[derive(Default)]
 pub(super) struct Backends {
@@ -95,8 +98,24 @@ impl Backends {
                 .await?,
             ),
         };
+        if mode == Mode::Docker {
+            self.note_engine();
+        }
         *slot = Some(Opened { settings, backend: backend.clone() });
         Ok(backend)
+    }
+
+    /// Whether an engine was ever told to run something: it may do so still, for a gateway that is no more.
+    #[allow(clippy::disallowed_methods, reason = "the gateway's own file")]
+    pub(super) fn has_used_engine(&self) -> bool {
+        self.directory.join(ENGINE_USED).exists()
+    }
+
+    #[allow(clippy::disallowed_methods, reason = "the gateway's own file")]
+    fn note_engine(&self) {
+        if let Err(error) = std::fs::write(self.directory.join(ENGINE_USED), "") {
+            tracing::warn!(%error, "what the engine runs may outlive this gateway, should it be killed");
+        }
     }
 
     /// With it begins the directory, in which nobody else has anything to look for.
