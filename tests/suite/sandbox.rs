@@ -4,7 +4,7 @@ mod docker;
 
 use std::{thread, time::Instant};
 
-use openclaw_tests::PATIENCE;
+use openclaw_tests::{PATIENCE, Socket};
 
 use crate::contract::*;
 
@@ -30,6 +30,63 @@ fn wait_for(daemon: &Daemon, tenant: &str, file: &str) {
     while !path.exists() {
         assert!(begun.elapsed() < PATIENCE, "no workload made {file}");
         thread::yield_now();
+    }
+}
+
+/// Waits until something is so.
+pub(crate) fn until(is_so: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < PATIENCE, "it never came to be so");
+        thread::yield_now();
+    }
+}
+
+/// A terminal, and a connection that watches it.
+pub(crate) struct Screen {
+    pub(crate) spawned: Value,
+    tenant: Client,
+    socket: Socket,
+}
+
+impl Screen {
+    pub(crate) fn spawn(tenant: &Client, params: Value) -> Self {
+        let mut socket = tenant.socket();
+        socket.subscribe(None);
+        Self { spawned: tenant.ok("terminal.spawn", params), tenant: tenant.clone(), socket }
+    }
+
+    pub(crate) fn id(&self) -> String {
+        self.spawned["terminalId"].as_str().expect("an id").to_owned()
+    }
+
+    pub(crate) fn write(&self, data: &str) {
+        self.tenant.done("terminal.write", json!({ "terminalId": self.id(), "data": data }));
+    }
+
+    /// What it shows until this is among it; the events have no gap.
+    pub(crate) fn until(&mut self, text: &str) -> String {
+        let (mut shown, mut number) = (String::new(), None);
+        while !shown.contains(text) {
+            let event = self.socket.event_named("terminal.output").payload;
+            assert_eq!(event["terminalId"], self.spawned["terminalId"]);
+            let seq = event["seq"].as_u64().expect("a number");
+            assert!(number.is_none_or(|last| seq == last + 1), "{seq} after {number:?}");
+            number = Some(seq);
+            let data = event["data"].as_str().expect("text");
+            assert!(!data.contains('\u{fffd}'), "a character was cut: {data:?}");
+            shown += data;
+        }
+        shown
+    }
+
+    pub(crate) fn ended(&mut self) -> Value {
+        self.socket.event_named("terminal.exit").payload
+    }
+
+    /// The connection goes; answers the terminal's id.
+    pub(crate) fn forget(self) -> String {
+        self.id()
     }
 }
 

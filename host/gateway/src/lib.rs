@@ -340,6 +340,11 @@ async fn announce_changes(gateway: std::sync::Weak<Gateway>) {
             // A deleted tenant's listeners were told before its bus went.
             WhatChanged::Created | WhatChanged::Enabled | WhatChanged::Updated | WhatChanged::Deleted => continue,
         };
+        if matches!(change.what, WhatChanged::Rotated | WhatChanged::Disabled)
+            && let Some(record) = gateway.services.registry.get(&change.tenant)
+        {
+            gateway.services.sandboxes.end_terminals(record.row);
+        }
         let payload = json!({ "tenantId": change.tenant.as_str(), "what": what });
         if let Ok(payload) = RawValue::from_string(payload.to_string()) {
             gateway.services.events.publish(&change.tenant, "tenant.changed", payload);

@@ -39,6 +39,7 @@ pub(crate) const RESTRICTED: &[&str] = &[
     "tenancy-control",
     "methods",
     "sandbox",
+    "pty",
 ];
 
 /// Granted one collection at a time, on what the manifest names.

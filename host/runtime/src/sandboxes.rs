@@ -2,11 +2,12 @@
 //!
 //! A back end is opened when the first workload wants it (`backends.rs`), with the configuration of that moment. What
 //! a workload may use is the least of what the configuration, the tenant and the call say (`terms.rs`). A workload
-//! ends with the call that wanted it (`run.rs`).
+//! ends with the call that wanted it (`run.rs`), unless it is a terminal (`terminals.rs`).
 
 mod backends;
 mod info;
 mod run;
+mod terminals;
 mod terms;
 
 use std::{
@@ -21,9 +22,11 @@ use openclaw_tenancy::Home;
 
 use crate::{capability::CapabilityError, services::Services};
 use backends::Backends;
+use terminals::Terminals;
 
 pub use backends::find_program;
-pub(crate) use run::Asked;
+pub(crate) use run::{Asked, AskedTerminal};
+pub(crate) use terminals::Terminal;
 pub(crate) use terms::AskedLimits;
 
 /// Runs the tenants' workloads.
@@ -31,6 +34,7 @@ pub struct Sandboxes {
     config: ArcSwap<Sandbox>,
     backends: Backends,
     running: Arc<Running>,
+    pub(crate) terminals: Terminals,
 }
 
 /// How many workloads of each tenant run, by its row.
@@ -48,7 +52,17 @@ impl Sandboxes {
     /// Nothing is made in the home, nor started, before it is needed.
     #[must_use]
     pub fn new(home: &Home, config: Sandbox) -> Self {
-        Self { config: ArcSwap::from_pointee(config), backends: Backends::new(home), running: Arc::default() }
+        Self {
+            config: ArcSwap::from_pointee(config),
+            backends: Backends::new(home),
+            running: Arc::default(),
+            terminals: Terminals::default(),
+        }
+    }
+
+    /// Ends the terminals of a tenant, by its row.
+    pub fn end_terminals(&self, row: u64) {
+        self.terminals.end(Some(row));
     }
 
     /// Puts another configuration in force for the workloads that come.

@@ -365,6 +365,10 @@ impl Services {
     /// Wipes a tenant: its databases are closed first, its row and directory go together.
     pub async fn delete_tenant(&self, tenant: &TenantId, actor: Actor) -> Result<(), RegistryError> {
         let closed = self.documents.close_tenant(tenant).await;
+        // What still writes there is not to outlive what it writes to.
+        if let Some(record) = self.registry.get(tenant) {
+            self.sandboxes.end_terminals(record.row);
+        }
         self.registry.delete(tenant, TenantData::Wipe, actor).await?;
         drop(closed);
         self.tenants().remove(tenant);

@@ -44,6 +44,12 @@ pub struct Sandbox {
     /// Most workloads of one tenant at once.
     #[schemars(range(min = 1, max = 1024))]
     pub concurrent_per_tenant: u32,
+    /// Most terminals of one tenant.
+    #[schemars(range(min = 1, max = 1024))]
+    pub terminals_per_tenant: u32,
+    /// A terminal in which nothing happens for so long is ended, in seconds.
+    #[schemars(range(min = 1, max = 86_400))]
+    pub terminal_idle_seconds: u64,
     /// Sandboxes that are kept ready, of all tenants together; only the bwrap mode keeps any.
     #[schemars(range(max = 1024))]
     pub pool: u32,
@@ -71,6 +77,8 @@ impl Default for Sandbox {
             strict: false,
             extra_packages: Vec::new(),
             concurrent_per_tenant: 8,
+            terminals_per_tenant: 4,
+            terminal_idle_seconds: 1800,
             pool: 4,
             docker_socket: "/var/run/docker.sock".to_owned(),
             seccomp_profile: None,

@@ -15,7 +15,8 @@ use jiff::Timestamp;
 use openclaw_billing::{Caller as BilledCaller, Limits as BilledLimits, ReserveError, SandboxReservation};
 use openclaw_config::gateway::{Network as ConfiguredNetwork, Sandbox};
 use openclaw_sandbox::{
-    Backend, Error, InvalidWorkload, Mode, Network, Outcome, Reason, Session, Tenant, TenantUser, WorkPath, Workload,
+    Backend, Error, InvalidWorkload, Mode, Network, Outcome, Reason, Session, Size, Tenant, TenantUser, WorkPath,
+    Workload,
     egress::{AllowList, Attempt, Policy},
 };
 use openclaw_tenancy::{Actor, Audit, AuditEvent, NAME_BYTES, TenantId, TenantRecord};
@@ -23,12 +24,14 @@ use serde_json::json;
 use tokio::sync::oneshot;
 
 use super::{
-    Place,
+    Place, Terminal,
+    terminals::{self, Attended},
     terms::{self, AskedLimits, Most},
 };
 use crate::{
     call::CallState,
     capability::{CapabilityError, QUOTA_EXCEEDED},
+    grants::Grants,
     services::Services,
 };
 
@@ -37,6 +40,12 @@ const FIRST_USER: u32 = 200_000;
 
 /// What a call keeps of its time for its own answer.
 const FOR_THE_ANSWER: Duration = Duration::from_millis(250);
+
+/// What runs in a terminal of which nobody says what.
+const SHELL: &str = "/bin/bash";
+
+/// Who uses a terminal for longer opens another.
+const LONGEST_TERMINAL: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How often a workload's tenant is measured, where its disk is limited.
 const DISK_LOOKS: Duration = Duration::from_secs(2);
@@ -54,6 +63,17 @@ pub(crate) struct Asked {
     /// Empty for the configured one.
     pub(crate) mode: String,
     pub(crate) limits: AskedLimits,
+}
+
+/// A terminal as a call asks for it.
+#[derive(Debug)]
+pub(crate) struct AskedTerminal {
+    /// Empty for a shell.
+    pub(crate) command: Vec<String>,
+    pub(crate) environment: Vec<(String, String)>,
+    pub(crate) working_directory: String,
+    pub(crate) mode: String,
+    pub(crate) size: Size,
 }
 
 /// A workload that is about to begin, and all that it holds until it has ended.
@@ -84,6 +104,34 @@ impl CallState {
         let (_waits, gone) = oneshot::channel();
         let outcome = tokio::spawn(running.to_its_end(workload, gone)).await.map_err(CapabilityError::internal)?;
         outcome.map_err(|error| explained(error, mode))
+    }
+
+    /// Begins a terminal of this call's tenant, which outlives the call.
+    pub(crate) async fn spawn_terminal(&mut self, asked: AskedTerminal) -> Result<Arc<Terminal>, CapabilityError> {
+        let record = self.tenant()?.clone();
+        let config = self.services.sandboxes.config();
+        // The grant of `pty` is of terminals, however they are confined.
+        let mode = terms::mode(&config, &asked.mode, &Grants::Builtin)?;
+        let AskedTerminal { mut command, environment, working_directory, size, .. } = asked;
+        if command.is_empty() {
+            command.push(SHELL.to_owned());
+        }
+        let limits = AskedLimits::default();
+        let asked = Asked { command, environment, working_directory, stdin: Vec::new(), mode: String::new(), limits };
+        let mut workload = self.workload(asked, &config, &record)?;
+        (workload.pty, workload.limits.wall) = (Some(size), LONGEST_TERMINAL);
+        self.room_for(NAME_BYTES).await?.settle(0);
+        let backend = self.services.backend(mode, &config).await?;
+        let tenant = self.services.sandbox_tenant(&record, &config).await?;
+        let reservation = self.reserve_seconds(&record, terminals::STEP).await?;
+        let session = backend.start(&tenant, workload).await.map_err(|error| explained(error, mode))?;
+        let services = self.services.clone();
+        let (terminal, session) =
+            services.sandboxes.terminals.begin(session, &record, size, config.terminals_per_tenant)?;
+        let idle = Duration::from_secs(config.terminal_idle_seconds);
+        let attended = Attended { services, record, session, reservation, idle };
+        tokio::spawn(terminal.clone().attend(attended));
+        Ok(terminal)
     }
 
     fn workload(&mut self, asked: Asked, config: &Sandbox, record: &TenantRecord) -> Result<Workload, CapabilityError> {
@@ -126,11 +174,7 @@ impl CallState {
         record: &TenantRecord,
         wall: Duration,
     ) -> Result<SandboxReservation, CapabilityError> {
-        let caller = BilledCaller { tenant: record.id.clone(), agent: String::new(), session: None, run: None };
-        let limits = BilledLimits { tenant: (*record.quotas).clone(), agent: None };
-        let (now, wall_ms) = (Timestamp::now(), wall.as_millis() as u64);
-        let given_up = now.saturating_add(wall * 2 + Duration::from_secs(60)).unwrap_or(Timestamp::MAX);
-        match self.services.usage.reserve_sandbox(caller, wall_ms, limits, (now, given_up)).await {
+        match self.services.reserve_seconds(record, wall).await {
             Ok(reservation) => Ok(reservation),
             Err(ReserveError::Refused(refusal)) => {
                 let message = format!("{} is used up ({} {})", refusal.quota, refusal.limit, refusal.unit);
@@ -143,6 +187,19 @@ impl CallState {
 }
 
 impl Services {
+    /// Sets aside a tenant's seconds.
+    pub(super) async fn reserve_seconds(
+        &self,
+        record: &TenantRecord,
+        wall: Duration,
+    ) -> Result<SandboxReservation, ReserveError> {
+        let caller = BilledCaller { tenant: record.id.clone(), agent: String::new(), session: None, run: None };
+        let limits = BilledLimits { tenant: (*record.quotas).clone(), agent: None };
+        let (now, wall_ms) = (Timestamp::now(), wall.as_millis() as u64);
+        let given_up = now.saturating_add(wall * 2 + Duration::from_secs(60)).unwrap_or(Timestamp::MAX);
+        self.usage.reserve_sandbox(caller, wall_ms, limits, (now, given_up)).await
+    }
+
     /// The back end of a mode; an error says no more of this machine than that it is not there.
     pub(super) async fn backend(&self, mode: Mode, config: &Sandbox) -> Result<Arc<dyn Backend>, CapabilityError> {
         self.sandboxes.backends.open(mode, config).await.map_err(|error| explained(error, mode))

@@ -126,7 +126,7 @@ impl Ready {
         if let Err(error) = child.control().write_all(&job).await {
             tracing::debug!(%error, "the sandbox ended before it had its command");
         }
-        let (session, supervised) = Session::pair(Mode::Bwrap, workload.stdin);
+        let (session, supervised) = Session::pair(Mode::Bwrap, child.process(), workload.stdin);
         let (limits, terminal) = (workload.limits, workload.pty.is_some());
         tokio::spawn(async move {
             let Supervised { output, input, requests, end } = supervised;

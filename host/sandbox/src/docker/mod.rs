@@ -156,7 +156,7 @@ impl Docker {
         let started = Instant::now();
         let mut container = container.started(self.mounted.as_ref(), group).await?;
 
-        let (session, supervised) = Session::pair(Mode::Docker, workload.stdin.clone());
+        let (session, supervised) = Session::pair(Mode::Docker, container.process(), workload.stdin.clone());
         tokio::spawn(async move {
             let Supervised { output, input, requests, end } = supervised;
             let terminal = workload.pty.is_some();
