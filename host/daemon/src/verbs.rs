@@ -6,6 +6,7 @@ pub(crate) mod components;
 pub(crate) mod config;
 pub(crate) mod doctor;
 pub(crate) mod logs;
+pub(crate) mod sandbox;
 pub(crate) mod serve;
 pub(crate) mod tenants;
 pub(crate) mod version;

@@ -42,8 +42,8 @@ use openclaw_config::{
 use openclaw_control::{ControlDb, ControlError, Durability};
 use openclaw_documents::{Store, StoreSettings};
 use openclaw_runtime::{
-    AdmissionLimits, CodeCache, Compiling, CostLog, Limits, Policy, PolicyError, Runtime, RuntimeSettings, Services,
-    ServicesParts, StartError,
+    AdmissionLimits, CodeCache, Compiling, CostLog, Limits, Policy, PolicyError, Runtime, RuntimeSettings, Sandboxes,
+    Services, ServicesParts, StartError,
 };
 use openclaw_tenancy::{
     Audit, AuditError, Home, HomeError, HomeLock, OperatorToken, Registry, RegistryError, WhatChanged,
@@ -173,6 +173,7 @@ impl Gateway {
             config_written: Notify::new(),
             _lock: lock,
         });
+        gateway.services.tidy_sandboxes();
         tokio::spawn(announce_changes(Arc::downgrade(&gateway)));
         tokio::spawn(keep_house(Arc::downgrade(&gateway)));
         Ok(gateway)
@@ -188,6 +189,7 @@ impl Gateway {
             self.operator_changed.send_replace(());
         }
         self.services.keep_free(loaded.config.gateway.limits.free_disk_mb);
+        self.services.sandboxes.configure(loaded.config.sandbox.clone());
         self.services.config.set_base(loaded.config.clone());
         self.config.store(Arc::new(loaded.config));
         self.generation.fetch_add(1, Ordering::Relaxed);
@@ -295,9 +297,10 @@ fn services(
         rates: Arc::new(RateLimiter::new(&zone)),
         secret_key: home.secret_key(config.secrets.key_file.as_deref().map(Path::new))?,
         audit,
-        home,
+        sandboxes: Sandboxes::new(&home, config.sandbox.clone()),
         admission: AdmissionLimits::from(&config.gateway.limits),
         free_disk_mb: config.gateway.limits.free_disk_mb,
+        home,
         costs,
     });
     Ok((services, control))
@@ -339,6 +342,11 @@ async fn announce_changes(gateway: std::sync::Weak<Gateway>) {
             // A deleted tenant's listeners were told before its bus went.
             WhatChanged::Created | WhatChanged::Enabled | WhatChanged::Updated | WhatChanged::Deleted => continue,
         };
+        if matches!(change.what, WhatChanged::Rotated | WhatChanged::Disabled)
+            && let Some(record) = gateway.services.registry.get(&change.tenant)
+        {
+            gateway.services.sandboxes.end_terminals(record.row);
+        }
         let payload = json!({ "tenantId": change.tenant.as_str(), "what": what });
         if let Ok(payload) = RawValue::from_string(payload.to_string()) {
             gateway.services.events.publish(&change.tenant, "tenant.changed", payload);

@@ -12,6 +12,8 @@ pub(crate) mod events;
 pub(crate) mod files;
 mod log;
 pub(crate) mod methods;
+pub(crate) mod pty;
+pub(crate) mod sandbox;
 pub(crate) mod secrets;
 pub(crate) mod shared_documents;
 pub(crate) mod tenancy;

@@ -104,6 +104,13 @@ impl Disks {
         }
     }
 
+    /// Notes that a tenant's files were written without being counted: the next write has them measured.
+    pub(crate) fn written_unseen(&self, tenant: &TenantRecord) {
+        if tenant.quotas.disk_bytes.is_some() {
+            self.figure(tenant).count().measured = None;
+        }
+    }
+
     /// Forgets a tenant that is gone.
     pub(crate) fn forget(&self, tenant: &TenantId) {
         self.figures().remove(tenant);

@@ -38,6 +38,8 @@ pub(crate) const RESTRICTED: &[&str] = &[
     "tenancy",
     "tenancy-control",
     "methods",
+    "sandbox",
+    "pty",
 ];
 
 /// Granted one collection at a time, on what the manifest names.
@@ -140,6 +142,11 @@ impl Grants {
         self.any(|grant| matches!(grant, Grant::Method(granted) if granted == name))
     }
 
+    /// Whether workloads may be run in this mode.
+    pub(crate) fn allow_sandbox(&self, mode: SandboxMode) -> bool {
+        matches!(self, Self::Builtin) || self.covers(&Grant::Sandbox(Some(mode)))
+    }
+
     /// A call's linear memory, where the grants say something of it.
     pub(crate) fn memory_bytes(&self) -> Option<usize> {
         let Self::Listed(listed) = self else { return None };
@@ -219,6 +226,7 @@ fn opens(grant: &Grant, interface: &str) -> bool {
     match grant {
         Grant::Interface(granted) => *granted == interface,
         Grant::Method(_) => interface == "methods",
+        Grant::Sandbox(_) => interface == "sandbox",
         Grant::Secret { reveal, .. } => interface == "secrets" || (*reveal && interface == "secrets-reveal"),
         _ => false,
     }

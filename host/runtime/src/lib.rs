@@ -35,6 +35,7 @@ mod meter;
 mod migrations;
 mod nested;
 mod plugins;
+mod sandboxes;
 mod services;
 mod stats;
 mod sticky;
@@ -68,6 +69,7 @@ pub use manifest::{Access, AskedCapability, Manifest, Method, Schema, Scope, Sha
 pub use plugins::{
     Based, ChangeError, Changed, Deed, Entry, Install, Installed, Listed, Plugins, Policy, PolicyError, Row, State,
 };
+pub use sandboxes::{Sandboxes, find_program};
 pub use services::{Services, ServicesParts};
 pub use stats::{Counted, Stats};
 pub use uploads::{UPLOAD_BYTES, Upload, UploadError};

@@ -32,6 +32,7 @@ use crate::{
     heavy::Heavy,
     meter::LongLane,
     plugins::Plugins,
+    sandboxes::Sandboxes,
 };
 
 /// What the services are made of.
@@ -56,6 +57,8 @@ pub struct ServicesParts {
     pub admission: AdmissionLimits,
     /// What tenants' writes leave free of the disk, in MiB.
     pub free_disk_mb: u64,
+    /// Where the tenants' workloads run.
+    pub sandboxes: Sandboxes,
     /// Where calls write what they took, where somebody measures them.
     pub costs: Option<Arc<CostLog>>,
 }
@@ -80,6 +83,8 @@ pub struct Services {
     pub audit: Arc<Audit>,
     /// What is sealed or signed on this installation.
     pub secret_key: SecretKey,
+    /// Where the tenants' workloads run.
+    pub sandboxes: Sandboxes,
     pub(crate) admission: Admission,
     pub(crate) long_lane: LongLane,
     pub(crate) heavy: Arc<Heavy>,
@@ -133,6 +138,7 @@ impl Services {
             events: EventBus::started(SystemTime::now()),
             audit: parts.audit,
             secret_key: parts.secret_key,
+            sandboxes: parts.sandboxes,
             admission: Admission::new(parts.admission),
             long_lane: LongLane::new(),
             heavy: Arc::default(),
@@ -334,11 +340,18 @@ impl Services {
         if !self.free_space.take(bytes) {
             return Err(CapabilityError::full("the disk is full"));
         }
-        let measure = async || {
-            let free = self.documents.free_bytes(&tenant.id).await?;
-            Ok(self.walk(tenant).await?.saturating_sub(free))
-        };
-        self.disks.take(tenant, bytes, measure).await
+        self.disks.take(tenant, bytes, async || self.occupied(tenant).await).await
+    }
+
+    /// What a tenant occupies of its `disk_bytes`, measured now.
+    pub(crate) async fn occupied(&self, tenant: &TenantRecord) -> Result<u64, CapabilityError> {
+        let free = self.documents.free_bytes(&tenant.id).await?;
+        Ok(self.walk(tenant).await?.saturating_sub(free))
+    }
+
+    /// The next who asks how much a tenant's files are has them measured.
+    pub(crate) fn forget_measure(&self, tenant: &TenantId) {
+        self.disk.lock().unwrap_or_else(PoisonError::into_inner).remove(tenant);
     }
 
     /// Sessions, those of them that were used in the running period, and the messages in all transcripts
@@ -371,8 +384,11 @@ impl Services {
         forget: impl Future<Output = ()> + Send + 'static,
     ) -> Result<(), RegistryError> {
         let closed = self.documents.close_tenant(&tenant.id).await;
-        let (services, gone) = (self.clone(), tenant.id.clone());
+        // What still writes there is not to outlive what it writes to.
+        self.sandboxes.end_terminals(tenant.row);
+        let (services, gone, row) = (self.clone(), tenant.id.clone(), tenant.row);
         let forget = async move {
+            services.sandboxes.end_terminals(row);
             forget.await;
             services.forget(&gone).await;
             drop(closed);
@@ -386,7 +402,7 @@ impl Services {
         if let Err(error) = self.usage.forget(tenant).await {
             tracing::warn!(%tenant, %error, "the usage rows of a deleted tenant stay");
         }
-        self.disk.lock().unwrap_or_else(PoisonError::into_inner).remove(tenant);
+        self.forget_measure(tenant);
         self.disks.forget(tenant);
         self.admission.forget(tenant);
         self.rates.forget(tenant);

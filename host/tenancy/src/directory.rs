@@ -143,6 +143,11 @@ impl Directory {
         rustix::fs::fstat(&*self.handle).is_ok_and(|stat| stat.st_nlink > 0)
     }
 
+    /// A descriptor of the directory, for what is handed to another process.
+    pub fn to_descriptor(&self) -> Result<OwnedFd, DirectoryError> {
+        Ok(self.handle.try_clone()?)
+    }
+
     /// Makes what was renamed, made and removed directly in this directory
     /// survive a loss of power.
     pub fn sync(&self) -> Result<(), DirectoryError> {

@@ -240,6 +240,18 @@ impl Home {
         self.path.join("cache")
     }
 
+    /// `sandbox/`: what workloads are run with; no tenant reaches it.
+    #[must_use]
+    pub fn sandbox_path(&self) -> PathBuf {
+        self.path.join("sandbox")
+    }
+
+    /// `sandbox/image/`: the system that workloads see.
+    #[must_use]
+    pub fn sandbox_image_path(&self) -> PathBuf {
+        self.sandbox_path().join("image")
+    }
+
     /// `audit.jsonl`
     #[must_use]
     pub fn audit_path(&self) -> PathBuf {

@@ -8,7 +8,7 @@ use openclaw_billing::{RateLimiter, UsageLedger};
 use openclaw_config::{ConfigStore, Loaded, store::Overrides};
 use openclaw_control::{ControlDb, Durability};
 use openclaw_documents::{Store, StoreSettings};
-use openclaw_runtime::{AdmissionLimits, ServicesParts};
+use openclaw_runtime::{AdmissionLimits, Sandboxes, ServicesParts};
 use openclaw_tenancy::{Audit, Home, HomeLock, Registry};
 
 /// With default settings. The lock is held as long as the state is used.
@@ -25,6 +25,7 @@ pub(crate) fn open(path: &Path) -> Result<(ServicesParts, ControlDb, HomeLock)> 
         documents: Store::new(StoreSettings::with_durability(durability)),
         admission: AdmissionLimits::from(&loaded.config.gateway.limits),
         free_disk_mb: loaded.config.gateway.limits.free_disk_mb,
+        sandboxes: Sandboxes::new(&home, loaded.config.sandbox.clone()),
         config: Arc::new(ConfigStore::new(loaded.config, Overrides::default())),
         usage: Arc::new(UsageLedger::open(control.clone(), zone.clone())?),
         rates: Arc::new(RateLimiter::new(&zone)),

@@ -91,7 +91,9 @@ fn every_level_of_help_names_the_exit_codes_or_its_verbs() {
     for code in ["0", "1", "2", "3", "4", "5", "6", "7", "8", "70", "130"] {
         assert!(top.split_whitespace().any(|word| word == code), "{code} is not explained");
     }
-    for verb in ["serve", "tenants", "components", "call", "config", "doctor", "logs", "completions", "version"] {
+    for verb in
+        ["serve", "tenants", "components", "sandbox", "call", "config", "doctor", "logs", "completions", "version"]
+    {
         assert!(verbs_below(&top).contains(&verb.to_owned()), "{verb} is missing");
     }
 }

@@ -223,7 +223,7 @@ fn refused_installs_leave_nothing_in_the_cache() {
     assert_eq!(refused(&swap("ok00001"), json!({ "grants": [] })).name(), "FORBIDDEN");
     assert!(refused(&swap("ok00001"), json!({ "family": "crm", "grants": GRANTS })).message.contains("not crm"));
     assert!(refused(&built("fixtures/bad_manifest.wasm"), json!({})).message.contains("manifest"));
-    assert!(refused(&built("fixtures/wants_sandbox.wasm"), json!({})).message.contains("sandbox"));
+    assert!(refused(&built("fixtures/wants_channels.wasm"), json!({})).message.contains("channels"));
     a.done("components.install", params(&swap("ok00001"), json!({ "grants": GRANTS })));
     let kept = cached(daemon.home());
     assert_eq!(kept.len(), before.len() + 1);

@@ -2,6 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
+use openclaw_sandbox::Mode;
 use openclaw_tenancy::Family;
 
 use super::RESTRICTED;
@@ -62,16 +63,28 @@ pub enum SandboxMode {
     Docker,
 }
 
+impl From<Mode> for SandboxMode {
+    fn from(mode: Mode) -> Self {
+        match mode {
+            Mode::Bwrap => Self::Bwrap,
+            Mode::Docker => Self::Docker,
+        }
+    }
+}
+
 impl Grant {
     /// Whether there is something behind it; the rest is for later releases.
     #[must_use]
     pub fn is_served(&self) -> bool {
         match self {
             Self::Interface(interface) => RESTRICTED.contains(interface),
-            Self::Documents { .. } | Self::Secret { .. } | Self::Method(_) | Self::MemoryMb(_) | Self::Sticky(_) => {
-                true
-            }
-            Self::Workspace { .. } | Self::Http { .. } | Self::Model(_) | Self::Sandbox(_) => false,
+            Self::Documents { .. }
+            | Self::Secret { .. }
+            | Self::Method(_)
+            | Self::Sandbox(_)
+            | Self::MemoryMb(_)
+            | Self::Sticky(_) => true,
+            Self::Workspace { .. } | Self::Http { .. } | Self::Model(_) => false,
         }
     }
 }
