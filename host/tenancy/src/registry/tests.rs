@@ -340,7 +340,7 @@ async fn a_caller_that_goes_away_leaves_memory_and_database_agreed() {
         let rotation = gateway.registry.rotate(&acme, Actor::Operator);
         // Polled once, then dropped.
         let mut rotation = Box::pin(rotation);
-        tokio::select! { biased; _ = &mut rotation => {}, () = std::future::ready(()) => {} }
+        tokio::select! { biased; _ = &mut rotation => {}, () = ready(()) => {} }
         drop(rotation);
         changes.recv().await.unwrap();
     }
