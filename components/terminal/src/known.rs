@@ -54,9 +54,8 @@ fn row(information: Information, tenant: &str) -> Row {
 
 /// The terminal that one of the two names; both, or neither, is a mistake.
 pub(crate) fn named(call: &Call, terminal_id: Option<String>, session_id: Option<String>) -> Result<Terminal> {
-    let id = match (terminal_id, session_id) {
-        (Some(id), None) | (None, Some(id)) => id,
-        _ => return Err(Error::invalid("a terminal is named by terminalId or by sessionId, one of them")),
+    let ((Some(id), None) | (None, Some(id))) = (terminal_id, session_id) else {
+        return Err(Error::invalid("a terminal is named by terminalId or by sessionId, one of them"));
     };
     call.terminals()?.attach(&id)
 }

@@ -19,14 +19,14 @@ fn a_terminal_is_typed_into_by_either_of_its_names() {
     let attached: Value = tenant.call("terminal.attach", json!({"sessionId": id})).unwrap();
     assert_eq!(attached["buffer"], "ABC");
     for params in [json!({"data": "x"}), json!({"terminalId": id, "sessionId": id, "data": "x"})] {
-        assert_eq!(tenant.call::<Value>("terminal.write", params).unwrap_err().code, "INVALID_REQUEST");
+        assert_eq!(tenant.call::<_, Value>("terminal.write", params).unwrap_err().code, "INVALID_REQUEST");
     }
 }
 
 #[test]
 fn what_is_closed_is_closed_and_a_second_time_says_so() {
     let tenant = tenant();
-    let id = tenant.call::<Value>("terminal.spawn", json!({"cols": 100})).unwrap()["id"].clone();
+    let id = tenant.call::<_, Value>("terminal.spawn", json!({"cols": 100})).unwrap()["id"].clone();
     assert_eq!(tenant.call("terminal.close", json!({"terminalId": id})), Ok(json!({"closed": true})));
     let again: Value = tenant.call("terminal.close", json!({"terminalId": id})).unwrap();
     assert!(again["closed"] == true && again["warning"].is_string(), "{again}");
@@ -35,6 +35,6 @@ fn what_is_closed_is_closed_and_a_second_time_says_so() {
 
 #[test]
 fn a_loader_is_not_told_what_to_load() {
-    let error = tenant().call::<Value>("terminal.spawn", json!({"env": {"LD_PRELOAD": "/work/x.so"}})).unwrap_err();
+    let error = tenant().call::<_, Value>("terminal.spawn", json!({"env": {"LD_PRELOAD": "/work/x.so"}})).unwrap_err();
     assert!(error.code == "INVALID_REQUEST" && error.message.contains("LD_PRELOAD"), "{error:?}");
 }

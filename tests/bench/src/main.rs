@@ -20,6 +20,7 @@ mod services;
 mod stats;
 mod swaps;
 mod wire;
+mod workloads;
 mod writes;
 
 use std::{path::PathBuf, process::ExitCode, time::Duration};
@@ -53,7 +54,7 @@ struct Arguments {
     output: PathBuf,
 }
 
-const ROWS: [&str; 8] = ["P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8"];
+const ROWS: [&str; 9] = ["P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P9"];
 
 /// What every row needs to know.
 #[derive(Clone, Debug)]
@@ -120,6 +121,9 @@ fn bench(arguments: &Arguments) -> Result<ExitCode> {
     }
     if wanted(&["P8"]) {
         swaps::measure(&setting, &mut report).context("P8")?;
+    }
+    if wanted(&["P9"]) {
+        workloads::measure(&setting, &mut report).context("P9")?;
     }
     report.write(&arguments.output, &machine, arguments.quick)?;
     println!("written to {}", arguments.output.display());

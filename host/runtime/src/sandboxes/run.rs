@@ -102,7 +102,7 @@ impl CallState {
         let running = Running { services, record, tenant, backend, reservation, _place: place };
         // Closed when this call is dropped: nobody waits any more.
         let (_waits, gone) = oneshot::channel();
-        let outcome = tokio::spawn(running.to_its_end(workload, gone)).await.map_err(CapabilityError::internal)?;
+        let outcome = tokio::spawn(running.see_to_its_end(workload, gone)).await.map_err(CapabilityError::internal)?;
         outcome.map_err(|error| explained(error, mode))
     }
 
@@ -243,7 +243,7 @@ fn user_of(row: u64) -> Result<NonZeroU32, CapabilityError> {
 }
 
 impl Running {
-    async fn to_its_end(self, workload: Workload, gone: oneshot::Receiver<()>) -> Result<Outcome, Error> {
+    async fn see_to_its_end(self, workload: Workload, gone: oneshot::Receiver<()>) -> Result<Outcome, Error> {
         let outcome = match self.backend.start(&self.tenant, workload).await {
             Ok(session) => Ok(self.watch(session, gone).await),
             Err(error) => Err(error),
