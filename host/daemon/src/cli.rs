@@ -63,6 +63,7 @@ enum Verb {
     #[command(alias = "gateway")]
     Serve(verbs::serve::Serve),
     Tenants(verbs::tenants::Tenants),
+    Billing(verbs::billing::Billing),
     Components(verbs::components::Components),
     Call(verbs::call::Call),
     Config(verbs::config::Config),
@@ -115,6 +116,7 @@ impl Verb {
         match self {
             Self::Serve(serve) => serve.run(global, output).await,
             Self::Tenants(tenants) => tenants.run(global, output).await,
+            Self::Billing(billing) => billing.run(global, output).await,
             Self::Components(components) => components.run(global, output).await,
             Self::Call(call) => call.run(global, output).await,
             Self::Config(config) => config.run(global, output),

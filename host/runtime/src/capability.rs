@@ -12,6 +12,7 @@ pub(crate) mod events;
 pub(crate) mod files;
 mod log;
 pub(crate) mod methods;
+pub(crate) mod model;
 pub(crate) mod secrets;
 pub(crate) mod shared_documents;
 pub(crate) mod tenancy;

@@ -38,6 +38,7 @@ pub(crate) const RESTRICTED: &[&str] = &[
     "tenancy",
     "tenancy-control",
     "methods",
+    "model",
 ];
 
 /// Granted one collection at a time, on what the manifest names.
@@ -140,6 +141,14 @@ impl Grants {
         self.any(|grant| matches!(grant, Grant::Method(granted) if granted == name))
     }
 
+    /// Whether a model may be called.
+    pub(crate) fn allow_model(&self, name: &str) -> bool {
+        self.any(|grant| match grant {
+            Grant::Model(granted) => granted.as_deref().is_none_or(|granted| granted == name),
+            _ => false,
+        })
+    }
+
     /// A call's linear memory, where the grants say something of it.
     pub(crate) fn memory_bytes(&self) -> Option<usize> {
         let Self::Listed(listed) = self else { return None };
@@ -219,6 +228,7 @@ fn opens(grant: &Grant, interface: &str) -> bool {
     match grant {
         Grant::Interface(granted) => *granted == interface,
         Grant::Method(_) => interface == "methods",
+        Grant::Model(_) => interface == "model",
         Grant::Secret { reveal, .. } => interface == "secrets" || (*reveal && interface == "secrets-reveal"),
         _ => false,
     }

@@ -68,10 +68,13 @@ impl Grant {
     pub fn is_served(&self) -> bool {
         match self {
             Self::Interface(interface) => RESTRICTED.contains(interface),
-            Self::Documents { .. } | Self::Secret { .. } | Self::Method(_) | Self::MemoryMb(_) | Self::Sticky(_) => {
-                true
-            }
-            Self::Workspace { .. } | Self::Http { .. } | Self::Model(_) | Self::Sandbox(_) => false,
+            Self::Documents { .. }
+            | Self::Secret { .. }
+            | Self::Method(_)
+            | Self::Model(_)
+            | Self::MemoryMb(_)
+            | Self::Sticky(_) => true,
+            Self::Workspace { .. } | Self::Http { .. } | Self::Sandbox(_) => false,
         }
     }
 }
