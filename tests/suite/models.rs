@@ -4,6 +4,7 @@ mod budget;
 mod capability;
 mod completions;
 mod ledger;
+mod official;
 mod upstream;
 
 use crate::contract::*;
