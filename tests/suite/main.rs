@@ -18,6 +18,7 @@ mod jsonrpc;
 mod languages;
 mod lessons;
 mod metrics;
+mod models;
 mod quotas;
 mod readme;
 mod reliability;

@@ -63,6 +63,7 @@ enum Verb {
     #[command(alias = "gateway")]
     Serve(verbs::serve::Serve),
     Tenants(verbs::tenants::Tenants),
+    Billing(verbs::billing::Billing),
     Components(verbs::components::Components),
     Sandbox(verbs::sandbox::Sandbox),
     Call(verbs::call::Call),
@@ -116,6 +117,7 @@ impl Verb {
         match self {
             Self::Serve(serve) => serve.run(global, output).await,
             Self::Tenants(tenants) => tenants.run(global, output).await,
+            Self::Billing(billing) => billing.run(global, output).await,
             Self::Components(components) => components.run(global, output).await,
             Self::Sandbox(sandbox) => sandbox.run(global, output).await,
             Self::Call(call) => call.run(global, output).await,

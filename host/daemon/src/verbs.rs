@@ -1,5 +1,6 @@
 //! The verbs, one file each.
 
+pub(crate) mod billing;
 pub(crate) mod call;
 pub(crate) mod completions;
 pub(crate) mod components;

@@ -2,19 +2,21 @@
 //!
 //! `POST /rpc` and the WebSocket on `GET /rpc` (http.rs, websocket.rs) share one
 //! path, which reads down `rpc.rs` in call order; files that are too large for it
-//! come by `uploads.rs`. `reply.rs` is the one place
+//! come by `uploads.rs`, and clients of OpenAI's interface by `v1.rs`. `reply.rs` is the one place
 //! that turns failures into replies, `auth.rs` the one that sees tokens.
 
 #![forbid(unsafe_code)]
 
 mod admin;
 mod auth;
+mod billing;
 mod components;
 mod connections;
 mod discover;
 mod http;
 mod in_flight;
 mod metrics;
+mod money;
 mod reply;
 mod request;
 mod rpc;
@@ -22,6 +24,7 @@ mod serve;
 mod tls;
 mod trace_context;
 mod uploads;
+mod v1;
 mod websocket;
 
 use std::{
@@ -41,6 +44,7 @@ use openclaw_config::{
 };
 use openclaw_control::{ControlDb, ControlError, Durability};
 use openclaw_documents::{Store, StoreSettings};
+use openclaw_models::{CatalogError, Models};
 use openclaw_runtime::{
     AdmissionLimits, CodeCache, Compiling, CostLog, Limits, Policy, PolicyError, Runtime, RuntimeSettings, Sandboxes,
     Services, ServicesParts, StartError,
@@ -52,6 +56,7 @@ use serde_json::{json, value::RawValue};
 use tokio::sync::{Notify, broadcast::error::RecvError, watch};
 
 pub use auth::{ANOTHER_TENANTS, Identity};
+pub use money::{RateCardError, rate_card};
 pub use rpc::{OPERATORS_ALONE, Reply};
 pub use serve::{Listeners, ServeError};
 pub use tls::{Certificate, TlsError};
@@ -115,6 +120,12 @@ pub enum OpenError {
     /// What the configuration says of components.
     #[error(transparent)]
     Policy(#[from] PolicyError),
+    /// `billing.rate_card`.
+    #[error(transparent)]
+    RateCard(#[from] RateCardError),
+    /// `models`.
+    #[error(transparent)]
+    Models(#[from] CatalogError),
     /// `billing.timezone`.
     #[error("billing.timezone: {0} is no IANA time zone")]
     TimeZone(String),
@@ -148,8 +159,10 @@ impl Gateway {
     /// Opens the home and loads the components. Everything, or an error that names what is wrong.
     pub async fn open(settings: GatewaySettings) -> Result<Arc<Self>, OpenError> {
         let GatewaySettings { home, lock, loaded, overrides, builtin, costs, compiler } = settings;
+        let card = rate_card(&loaded)?;
         let config = loaded.config;
         let (services, control) = services(Arc::new(home), &config, overrides, costs)?;
+        services.usage.set_rate_card(card).await?;
         let configured = config.gateway.control_plane_token.as_ref().map(Secret::expose);
         let operator = services.home.operator_token(configured)?;
         let compiling = Compiling { apart: compiler, limits: config.components.compile.clone() };
@@ -174,6 +187,8 @@ impl Gateway {
             _lock: lock,
         });
         gateway.services.tidy_sandboxes();
+        let services = gateway.services.clone();
+        tokio::spawn(async move { money::check(&services.usage).await });
         tokio::spawn(announce_changes(Arc::downgrade(&gateway)));
         tokio::spawn(keep_house(Arc::downgrade(&gateway)));
         Ok(gateway)
@@ -183,7 +198,10 @@ impl Gateway {
     pub async fn reload(&self, loaded: Loaded) -> Result<(), OpenError> {
         let configured = loaded.config.gateway.control_plane_token.as_ref().map(Secret::expose);
         let operator = self.services.home.operator_token(configured)?;
-        self.runtime.plugins().set_policy(Policy::read(&loaded.config.components)?).await;
+        let (policy, card) = (Policy::read(&loaded.config.components)?, rate_card(&loaded)?);
+        self.services.models.configure(&loaded.config.models)?;
+        self.services.usage.set_rate_card(card).await?;
+        self.runtime.plugins().set_policy(policy).await;
         let before = self.operator.swap(Arc::new(operator.clone()));
         if !operator.matches(before.reveal()) {
             self.operator_changed.send_replace(());
@@ -289,11 +307,13 @@ fn services(
     home.refuse_lost_registry()?;
     let control = ControlDb::open(&home.control_db_path(), durability)?;
     let audit = Arc::new(Audit::open(&home)?);
+    let usage = Arc::new(UsageLedger::open(control.clone(), zone.clone())?);
     let services = Services::new(ServicesParts {
         registry: Arc::new(Registry::open(&home, control.clone(), audit.clone())?),
         documents: Store::new(StoreSettings::with_durability(durability)),
         config: Arc::new(ConfigStore::new(config.clone(), overrides)),
-        usage: Arc::new(UsageLedger::open(control.clone(), zone.clone())?),
+        models: Arc::new(Models::new(usage.clone(), &config.models)?),
+        usage,
         rates: Arc::new(RateLimiter::new(&zone)),
         secret_key: home.secret_key(config.secrets.key_file.as_deref().map(Path::new))?,
         audit,
@@ -367,7 +387,17 @@ async fn keep_house(gateway: std::sync::Weak<Gateway>) {
         if let Err(error) = services.registry.flush_last_seen().await {
             tracing::warn!(%error, "when tenants were last seen could not be written");
         }
+        if second.is_multiple_of(10)
+            && let Err(error) = services.usage.roll_up().await
+        {
+            tracing::warn!(%error, "the sums of usage are behind: reports add up what is missing");
+        }
         if second.is_multiple_of(60) {
+            match services.usage.expire(services.now().wall).await {
+                Ok(0) => {}
+                Ok(calls) => tracing::warn!(calls, "calls were open past their time: they are estimated"),
+                Err(error) => tracing::warn!(%error, "calls that are open past their time stay open"),
+            }
             services.rates.forget_idle(services.now().monotonic);
         }
         gateway.failed_auth.tell_rest(Instant::now());

@@ -12,6 +12,7 @@ pub(crate) mod events;
 pub(crate) mod files;
 mod log;
 pub(crate) mod methods;
+pub(crate) mod model;
 pub(crate) mod pty;
 pub(crate) mod sandbox;
 pub(crate) mod secrets;

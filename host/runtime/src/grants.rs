@@ -40,6 +40,7 @@ pub(crate) const RESTRICTED: &[&str] = &[
     "methods",
     "sandbox",
     "pty",
+    "model",
 ];
 
 /// Granted one collection at a time, on what the manifest names.
@@ -147,6 +148,14 @@ impl Grants {
         matches!(self, Self::Builtin) || self.covers(&Grant::Sandbox(Some(mode)))
     }
 
+    /// Whether a model may be called.
+    pub(crate) fn allow_model(&self, name: &str) -> bool {
+        self.any(|grant| match grant {
+            Grant::Model(granted) => granted.as_deref().is_none_or(|granted| granted == name),
+            _ => false,
+        })
+    }
+
     /// A call's linear memory, where the grants say something of it.
     pub(crate) fn memory_bytes(&self) -> Option<usize> {
         let Self::Listed(listed) = self else { return None };
@@ -227,6 +236,7 @@ fn opens(grant: &Grant, interface: &str) -> bool {
         Grant::Interface(granted) => *granted == interface,
         Grant::Method(_) => interface == "methods",
         Grant::Sandbox(_) => interface == "sandbox",
+        Grant::Model(_) => interface == "model",
         Grant::Secret { reveal, .. } => interface == "secrets" || (*reveal && interface == "secrets-reveal"),
         _ => false,
     }

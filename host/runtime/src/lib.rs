@@ -10,6 +10,7 @@ mod admission;
 mod backtrace;
 mod binding;
 mod bindings;
+mod budgets;
 mod cache;
 mod call;
 #[allow(unreachable_pub, reason = "the generated bindings re-export the handle types")]

@@ -13,6 +13,7 @@ use openclaw_config::{
     store::{Place, Snapshot, Subject as ConfigSubject},
 };
 use openclaw_documents::{Database, DatabaseId, Store};
+use openclaw_models::Models;
 use openclaw_tenancy::{
     Actor, Audit, AuditEvent, Directory, DirectoryError, Family, FamilyPlace, Home, HomeError, Registry, RegistryError,
     SecretKey, TenantData, TenantDir, TenantId, TenantKey, TenantRecord,
@@ -47,6 +48,8 @@ pub struct ServicesParts {
     pub config: Arc<ConfigStore>,
     /// What has been used.
     pub usage: Arc<UsageLedger>,
+    /// Who answers, metered.
+    pub models: Arc<Models>,
     /// How fast requests come.
     pub rates: Arc<RateLimiter>,
     /// What is never forgotten.
@@ -75,6 +78,8 @@ pub struct Services {
     pub config: Arc<ConfigStore>,
     /// What has been used.
     pub usage: Arc<UsageLedger>,
+    /// Who answers, metered.
+    pub models: Arc<Models>,
     /// How fast requests come.
     pub rates: Arc<RateLimiter>,
     /// Who is told of what.
@@ -134,6 +139,7 @@ impl Services {
             documents: parts.documents,
             config: parts.config,
             usage: parts.usage,
+            models: parts.models,
             rates: parts.rates,
             events: EventBus::started(SystemTime::now()),
             audit: parts.audit,

@@ -81,10 +81,11 @@ impl Grant {
             Self::Documents { .. }
             | Self::Secret { .. }
             | Self::Method(_)
+            | Self::Model(_)
             | Self::Sandbox(_)
             | Self::MemoryMb(_)
             | Self::Sticky(_) => true,
-            Self::Workspace { .. } | Self::Http { .. } | Self::Model(_) => false,
+            Self::Workspace { .. } | Self::Http { .. } => false,
         }
     }
 }
