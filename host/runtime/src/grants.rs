@@ -45,7 +45,11 @@ pub(crate) const BY_COLLECTION: &[&str] = &["shared-documents", "shared-document
 
 /// WASI 0.2 packages that are always linked; what is not granted behind them denies.
 pub(crate) const WASI: &[&str] =
-    &["wasi:io/", "wasi:clocks/", "wasi:random/", "wasi:cli/", "wasi:filesystem/", "wasi:sockets/"];
+    &["wasi:io/", "wasi:clocks/", "wasi:random/", "wasi:cli/", "wasi:filesystem/", "wasi:sockets/", HTTP_TYPES, HTTP];
+
+/// Sends requests to hosts that are granted one by one.
+pub(crate) const HTTP: &str = "wasi:http/outgoing-handler@";
+const HTTP_TYPES: &str = "wasi:http/types@";
 
 /// What a binding is granted beyond the basics.
 #[derive(Clone, Debug, PartialEq)]
@@ -138,6 +142,14 @@ impl Grants {
     /// Whether a method of the own tenant may be called.
     pub(crate) fn allow_method(&self, name: &str) -> bool {
         self.any(|grant| matches!(grant, Grant::Method(granted) if granted == name))
+    }
+
+    /// Whether a host may be asked at this port.
+    pub(crate) fn allow_host(&self, host: &str, port: u16) -> bool {
+        self.any(|grant| match grant {
+            Grant::Http { host: granted, port: at } => at.is_none_or(|at| at == port) && granted.is(host),
+            _ => false,
+        })
     }
 
     /// A call's linear memory, where the grants say something of it.

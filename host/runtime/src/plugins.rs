@@ -36,6 +36,7 @@ use crate::{
     CallError, LoadError,
     binding::{BindingScope, Bound, Canary, Origin, Route, Version, Way},
     call::CallFacts,
+    capability::http::HttpLimits,
     compile::Client,
     component::{Component, Loader},
     grants::{GrantSource, Grants},
@@ -161,6 +162,11 @@ impl Plugins {
             slots.entry((entry.row.scope.clone(), entry.row.family.clone())).or_default().push(entry);
         }
         Ok(slots.into_iter().map(|((scope, family), entries)| Slot::stored(family, scope, entries)).collect())
+    }
+
+    /// What a component's requests to hosts elsewhere may take.
+    pub(crate) fn http_limits(&self) -> HttpLimits {
+        self.policy.load().http.clone()
     }
 
     /// Takes over what a reload says.

@@ -23,7 +23,7 @@ use crate::{
     AdmissionLimits, CallError,
     admission::Admission,
     call::{CallFacts, Subject},
-    capability::CapabilityError,
+    capability::{CapabilityError, http::HttpLimits},
     cost::CostLog,
     disk::{Disks, Room},
     engine::Counting,
@@ -148,6 +148,11 @@ impl Services {
     /// What serves the calls that components make; none while the gateway opens or closes.
     pub(crate) fn plugins(&self) -> Option<Arc<Plugins>> {
         self.plugins.get().and_then(Weak::upgrade)
+    }
+
+    /// What a component's requests to hosts elsewhere may take; none while the gateway opens or closes.
+    pub(crate) fn http_limits(&self) -> Option<HttpLimits> {
+        self.plugins().map(|plugins| plugins.http_limits())
     }
 
     /// The present, by both clocks.

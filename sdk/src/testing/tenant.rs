@@ -8,6 +8,7 @@ use crate::bindings::openclaw::gateway::{documents as raw_documents, files as ra
 use crate::channels::Message;
 use crate::documents::Database;
 use crate::files::Directory;
+use crate::http::{Request, Response};
 use crate::sandbox::{Outcome, Workload};
 use crate::timers::Timer;
 use crate::{Error, Handler, Result};
@@ -189,6 +190,13 @@ impl Tenant {
     #[must_use]
     pub fn with_sandbox(self, play: impl FnMut(&Workload) -> Result<Outcome> + 'static) -> Self {
         self.state.scripts.sandbox.set(play);
+        self
+    }
+
+    /// Plays the hosts that the handler sends requests to.
+    #[must_use]
+    pub fn with_http(self, play: impl FnMut(&Request) -> Result<Response> + 'static) -> Self {
+        self.state.scripts.http.set(play);
         self
     }
 

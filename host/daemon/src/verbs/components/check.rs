@@ -164,6 +164,7 @@ fn needs(need: &Need) -> String {
         Need::Nothing => "nothing".into(),
         Need::Grant(grant) => format!("the grant {grant}"),
         Need::Collections => "a grant for each collection that the manifest names".into(),
+        Need::Hosts => "nothing; each host that it asks is granted by name: http:<host>".into(),
         Need::Wasi => "nothing: linked, and denied beyond the component's own".into(),
         Need::Unserved => "not served".into(),
     }
