@@ -11,6 +11,7 @@ mod install;
 mod layers;
 mod migrate;
 mod nested;
+mod outbound;
 mod registry;
 mod restart;
 mod rollback;

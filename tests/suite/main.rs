@@ -22,6 +22,7 @@ mod quotas;
 mod readme;
 mod reliability;
 mod shutdown;
+mod telemetry;
 mod tls;
 
 mod methods {

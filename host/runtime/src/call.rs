@@ -25,6 +25,7 @@ use crate::{
     manifest::Scope,
     meter::CpuMeter,
     services::Services,
+    trace::Trace,
 };
 
 /// Whom a call is for.
@@ -89,6 +90,8 @@ pub struct CallFacts {
     pub caller: Caller,
     /// The id in log and reply.
     pub request_id: Arc<str>,
+    /// Its place in a trace, where those are collected.
+    pub trace: Option<Trace>,
 }
 
 /// The state of one call's store: dropped with it.

@@ -31,6 +31,7 @@ use crate::{
     heavy::Heavy,
     meter::LongLane,
     plugins::Plugins,
+    trace::{InnerCall, InnerCalls},
 };
 
 /// What the services are made of.
@@ -89,6 +90,8 @@ pub struct Services {
     tenants: Mutex<HashMap<TenantId, Arc<OpenTenant>>>,
     /// What serves the calls that components make: it owns these services.
     plugins: OnceLock<Weak<Plugins>>,
+    /// Who is told of those calls.
+    inner_calls: OnceLock<InnerCalls>,
 }
 
 /// How many tenants' directories stay open: a descriptor each, and one more for each family with files.
@@ -137,6 +140,7 @@ impl Services {
             disks: Disks::default(),
             tenants: Mutex::default(),
             plugins: OnceLock::new(),
+            inner_calls: OnceLock::new(),
         })
     }
 
@@ -148,6 +152,17 @@ impl Services {
     /// What serves the calls that components make; none while the gateway opens or closes.
     pub(crate) fn plugins(&self) -> Option<Arc<Plugins>> {
         self.plugins.get().and_then(Weak::upgrade)
+    }
+
+    /// Says, once, who is told of the calls that components make.
+    pub fn tell_of_inner_calls(&self, told: InnerCalls) {
+        let _ = self.inner_calls.set(told);
+    }
+
+    pub(crate) fn inner_ended(&self, call: &InnerCall<'_>) {
+        if let Some(told) = self.inner_calls.get() {
+            told(call);
+        }
     }
 
     /// What a component's requests to hosts elsewhere may take; none while the gateway opens or closes.

@@ -102,6 +102,7 @@ impl<'a> Report<'a> {
                 "needs": needs(&import.need),
             })).collect::<Vec<_>>(),
             "grants": self.grants,
+            "migrates": inspection.migrates(),
             "initialMemoryBytes": shape.initial_memory_bytes,
             "coreInstances": shape.core_instances,
             "memories": shape.memories,
@@ -134,6 +135,9 @@ impl<'a> Report<'a> {
         if let Some(manifest) = &self.manifest {
             fields["family"] = format!("{} {}", manifest.family, manifest.version).into();
             fields["description"] = manifest.description.as_str().into();
+        }
+        if inspection.migrates() {
+            fields["migration"] = "before a tenant's first call, of the documents that another version left".into();
         }
         output.fields(&fields)?;
         if let Some(manifest) = &self.manifest {
