@@ -17,6 +17,7 @@ mod restart;
 mod rollback;
 mod sticky;
 mod upload;
+mod workspace;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 

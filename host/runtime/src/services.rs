@@ -211,6 +211,13 @@ impl Services {
         Ok(files)
     }
 
+    /// A tenant's workspace, which its sandboxes see as `/work`.
+    pub(crate) async fn workspace(&self, tenant: &TenantRecord) -> Result<Directory, CapabilityError> {
+        let open = self.open_tenant(tenant)?;
+        let opened = self.admission.off_thread(Some(&tenant.id), move || open.directory.workspace()).await?;
+        opened.map_err(CapabilityError::internal)
+    }
+
     /// The configuration of a call, unless it cannot be read.
     pub(crate) fn sound_config(&self, subject: &Subject) -> Result<Arc<Snapshot>, CallError> {
         let issue = match self.config_snapshot(subject) {

@@ -4,7 +4,7 @@ use super::call::{Caller, Facts, answer, migrate};
 use super::manifest::Served;
 use super::scripts::Invocation;
 use super::state::{Event, LogLine, State, Usage};
-use crate::bindings::openclaw::gateway::{documents as raw_documents, files as raw_files, nodes::Link};
+use crate::bindings::openclaw::gateway::{documents as raw_documents, files as raw_files, nodes::Link, workspace as raw_workspace};
 use crate::channels::Message;
 use crate::documents::Database;
 use crate::files::Directory;
@@ -252,6 +252,12 @@ impl Tenant {
     #[must_use]
     pub fn files(&self, family: &str) -> Directory {
         Directory(self.opened(|facts| raw_files::Directory::of(facts, family)))
+    }
+
+    /// The workspace, to look into it or to fill it.
+    #[must_use]
+    pub fn workspace(&self) -> Directory {
+        self.files(raw_workspace::NAME)
     }
 
     /// The value of a family's secret.

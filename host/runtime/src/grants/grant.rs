@@ -72,10 +72,11 @@ impl Grant {
             Self::Documents { .. }
             | Self::Secret { .. }
             | Self::Http { .. }
+            | Self::Workspace { .. }
             | Self::Method(_)
             | Self::MemoryMb(_)
             | Self::Sticky(_) => true,
-            Self::Workspace { .. } | Self::Model(_) | Self::Sandbox(_) => false,
+            Self::Model(_) | Self::Sandbox(_) => false,
         }
     }
 }

@@ -49,6 +49,8 @@ fn an_import_that_is_not_granted_is_missing_by_name() {
     assert_eq!(missing(&[], "shared-documents-write"), [""; 0], "decided on the manifest");
     assert_eq!(missing(&["usage"], "usage"), [""; 0]);
     assert_eq!(missing(&["usage"], "secrets"), ["secrets"]);
+    assert_eq!(missing(&[], "workspace"), ["directory:workspace"]);
+    assert_eq!(missing(&["directory:workspace:write"], "workspace"), [""; 0]);
 }
 
 #[test]

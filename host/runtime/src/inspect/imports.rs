@@ -1,7 +1,7 @@
 //! The import list, each entry with what it takes to have it.
 
 pub(super) use crate::grants::PACKAGE;
-use crate::grants::{BASIC, BY_COLLECTION, FREE, HTTP, RESTRICTED, WASI};
+use crate::grants::{BASIC, BY_COLLECTION, FREE, HTTP, RESTRICTED, WASI, as_granted};
 
 /// One entry of the import list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,7 +49,7 @@ fn need(import: &str) -> Need {
     } else if BY_COLLECTION.contains(&interface) {
         Need::Collections
     } else if RESTRICTED.contains(&interface) {
-        Need::Grant(interface.to_owned())
+        Need::Grant(as_granted(interface))
     } else {
         Need::Unserved
     }

@@ -71,6 +71,7 @@ impl<'a> Report<'a> {
         match file.manifest(&limits).await {
             Ok(manifest) => {
                 report.grants = file.grants(&manifest);
+                report.problems.extend(file.ungrantable(&report.grants));
                 report.manifest = Some(manifest);
             }
             Err(error) => report.problems.push(error.to_string()),
