@@ -38,7 +38,7 @@ pub(crate) fn of_a_megabyte(setting: &Setting, report: &mut Report) -> Result<()
             let begun = Instant::now();
             verb(setting, &home.path(), &["install", &file.display().to_string(), "--yes"])?;
             took.push(begun.elapsed().as_secs_f64() * 1e6);
-            verb(setting, &home.path(), &["remove", FAMILY, "--yes"])?;
+            verb(setting, &home.path(), &["remove", FAMILY])?;
         }
     }
     for (what, took) in [("compiled", &compiled), ("from the cache", &cached)] {
