@@ -16,7 +16,10 @@ use opentelemetry_proto::tonic::{
 };
 use prost::Message as _;
 
-use crate::{components::{built, params}, contract::*};
+use crate::{
+    components::{built, params},
+    contract::*,
+};
 
 /// What was posted.
 struct Posted {
@@ -47,7 +50,10 @@ impl Collector {
     }
 
     fn config(&self) -> String {
-        format!("telemetry: {{otlp: {{endpoint: \"http://127.0.0.1:{}\", headers: {{x-key: CANARY-KEY}}}}}}\n", self.port)
+        format!(
+            "telemetry: {{otlp: {{endpoint: \"http://127.0.0.1:{}\", headers: {{x-key: CANARY-KEY}}}}}}\n",
+            self.port
+        )
     }
 
     /// Waits for what comes next.
@@ -175,7 +181,8 @@ fn a_collector_that_is_not_there_costs_no_call() {
     daemon.wait_for_log("the collector of telemetry takes nothing");
     a.done("health", json!({}));
     let metrics = daemon.send(&Request::get("/metrics").token(daemon.operator_token())).text();
-    let lost = metrics.lines().find_map(|line| line.strip_prefix("openclaw_telemetry_lost_total ")?.parse::<u64>().ok());
+    let lost =
+        metrics.lines().find_map(|line| line.strip_prefix("openclaw_telemetry_lost_total ")?.parse::<u64>().ok());
     assert!(lost.is_some_and(|lost| lost > 0), "{metrics}");
     assert!(!daemon.log().contains("CANARY-KEY"), "{}", daemon.log());
 }

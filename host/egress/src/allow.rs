@@ -128,10 +128,14 @@ mod tests {
     #[test]
     fn a_pattern_covers_what_is_within_it_and_reads_as_it_is_written() {
         let pattern = |text: &str| text.parse::<HostPattern>().unwrap();
-        for (wide, narrow) in [("*.a.org", "b.a.org"), ("*.a.org", "*.a.org"), ("*.a.org", "*.b.a.org"), ("A.org", "a.org.")] {
+        for (wide, narrow) in
+            [("*.a.org", "b.a.org"), ("*.a.org", "*.a.org"), ("*.a.org", "*.b.a.org"), ("A.org", "a.org.")]
+        {
             assert!(pattern(wide).covers(&pattern(narrow)), "{wide} {narrow}");
         }
-        for (wide, narrow) in [("*.a.org", "a.org"), ("b.a.org", "*.a.org"), ("*.b.a.org", "*.a.org"), ("*.a.org", "ba.org")] {
+        for (wide, narrow) in
+            [("*.a.org", "a.org"), ("b.a.org", "*.a.org"), ("*.b.a.org", "*.a.org"), ("*.a.org", "ba.org")]
+        {
             assert!(!pattern(wide).covers(&pattern(narrow)), "{wide} {narrow}");
         }
         for text in ["a.org", "*.a.org", "[::1]"] {

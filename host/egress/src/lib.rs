@@ -100,7 +100,10 @@ mod tests {
         for host in ["127.0.0.1", "localhost", "::ffff:127.0.0.1"] {
             assert_eq!(refused(host, Reach::Public(&[])).await, Some(Refusal::PrivateAddress), "{host}");
         }
-        assert_eq!(refused("127.0.0.1", Reach::Public(&["10.0.0.1".parse().expect("an address")])).await, Some(Refusal::PrivateAddress));
+        assert_eq!(
+            refused("127.0.0.1", Reach::Public(&["10.0.0.1".parse().expect("an address")])).await,
+            Some(Refusal::PrivateAddress)
+        );
         for reach in [Reach::Public(&["127.0.0.1".parse().expect("an address")]), Reach::Anywhere] {
             assert_eq!(refused("127.0.0.1", reach).await, None, "{reach:?}");
         }

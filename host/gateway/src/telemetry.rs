@@ -132,7 +132,13 @@ impl Begun {
         Self::new(trace, &method.into(), ("gateway", env!("CARGO_PKG_VERSION")), tenant, request_id)
     }
 
-    fn new(trace: Trace, method: &Arc<str>, (family, version): (&str, &str), tenant: Option<String>, request_id: &Arc<str>) -> Self {
+    fn new(
+        trace: Trace,
+        method: &Arc<str>,
+        (family, version): (&str, &str),
+        tenant: Option<String>,
+        request_id: &Arc<str>,
+    ) -> Self {
         Self {
             trace,
             method: method.clone(),
@@ -157,7 +163,11 @@ impl Gateway {
         }
         if let Some(call) = Begun::of(inner.facts, inner.component) {
             let at = call.at.checked_sub(inner.took).unwrap_or(call.at);
-            self.telemetry().tell(Ended { call: Begun { at, ..call }, took: inner.took, code: code.map(str::to_owned) });
+            self.telemetry().tell(Ended {
+                call: Begun { at, ..call },
+                took: inner.took,
+                code: code.map(str::to_owned),
+            });
         }
     }
 }

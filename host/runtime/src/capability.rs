@@ -197,6 +197,6 @@ pub(crate) fn add_to_linker(linker: &mut Linker<CallState>) -> wasmtime::Result<
     wasmtime_wasi::p2::add_to_linker_async(linker)?;
     clock::add_to_linker(linker)?;
     wasi_files::add_to_linker(linker)?;
-    wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)?;
+    http::add_to_linker(linker)?;
     Gateway::add_to_linker::<_, HasSelf<CallState>>(linker, |state| state)
 }

@@ -86,7 +86,12 @@ impl CallState {
             let message = format!("{} needs the scope {scope}, which this call does not carry", method.name);
             return Err(CapabilityError::forbidden(message));
         }
-        Ok(CallFacts { method: method.name.as_str().into(), caller, trace: call.trace.map(Trace::inner), ..call.clone() })
+        Ok(CallFacts {
+            method: method.name.as_str().into(),
+            caller,
+            trace: call.trace.map(Trace::inner),
+            ..call.clone()
+        })
     }
 
     /// What the caller is told, and what is kept for the client should it pass that on.

@@ -171,7 +171,9 @@ impl Plugins {
     /// What a component is told of a method that nothing serves.
     pub(crate) fn no_such_method(&self, method: &str) -> String {
         match self.alone {
-            true => format!("{method} is not served here: the component is tried alone, and calls its own methods only"),
+            true => {
+                format!("{method} is not served here: the component is tried alone, and calls its own methods only")
+            }
             false => format!("method not found: {method}"),
         }
     }

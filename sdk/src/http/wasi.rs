@@ -32,7 +32,8 @@ impl Client {
         };
         let answer = outgoing_handler::handle(outgoing, None).map_err(|code| host.error(&code))?;
         // A body that cannot be written is a request that failed: the answer says why.
-        let sent = body.is_none_or(|body| write(&body, &request.body).is_ok() && OutgoingBody::finish(body, None).is_ok());
+        let sent =
+            body.is_none_or(|body| write(&body, &request.body).is_ok() && OutgoingBody::finish(body, None).is_ok());
         answer.subscribe().block();
         let answer = answer.get().and_then(Result::ok).ok_or_else(|| Error::internal("an answer comes once"))?;
         let answer = answer.map_err(|code| host.error(&code))?;

@@ -4,7 +4,9 @@ use super::call::{Caller, Facts, answer, migrate};
 use super::manifest::Served;
 use super::scripts::Invocation;
 use super::state::{Event, LogLine, State, Usage};
-use crate::bindings::openclaw::gateway::{documents as raw_documents, files as raw_files, nodes::Link, workspace as raw_workspace};
+use crate::bindings::openclaw::gateway::{
+    documents as raw_documents, files as raw_files, nodes::Link, workspace as raw_workspace,
+};
 use crate::channels::Message;
 use crate::documents::Database;
 use crate::files::Directory;

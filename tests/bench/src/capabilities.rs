@@ -42,7 +42,8 @@ const USES: [(&str, u32); 16] = [
     ("http", 40),
 ];
 
-const GRANTS: &str = "config,usage,tenancy,secrets,secrets-reveal,directory:workspace:write,method:toll.nothing,http:127.0.0.1";
+const GRANTS: &str =
+    "config,usage,tenancy,secrets,secrets-reveal,directory:workspace:write,method:toll.nothing,http:127.0.0.1";
 
 pub(crate) fn measure(setting: &Setting, report: &mut Report) -> Result<()> {
     let home = BenchHome::make(&setting.daemon, 1, 0)?;

@@ -104,7 +104,8 @@ fn in_force(log: &str, swaps: usize) -> Vec<u64> {
     let changed = log.lines().filter(|line| line.contains("a component was changed"));
     let micros = changed.filter_map(|line| {
         let (_, rest) = line.split_once("micros")?;
-        let digits: String = rest.chars().skip_while(|c| !c.is_ascii_digit()).take_while(char::is_ascii_digit).collect();
+        let digits: String =
+            rest.chars().skip_while(|c| !c.is_ascii_digit()).take_while(char::is_ascii_digit).collect();
         digits.parse::<u64>().ok()
     });
     let mut all: Vec<u64> = micros.map(|micros| micros * 1000).collect();

@@ -203,7 +203,9 @@ fn each_attempt_is_in_the_audit_log_by_host_and_port_alone() {
     let _ = a.err("outbound.ask", ask("https://example.com/CANARY-OF-A"));
     let lines = daemon.home().audit();
     let asked: Vec<_> = lines.iter().filter(|line| line["action"] == "component.http").collect();
-    let told = |line: &Value| json!([line["tenant"], line["detail"]["host"], line["detail"]["port"], line["detail"]["family"]]);
+    let told = |line: &Value| {
+        json!([line["tenant"], line["detail"]["host"], line["detail"]["port"], line["detail"]["family"]])
+    };
     assert_eq!(told(asked[0]), json!(["a", "127.0.0.1", host.0, "outbound"]));
     assert_eq!(asked[0]["detail"]["refused"], Value::Null);
     assert_eq!(told(asked[1]), json!(["a", "example.com", 443, "outbound"]));

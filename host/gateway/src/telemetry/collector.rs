@@ -43,7 +43,8 @@ impl Collector {
         for (name, value) in &otlp.headers {
             let wrong = |what: &str| format!("headers.{name}: {what}");
             let name = HeaderName::try_from(name).map_err(|_| wrong("it is no name of a header"))?;
-            let mut value = HeaderValue::try_from(value.expose()).map_err(|_| wrong("its value is none of a header"))?;
+            let mut value =
+                HeaderValue::try_from(value.expose()).map_err(|_| wrong("its value is none of a header"))?;
             value.set_sensitive(true);
             headers.insert(name, value);
         }

@@ -30,7 +30,8 @@ fn attribute(key: &str, value: impl Into<String>) -> KeyValue {
 }
 
 fn resource() -> Option<Resource> {
-    let attributes = vec![attribute("service.name", "openclaw"), attribute("service.version", env!("CARGO_PKG_VERSION"))];
+    let attributes =
+        vec![attribute("service.name", "openclaw"), attribute("service.version", env!("CARGO_PKG_VERSION"))];
     Some(Resource { attributes, ..Resource::default() })
 }
 

@@ -17,8 +17,13 @@ use openclaw_egress::Refusal;
 use openclaw_tenancy::{AuditEvent, TenantId};
 use serde_json::json;
 use tokio::time::Instant;
+use wasmtime::{
+    StoreContextMut,
+    component::{Linker, Resource},
+};
 use wasmtime_wasi_http::{
-    Error, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView, p2::bindings::http::types,
+    Error, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView,
+    p2::bindings::http::types,
 };
 
 use crate::{
@@ -33,6 +38,29 @@ const REQUESTS: u32 = 64;
 
 /// Bytes of a request's headers in memory.
 const HEADER_BYTES: usize = 32 << 10;
+
+const TYPES: &str = "wasi:http/types@0.2.12";
+
+/// Links wasmtime's, but for one function: wasmtime 48 looks in the errors of bodies for another type than it puts there.
+pub(super) fn add_to_linker(linker: &mut Linker<CallState>) -> wasmtime::Result<()> {
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)?;
+    linker.allow_shadowing(true);
+    let code = |store: StoreContextMut<'_, CallState>, (error,): (Resource<types::IoError>,)| {
+        Ok((store.data().table.get(&error)?.downcast_ref::<Error>().map(of_body),))
+    };
+    linker.instance(TYPES)?.func_wrap("http-error-code", code)?;
+    linker.allow_shadowing(false);
+    Ok(())
+}
+
+/// Why a body has no more.
+fn of_body(error: &Error) -> types::ErrorCode {
+    match error {
+        Error::HttpResponseBodySize(most) => types::ErrorCode::HttpResponseBodySize(*most),
+        Error::HttpResponseTimeout => types::ErrorCode::HttpResponseTimeout,
+        _ => types::ErrorCode::HttpResponseIncomplete,
+    }
+}
 
 /// What is asked, and what becomes of it once it was sent.
 type Sent = (Response<WasiBody>, Box<dyn Future<Output = Result<(), Error>> + Send>);
@@ -84,7 +112,11 @@ impl Caller {
         if let Ok(Ok(())) = written {
             return Ok(());
         }
-        tracing::error!(request_id = &*self.facts.request_id, ?written, "a request of a component is not in the audit log");
+        tracing::error!(
+            request_id = &*self.facts.request_id,
+            ?written,
+            "a request of a component is not in the audit log"
+        );
         Err(Error::InternalError(None))
     }
 }

@@ -29,7 +29,11 @@ fn counters_and_gauges_are_read_with_their_labels() {
     let names: Vec<_> = metrics.iter().map(|metric| (&*metric.name, &*metric.description)).collect();
     assert_eq!(
         names,
-        [("openclaw_calls", "Calls, by family."), ("openclaw_call_seconds", "How long."), ("openclaw_tenants", "Tenants.")]
+        [
+            ("openclaw_calls", "Calls, by family."),
+            ("openclaw_call_seconds", "How long."),
+            ("openclaw_tenants", "Tenants.")
+        ]
     );
     let Some(Data::Sum(sum)) = &metrics[0].data else { panic!("{:?}", metrics[0]) };
     assert!(sum.is_monotonic);

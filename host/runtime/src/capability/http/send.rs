@@ -54,11 +54,7 @@ impl Target {
 }
 
 /// Sends a request, once it is known to be allowed and written down.
-pub(super) async fn send(
-    caller: Caller,
-    request: Request<WasiBody>,
-    options: RequestOptions,
-) -> Result<Sent, Error> {
+pub(super) async fn send(caller: Caller, request: Request<WasiBody>, options: RequestOptions) -> Result<Sent, Error> {
     let target = Target::of(request.uri())?;
     if request.method() == Method::CONNECT {
         return Err(Error::HttpRequestMethodInvalid);
@@ -134,7 +130,8 @@ async fn exchange(
     *request.uri_mut() = path.unwrap_or_else(|| PathAndQuery::from_static("/")).into();
     let most = usize::try_from(body_bytes).unwrap_or(usize::MAX);
     let request = request.map(|body| Limited::new(body, most));
-    let (mut sender, connection) = http1::Builder::new().max_buf_size(READ_BYTES).handshake(TokioIo::new(stream)).await?;
+    let (mut sender, connection) =
+        http1::Builder::new().max_buf_size(READ_BYTES).handshake(TokioIo::new(stream)).await?;
     let connection = spawn(async {
         // Whoever waits for the answer hears of it.
         let _ = connection.await;
