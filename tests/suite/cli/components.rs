@@ -60,8 +60,8 @@ fn check_says_whether_a_component_migrates() {
 
 #[test]
 fn a_component_that_is_tried_alone_is_told_so_when_it_calls_others() {
-    let calls = "- method: asker.sessions\n  expect: { error: { code: NOT_FOUND, message: tried alone } }\n";
-    test_of("asker", calls, &[]).exited(0);
+    let calls = "- method: leans.sessions\n  expect: { error: { code: NOT_FOUND, message: tried alone } }\n";
+    test_of("leans", calls, &[]).exited(0);
     let refused = test_of("caller", "- method: caller.again\n  expect: { result: {} }\n", &[]).exited(1).stderr;
     assert!(refused.contains("method:<name>"), "{refused}");
     let report = check("caller").exited(1).json();
