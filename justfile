@@ -39,6 +39,11 @@ test-languages *flags: build
     scripts/build-languages
     OPENCLAW_LANGUAGES=1 scripts/run-tests -p openclaw-tests languages "$@"
 
+# OpenAI's own Python client against the gateway; it is installed into target/clients
+compat *flags: build
+    target/clients/bin/python -c 'import openai' 2>/dev/null || (python3 -m venv target/clients && target/clients/bin/pip install --quiet openai==3.57.0)
+    OPENCLAW_COMPAT=1 scripts/run-tests -p openclaw-tests models::official "$@"
+
 # the reliability tests in their long form
 torture *flags: build
     OPENCLAW_TORTURE=1 scripts/run-tests -p openclaw-tests reliability "$@"

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use log::Log;
 
-use crate::{Client, Home, PATIENCE, Request, Response, Tenant, cli, program};
+use crate::{Client, Home, PATIENCE, Request, Response, Tenant, cli, program, wait_until};
 
 /// A daemon on a home of its own.
 #[derive(Debug)]
@@ -141,12 +141,15 @@ impl Daemon {
 
     /// Waits until a call runs, as `/metrics` tells.
     pub fn wait_for_a_call(&self) {
-        let begun = Instant::now();
-        let metrics = Request::get("/metrics").token(&self.operator);
-        while self.send(&metrics).text().contains("\nopenclaw_calls_in_flight 0\n") {
-            assert!(begun.elapsed() < PATIENCE, "no call began");
-            thread::yield_now();
-        }
+        wait_until("a call", || self.calls_in_flight() > 0);
+    }
+
+    /// How many calls run, as `/metrics` tells.
+    #[must_use]
+    pub fn calls_in_flight(&self) -> u64 {
+        let metrics = self.send(&Request::get("/metrics").token(&self.operator)).text();
+        let figure = metrics.lines().find_map(|line| line.strip_prefix("openclaw_calls_in_flight "));
+        figure.and_then(|figure| figure.parse().ok()).unwrap_or_else(|| panic!("no such figure:\n{metrics}"))
     }
 
     /// The operator's token.

@@ -1,7 +1,8 @@
 //! A state directory for one test, with the compiled components already in it.
 
 use std::{
-    fs::{self, File},
+    fs::{self, DirBuilder, File},
+    os::unix::fs::{DirBuilderExt, symlink},
     path::{Path, PathBuf},
     process::Command,
     time::UNIX_EPOCH,
@@ -35,6 +36,10 @@ impl Home {
             .status()
             .expect("cp runs");
         assert!(copied.success(), "the warm home could not be copied from {}", template.display());
+        // Too large to copy, and read only.
+        let sandbox = home.path().join("sandbox");
+        DirBuilder::new().mode(0o700).create(&sandbox).expect("a folder");
+        symlink(template.join("sandbox/image"), sandbox.join("image")).expect("a link to the sandbox's image");
         home
     }
 
@@ -121,9 +126,10 @@ fn template() -> PathBuf {
         forget_older(&folder);
         let home = Home::empty();
         let mut daemon = Daemon::start_on(home).unwrap_or_else(|failed| panic!("the first start failed: {failed}"));
+        let _ = daemon.cli(&["sandbox", "image", "build"]).succeeded();
         assert!(daemon.terminate().success(), "the first run ended badly:\n{}", daemon.log());
         fs::create_dir(&template).expect("the template's folder");
-        for name in ["secret.key", "cache"] {
+        for name in ["secret.key", "cache", "sandbox"] {
             let moved = Command::new("cp").arg("-a").args([daemon.home().path().join(name), template.clone()]).status();
             assert!(moved.is_ok_and(|status| status.success()), "{name} could not be kept");
         }

@@ -24,10 +24,33 @@ pub use http::{Connection, Request, Response};
 pub use rpc::{Client, RpcError, Tenant};
 pub use socket::{Event, Socket};
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::PathBuf,
+    thread,
+    time::{Duration, Instant},
+};
 
 /// No wait of the harness is meant to end by this: it turns a hang into a failure.
 pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Waits for what nothing announces.
+#[track_caller]
+pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+    wait_for(what, || holds().then_some(()));
+}
+
+/// Tries until there is something.
+#[track_caller]
+pub fn wait_for<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(found) = attempt() {
+            return found;
+        }
+        assert!(begun.elapsed() < PATIENCE, "{what}: it never came");
+        thread::yield_now();
+    }
+}
 
 /// The workspace's folder.
 #[must_use]

@@ -51,18 +51,20 @@ fn a_configuration_that_is_a_link_to_nothing_is_told() {
 
 #[test]
 fn a_setting_without_effect_is_told_by_name_when_checked_and_when_started() {
-    let config = "gateway:\n  limits: {batch: 7}\nbackup:\n  target: /backups\nmodels:\n  providers: [{id: a, kind: openai, api_key: sk-canary}]\n";
+    let config = "gateway:\n  limits: {batch: 7}\nbackup:\n  target: /backups\nnodes:\n  allow_commands: [camera.snap]\nmodels:\n  providers: [{id: a, kind: openai, api_key: sk-canary}]\n";
     let home = Home::with_config(config);
     let told = home.cli(&["config", "validate"]).exited(0);
-    for warning in ["config.yaml:3:1: backup has no effect yet", "config.yaml:5:1: models has no effect yet"] {
+    for warning in
+        ["config.yaml:3:1: backup has no effect yet", "config.yaml:6:3: nodes.allow_commands has no effect yet"]
+    {
         assert!(told.stderr.contains(&format!("Warning: {}/{warning}", home.path().display())), "{told:?}");
     }
     assert_eq!(told.stderr.lines().count(), 2, "{told:?}");
     let told = home.cli(&["config", "validate", "--json"]).exited(0);
-    assert_eq!(pluck(&told.json()["warnings"], "key"), ["models", "backup"], "{told:?}");
+    assert_eq!(pluck(&told.json()["warnings"], "key"), ["backup", "nodes.allow_commands"], "{told:?}");
     let daemon = Daemon::start_on(home).expect("it starts");
     daemon.wait_for_log("backup has no effect yet");
-    daemon.wait_for_log("models has no effect yet");
+    daemon.wait_for_log("nodes.allow_commands has no effect yet");
     assert!(!daemon.log().contains("sk-canary"));
 }
 

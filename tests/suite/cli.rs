@@ -6,4 +6,5 @@ mod examples;
 mod exits;
 mod output;
 mod projects;
+mod sandbox;
 mod verbs;

@@ -3,7 +3,7 @@
 
 use std::thread;
 
-use openclaw_tests::{Connection, PATIENCE};
+use openclaw_tests::{Connection, wait_for, wait_until};
 use rustix::process::Signal;
 
 use crate::contract::*;
@@ -27,14 +27,8 @@ fn one_connection_too_many_is_closed_and_the_operator_still_gets_in() {
 fn a_connection_that_became_a_websocket_keeps_its_place() {
     let daemon = Daemon::start_with("gateway:\n  limits:\n    connections: 4\n");
     let tenant = daemon.tenant("acme");
-    let begun = std::time::Instant::now();
-    let mut open = Vec::new();
-    while open.len() < 4 {
-        match openclaw_tests::Socket::open(daemon.address(), tenant.token(), &[]) {
-            Ok(socket) => open.push(socket),
-            Err(error) => assert!(begun.elapsed() < PATIENCE, "no place for a connection: {error}"),
-        }
-    }
+    let socket = || openclaw_tests::Socket::open(daemon.address(), tenant.token(), &[]).ok();
+    let open = [(); 4].map(|()| wait_for("a place for a socket", socket));
     let mut fifth = Connection::open(daemon.address()).expect("the kernel takes it");
     assert!(fifth.send(&tenant.request(CALL)).is_err(), "a fifth is not served");
     drop(open);
@@ -43,14 +37,11 @@ fn a_connection_that_became_a_websocket_keeps_its_place() {
 
 /// A connection that has its place, as an answer shows: that of an earlier request may be given back a little late.
 fn served(daemon: &Daemon, tenant: &Tenant) -> Connection {
-    let begun = std::time::Instant::now();
-    loop {
+    wait_for("a place for a connection", || {
         let mut connection = Connection::open(daemon.address()).expect("a connection");
-        match connection.send(&tenant.request(CALL)) {
-            Ok(response) if response.status == 200 => return connection,
-            other => assert!(begun.elapsed() < PATIENCE, "no place for a connection: {other:?}"),
-        }
-    }
+        let served = connection.send(&tenant.request(CALL)).is_ok_and(|response| response.status == 200);
+        served.then_some(connection)
+    })
 }
 
 #[test]
@@ -89,11 +80,7 @@ fn replies_that_nobody_reads_stop_the_next_request_of_their_tenant_alone() {
     assert_eq!(refused.json()["error"]["data"]["code"], "UNAVAILABLE");
     assert_eq!(other.post(CALL).status, 200);
     drop(unread);
-    let begun = std::time::Instant::now();
-    while greedy.post(CALL).status != 200 {
-        assert!(begun.elapsed() < PATIENCE, "what was held is given back");
-        thread::yield_now();
-    }
+    wait_until("what was held is given back", || greedy.post(CALL).status == 200);
 }
 
 #[test]
@@ -107,14 +94,9 @@ fn going_down_is_said_to_whoever_asks_and_new_calls_are_refused() {
         daemon.wait_for_a_call();
         daemon.signal(Signal::TERM);
         daemon.wait_for_log("stopping");
-        let begun = std::time::Instant::now();
-        let ready = loop {
-            // A connection that was idle when the end began is closed, and its client asks again.
-            match Request::get("/readyz").send(daemon.address()) {
-                Ok(response) if response.status != 200 => break response,
-                other => assert!(begun.elapsed() < PATIENCE, "it is still ready: {other:?}"),
-            }
-        };
+        // A connection that was idle when the end began is closed, and its client asks again.
+        let asked = || Request::get("/readyz").send(daemon.address()).ok();
+        let ready = wait_for("that it is not ready", || asked().filter(|response| response.status != 200));
         assert_eq!((ready.status, &ready.json()["status"]), (503, &json!("draining")));
         assert_eq!(daemon.get("/healthz").status, 200);
         assert_eq!(tenant.post(CALL).status, 503);

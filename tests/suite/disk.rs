@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
+use rustix::process::Signal;
+
 use crate::{
     contract::*,
     reliability::{HOSTILE_GRANTS, config_with},
@@ -60,6 +62,26 @@ fn a_file_that_does_not_fit_on_the_disk_gets_the_whole_429() {
     assert!(response.header("ratelimit-policy").is_some_and(|policy| policy.contains("disk_bytes")));
     let other = daemon.tenant("other");
     assert_eq!(set_file(&other, "TOOLS.md", MIB).status, 200, "another tenant is not concerned");
+}
+
+#[test]
+fn what_is_left_of_the_gateways_disk_is_not_for_tenants() {
+    let whole = "gateway: {limits: {free_disk_mb: 1048576}}\n";
+    let daemon = Daemon::start_with("gateway: {limits: {free_disk_mb: 1}}\n");
+    let tenant = daemon.tenant("acme");
+    assert_eq!(set_file(&tenant, "SOUL.md", MIB).status, 200);
+    daemon.home().configure(whole);
+    daemon.signal(Signal::HUP);
+    daemon.wait_for_log("the configuration is reloaded");
+    for response in [set_file(&tenant, "TOOLS.md", 1), say(&tenant, 1)] {
+        let error = &response.json()["error"];
+        assert_eq!((&error["data"]["code"], &error["data"]["retryAfterMs"]), (&json!("UNAVAILABLE"), &json!(60_000)));
+        assert_eq!(error["message"], "the disk is full");
+    }
+    let upload = daemon.send(&Request::new("POST", "/v1/uploads").token(tenant.token()).body(*b"x"));
+    assert_eq!((upload.status, upload.header("retry-after")), (503, Some("60")), "{}", upload.text());
+    let kept = tenant.ok("agents.files.get", json!({ "agentId": "main", "name": "SOUL.md" }));
+    assert_eq!(kept["file"]["size"], MIB, "it is read still: {kept}");
 }
 
 #[test]

@@ -14,8 +14,9 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields)]
 pub(crate) struct Reset {
     key: String,
-    #[serde(default, rename = "reason")]
-    _reason: Reason,
+    /// What `sessions.changed` gives as its reason.
+    #[serde(default)]
+    reason: Reason,
 }
 
 #[derive(Default, Deserialize, JsonSchema)]
@@ -110,7 +111,11 @@ pub(crate) fn reset(call: &Call, params: Reset) -> Result<WasReset> {
         transaction.commit()?;
         entry_of(&session.row, &session.details)
     })?;
-    publish_changed(call, &key, "reset")?;
+    let reason = match params.reason {
+        Reason::New => "new",
+        Reason::Reset => "reset",
+    };
+    publish_changed(call, &key, reason)?;
     Ok(WasReset { ok: true, key, entry })
 }
 

@@ -90,6 +90,11 @@ impl RateCard {
         &self.text
     }
 
+    /// Whether it has an entry of this very name.
+    pub fn names(&self, model: &str) -> bool {
+        self.models.contains_key(model)
+    }
+
     /// The prices of a model at a time.
     pub fn rule(&self, model: &str, at: Timestamp) -> Result<Rule<'_>, Unpriced> {
         let listed = self.models.get_key_value(model).or_else(|| self.models.get_key_value(DEFAULT));

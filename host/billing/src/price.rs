@@ -268,7 +268,9 @@ impl Prices {
         };
         let mut worst: Option<WorstCase> = None;
         for prices in tiers {
-            let dearest = |classes: &[TokenClass]| classes.iter().copied().max_by_key(|class| prices[*class as usize]);
+            // Of equals the first, as most tokens turn out.
+            let dearest =
+                |classes: &[TokenClass]| classes.iter().rev().copied().max_by_key(|class| prices[*class as usize]);
             let tokens = [(dearest(inputs), input), (dearest(&TokenClass::ALL[4..]), output)]
                 .into_iter()
                 .filter_map(|(class, tokens)| Some(TokenCounts::of(class?, tokens)))

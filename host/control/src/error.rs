@@ -22,6 +22,9 @@ pub enum ControlError {
     /// A statement failed.
     #[error("control database: {0}")]
     Sqlite(#[from] rusqlite::Error),
+    /// A row is there that cannot be understood.
+    #[error("control database: a row of {table} cannot be read: {reason}")]
+    UnreadableRow { table: &'static str, reason: String },
     /// The transaction that carried this write could not be committed.
     #[error("control database: the write was not committed: {0}")]
     NotCommitted(String),

@@ -9,6 +9,7 @@
 mod error;
 mod file;
 mod readers;
+mod rows;
 mod schema;
 mod writer;
 
@@ -26,6 +27,7 @@ use tokio::sync::oneshot;
 pub use error::ControlError;
 use file::Database;
 use readers::Readers;
+pub use rows::rows;
 use writer::Writer;
 
 /// What an answered write survives.

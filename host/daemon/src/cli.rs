@@ -63,7 +63,9 @@ enum Verb {
     #[command(alias = "gateway")]
     Serve(verbs::serve::Serve),
     Tenants(verbs::tenants::Tenants),
+    Billing(verbs::billing::Billing),
     Components(verbs::components::Components),
+    Sandbox(verbs::sandbox::Sandbox),
     Call(verbs::call::Call),
     Config(verbs::config::Config),
     Doctor(verbs::doctor::Doctor),
@@ -115,7 +117,9 @@ impl Verb {
         match self {
             Self::Serve(serve) => serve.run(global, output).await,
             Self::Tenants(tenants) => tenants.run(global, output).await,
+            Self::Billing(billing) => billing.run(global, output).await,
             Self::Components(components) => components.run(global, output).await,
+            Self::Sandbox(sandbox) => sandbox.run(global, output).await,
             Self::Call(call) => call.run(global, output).await,
             Self::Config(config) => config.run(global, output),
             Self::Doctor(doctor) => doctor.run(global, output).await,

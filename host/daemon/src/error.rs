@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use openclaw_config::{ConfigErrors, Source};
-use openclaw_gateway::{ANOTHER_TENANTS, OPERATORS_ALONE, OpenError, ServeError, TlsError};
+use openclaw_gateway::{ANOTHER_TENANTS, OPERATORS_ALONE, OpenError, RateCardError, ServeError, TlsError};
 use openclaw_tenancy::HomeError;
 use serde_json::{Value, json};
 
@@ -254,10 +254,20 @@ impl From<OpenError> for CliError {
     fn from(error: OpenError) -> Self {
         match error {
             OpenError::Home(error) => error.into(),
-            OpenError::TimeZone(_) => Self::new(Kind::Configuration, error.to_string()),
+            OpenError::RateCard(error) => error.into(),
+            OpenError::TimeZone(_) | OpenError::Models(_) => Self::new(Kind::Configuration, error.to_string()),
             OpenError::Component(_) => Self::failed(error.to_string())
                 .hint("nothing is served without it: mend it, or take it out of components.load"),
             _ => Self::failed(error.to_string()).hint("`openclaw doctor` says more"),
+        }
+    }
+}
+
+impl From<RateCardError> for CliError {
+    fn from(error: RateCardError) -> Self {
+        match error {
+            RateCardError::Wrong(errors) => errors.into(),
+            RateCardError::Unreadable { .. } => Self::new(Kind::Configuration, error.to_string()),
         }
     }
 }

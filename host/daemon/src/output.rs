@@ -124,6 +124,13 @@ impl Output {
         Ok(out.flush()?)
     }
 
+    /// What a program of a tenant wrote: as it is, but for a terminal, which it could steer.
+    pub(crate) fn passed_on(&self, stdout: &str, stderr: &str) -> Result<(), CliError> {
+        let fit = |text: &str, terminal: bool| if terminal { printable(text) } else { text.to_owned() };
+        self.raw(&fit(stdout, io::stdout().is_terminal()))?;
+        Ok(io::stderr().write_all(fit(stderr, io::stderr().is_terminal()).as_bytes())?)
+    }
+
     /// A text in colour, where standard output is a terminal.
     pub(crate) fn paint(&self, colour: Colour, text: &str) -> String {
         colour.paint(self.colour_out, &printable(text))

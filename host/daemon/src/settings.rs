@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use openclaw_config::store::{FILE, Overrides};
 use openclaw_config::{ConfigErrors, File, KeyPath, Loaded, load};
-use openclaw_gateway::Certificate;
+use openclaw_gateway::{Certificate, rate_card};
 
 use crate::cli::Global;
 use crate::error::{CliError, Kind};
@@ -84,7 +84,8 @@ impl Settings {
 }
 
 impl Settings {
-    /// Files that a start needs and that are not there, or of no use: it would fail where a reload would not.
+    /// Files that a start needs and that are not there, or of no use: it would fail where a reload would not. And the
+    /// rate card, wherever it stands.
     #[allow(clippy::disallowed_methods, reason = "files that the operator names")]
     pub(crate) fn check_files(&self) -> Result<(), CliError> {
         let list = KeyPath::of_keys(["components", "load"]);
@@ -99,6 +100,7 @@ impl Settings {
         if !missing.is_empty() {
             return Err(ConfigErrors(missing).into());
         }
+        rate_card(&self.loaded)?;
         let certificate = self.loaded.config.gateway.tls.as_ref().map(Certificate::read);
         Ok(certificate.transpose().map(drop)?)
     }

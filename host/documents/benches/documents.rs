@@ -162,6 +162,7 @@ fn key(n: usize) -> String {
 
 /// What a careful user of rusqlite would open: WAL, SQLite's own checkpoints, cached statements.
 fn connection(path: &Path, durability: Durability) -> Connection {
+    #[allow(clippy::disallowed_methods, reason = "a database of this bench")]
     let connection = Connection::open(path).unwrap();
     let synchronous = if durability == Durability::Process { "NORMAL" } else { "FULL" };
     connection

@@ -7,7 +7,9 @@ use openclaw_runtime::{Method, Scope};
 use openclaw_tenancy::TenantId;
 use serde_json::{Map, Value, json};
 
-use crate::{Gateway, admin::AdminMethod, auth::Identity, components::ComponentMethod, reply::Problem};
+use crate::{
+    Gateway, admin::AdminMethod, auth::Identity, billing::BillingMethod, components::ComponentMethod, reply::Problem,
+};
 
 pub(crate) const METHOD: &str = "rpc.discover";
 
@@ -58,6 +60,7 @@ async fn document(gateway: &Gateway, identity: &Identity, tenant: Option<&Tenant
         .extend(ComponentMethod::ALL.iter().filter_map(|method| describe_components(*method, operator, self_service)));
     if operator {
         methods.extend(AdminMethod::ALL.iter().map(describe_admin));
+        methods.extend(BillingMethod::ALL.iter().map(describe_billing));
     }
     methods.sort_by(|a, b| a["name"].as_str().cmp(&b["name"].as_str()));
     json!({
@@ -91,6 +94,11 @@ fn describe(family: &str, method: &Method) -> Value {
 fn describe_admin(method: &AdminMethod) -> Value {
     let extensions = [("x-tier", "admin".into()), ("x-family", "tenants".into()), ("x-scope", "admin".into())];
     entry(method.name(), method.summary(), &method.params(), &method.result(), extensions)
+}
+
+fn describe_billing(method: &BillingMethod) -> Value {
+    let extensions = [("x-tier", "admin".into()), ("x-family", "billing".into()), ("x-scope", "admin".into())];
+    entry(method.name(), method.summary(), &method.params(), &BillingMethod::result(), extensions)
 }
 
 fn entry(name: &str, summary: &str, params: &Value, result: &Value, extensions: [(&str, Value); 3]) -> Value {

@@ -27,7 +27,7 @@ use crate::{
     reply::Problem,
     rpc::Reply,
     trace_context::{TRACEPARENT, TraceParent},
-    uploads, websocket,
+    uploads, v1, websocket,
 };
 
 /// Where a request came from.
@@ -59,7 +59,7 @@ const ROOM_FOR_A_REPLY: u64 = 1 << 20;
 const DISCARD_BYTES: usize = 32 << 20;
 const DISCARD_TIME: Duration = Duration::from_secs(5);
 
-/// `POST /rpc`, `GET /rpc` (WebSocket), `GET /healthz`, `GET /readyz`, `GET /metrics`; the uploads have their own.
+/// `POST /rpc`, `GET /rpc` (WebSocket), `GET /healthz`, `GET /readyz`, `GET /metrics`; uploads and `/v1` have their own.
 pub(crate) fn router(gateway: Arc<Gateway>) -> Router {
     Router::new()
         .route(RPC, post(rpc).get(websocket::upgrade))
@@ -67,6 +67,7 @@ pub(crate) fn router(gateway: Arc<Gateway>) -> Router {
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics::scrape))
         .merge(uploads::routes())
+        .merge(v1::routes())
         .fallback(any(not_found))
         .method_not_allowed_fallback(not_allowed)
         .layer(middleware::from_fn_with_state(gateway.clone(), guard))
@@ -118,39 +119,50 @@ async fn rpc(
             Ok(identity) => identity,
             Err(problem) => return refuse(&gateway, &problem, &id, body).await,
         };
-    let limit = usize::try_from(gateway.config().gateway.limits.body_bytes).unwrap_or(usize::MAX);
-    // Taken before the body is read, and held until it is answered.
-    let expected = announced(&parts.headers).unwrap_or(limit).min(limit) as u64;
-    let readable =
-        gateway.replies.take(&identity, ROOM_FOR_A_REPLY).and_then(|_| gateway.bodies.take(&identity, expected));
-    let mut share = match readable {
-        Ok(share) => share,
-        Err(problem) => return refuse(&gateway, &problem, &id, body).await,
-    };
-    let patience = Duration::from_secs(gateway.config().gateway.limits.request_seconds);
-    let read = tokio::time::timeout(patience, read(&parts.headers, body, limit)).await;
-    match read.unwrap_or(Err(Unread::Late)) {
-        Ok(body) => {
-            // One that did not say how long it is took the most that it could be.
-            let _ = share.resize(body.len() as u64);
+    match body_of(&gateway, &identity, &parts.headers, body).await {
+        Ok((body, share)) => {
             let reply = gateway.rpc(&identity, &body, &id).await;
             drop(share);
             let unread = reply.body.as_ref().map_or(0, String::len) as u64;
             respond(reply, Some(gateway.replies.hold(&identity, unread)))
         }
+        Err((problem, rest)) => refuse(&gateway, &problem, &id, rest).await,
+    }
+}
+
+/// Takes a body in, within what its tenant may have under way. What is refused comes with what of it is unread.
+pub(crate) async fn body_of(
+    gateway: &Gateway,
+    identity: &Identity,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<(Bytes, Share), (Problem, Body)> {
+    let limit = usize::try_from(gateway.config().gateway.limits.body_bytes).unwrap_or(usize::MAX);
+    // Taken before the body is read, and held until it is answered.
+    let expected = announced(headers).unwrap_or(limit).min(limit) as u64;
+    let readable =
+        gateway.replies.take(identity, ROOM_FOR_A_REPLY).and_then(|_| gateway.bodies.take(identity, expected));
+    let mut share = match readable {
+        Ok(share) => share,
+        Err(problem) => return Err((problem, body)),
+    };
+    let patience = Duration::from_secs(gateway.config().gateway.limits.request_seconds);
+    let read = tokio::time::timeout(patience, read(headers, body, limit)).await;
+    match read.unwrap_or(Err(Unread::Late)) {
+        Ok(body) => {
+            // One that did not say how long it is took the most that it could be.
+            let _ = share.resize(body.len() as u64);
+            Ok((body, share))
+        }
         Err(Unread::TooLarge(rest)) => {
             let problem = Problem::request(format!("the body is larger than {limit} bytes"))
                 .status(StatusCode::PAYLOAD_TOO_LARGE);
-            refuse(&gateway, &problem, &id, rest).await
+            Err((problem, rest))
         }
-        Err(Unread::Late) => {
-            let problem = Problem::request("the body did not come in time").status(StatusCode::BAD_REQUEST);
-            refuse(&gateway, &problem, &id, Body::empty()).await
-        }
+        Err(Unread::Late) => Err((Problem::late_body(), Body::empty())),
         Err(Unread::Broken(error)) => {
-            tracing::debug!(request_id = &*id, %error, "a body could not be read to its end");
-            let problem = Problem::request("the body could not be read to its end").status(StatusCode::BAD_REQUEST);
-            refuse(&gateway, &problem, &id, Body::empty()).await
+            tracing::debug!(%error, "a body could not be read to its end");
+            Err((Problem::broken_body(), Body::empty()))
         }
     }
 }
@@ -256,7 +268,7 @@ fn request_id(headers: &HeaderMap) -> Arc<str> {
     sent.filter(harmless).map_or_else(|| ulid::Ulid::new().to_string().into(), Arc::from)
 }
 
-fn is_json(headers: &HeaderMap) -> Result<(), Problem> {
+pub(crate) fn is_json(headers: &HeaderMap) -> Result<(), Problem> {
     let sent = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let kind = sent.split(';').next().unwrap_or_default().trim();
     if kind.eq_ignore_ascii_case("application/json") {

@@ -2,19 +2,21 @@
 //!
 //! `POST /rpc` and the WebSocket on `GET /rpc` (http.rs, websocket.rs) share one
 //! path, which reads down `rpc.rs` in call order; files that are too large for it
-//! come by `uploads.rs`. `reply.rs` is the one place
+//! come by `uploads.rs`, and clients of OpenAI's interface by `v1.rs`. `reply.rs` is the one place
 //! that turns failures into replies, `auth.rs` the one that sees tokens.
 
 #![forbid(unsafe_code)]
 
 mod admin;
 mod auth;
+mod billing;
 mod components;
 mod connections;
 mod discover;
 mod http;
 mod in_flight;
 mod metrics;
+mod money;
 mod reply;
 mod request;
 mod rpc;
@@ -23,6 +25,7 @@ mod telemetry;
 mod tls;
 mod trace_context;
 mod uploads;
+mod v1;
 mod websocket;
 
 use std::{
@@ -42,9 +45,10 @@ use openclaw_config::{
 };
 use openclaw_control::{ControlDb, ControlError, Durability};
 use openclaw_documents::{Store, StoreSettings};
+use openclaw_models::{CatalogError, Models};
 use openclaw_runtime::{
-    AdmissionLimits, CodeCache, Compiling, CostLog, Limits, Policy, PolicyError, Runtime, RuntimeSettings, Services,
-    ServicesParts, StartError,
+    AdmissionLimits, CodeCache, Compiling, CostLog, Limits, Policy, PolicyError, Runtime, RuntimeSettings, Sandboxes,
+    Services, ServicesParts, StartError,
 };
 use openclaw_tenancy::{
     Audit, AuditError, Home, HomeError, HomeLock, OperatorToken, Registry, RegistryError, WhatChanged,
@@ -53,6 +57,7 @@ use serde_json::{json, value::RawValue};
 use tokio::sync::{Notify, broadcast::error::RecvError, watch};
 
 pub use auth::{ANOTHER_TENANTS, Identity};
+pub use money::{RateCardError, rate_card};
 pub use rpc::{OPERATORS_ALONE, Reply};
 pub use serve::{Listeners, ServeError};
 pub use tls::{Certificate, TlsError};
@@ -117,6 +122,12 @@ pub enum OpenError {
     /// What the configuration says of components.
     #[error(transparent)]
     Policy(#[from] PolicyError),
+    /// `billing.rate_card`.
+    #[error(transparent)]
+    RateCard(#[from] RateCardError),
+    /// `models`.
+    #[error(transparent)]
+    Models(#[from] CatalogError),
     /// `billing.timezone`.
     #[error("billing.timezone: {0} is no IANA time zone")]
     TimeZone(String),
@@ -151,8 +162,10 @@ impl Gateway {
     /// Opens the home and loads the components. Everything, or an error that names what is wrong.
     pub async fn open(settings: GatewaySettings) -> Result<Arc<Self>, OpenError> {
         let GatewaySettings { home, lock, loaded, overrides, builtin, costs, compiler } = settings;
+        let card = rate_card(&loaded)?;
         let config = loaded.config;
         let (services, control) = services(Arc::new(home), &config, overrides, costs)?;
+        services.usage.set_rate_card(card).await?;
         let configured = config.gateway.control_plane_token.as_ref().map(Secret::expose);
         let operator = services.home.operator_token(configured)?;
         let compiling = Compiling { apart: compiler, limits: config.components.compile.clone() };
@@ -185,6 +198,9 @@ impl Gateway {
             }
         }));
         gateway.telemetry.follow(&gateway, gateway.config().telemetry.otlp.as_ref());
+        gateway.services.tidy_sandboxes();
+        let services = gateway.services.clone();
+        tokio::spawn(async move { money::check(&services.usage).await });
         tokio::spawn(announce_changes(Arc::downgrade(&gateway)));
         tokio::spawn(keep_house(Arc::downgrade(&gateway)));
         Ok(gateway)
@@ -194,11 +210,16 @@ impl Gateway {
     pub async fn reload(self: &Arc<Self>, loaded: Loaded) -> Result<(), OpenError> {
         let configured = loaded.config.gateway.control_plane_token.as_ref().map(Secret::expose);
         let operator = self.services.home.operator_token(configured)?;
-        self.runtime.plugins().set_policy(Policy::read(&loaded.config.components)?).await;
+        let (policy, card) = (Policy::read(&loaded.config.components)?, rate_card(&loaded)?);
+        self.services.models.configure(&loaded.config.models)?;
+        self.services.usage.set_rate_card(card).await?;
+        self.runtime.plugins().set_policy(policy).await;
         let before = self.operator.swap(Arc::new(operator.clone()));
         if !operator.matches(before.reveal()) {
             self.operator_changed.send_replace(());
         }
+        self.services.keep_free(loaded.config.gateway.limits.free_disk_mb);
+        self.services.sandboxes.configure(loaded.config.sandbox.clone());
         self.services.config.set_base(loaded.config.clone());
         self.telemetry.follow(self, loaded.config.telemetry.otlp.as_ref());
         self.config.store(Arc::new(loaded.config));
@@ -304,16 +325,20 @@ fn services(
     home.refuse_lost_registry()?;
     let control = ControlDb::open(&home.control_db_path(), durability)?;
     let audit = Arc::new(Audit::open(&home)?);
+    let usage = Arc::new(UsageLedger::open(control.clone(), zone.clone())?);
     let services = Services::new(ServicesParts {
         registry: Arc::new(Registry::open(&home, control.clone(), audit.clone())?),
         documents: Store::new(StoreSettings::with_durability(durability)),
         config: Arc::new(ConfigStore::new(config.clone(), overrides)),
-        usage: Arc::new(UsageLedger::open(control.clone(), zone.clone())?),
+        models: Arc::new(Models::new(usage.clone(), &config.models)?),
+        usage,
         rates: Arc::new(RateLimiter::new(&zone)),
         secret_key: home.secret_key(config.secrets.key_file.as_deref().map(Path::new))?,
         audit,
-        home,
+        sandboxes: Sandboxes::new(&home, config.sandbox.clone()),
         admission: AdmissionLimits::from(&config.gateway.limits),
+        free_disk_mb: config.gateway.limits.free_disk_mb,
+        home,
         costs,
     });
     Ok((services, control))
@@ -355,6 +380,11 @@ async fn announce_changes(gateway: std::sync::Weak<Gateway>) {
             // A deleted tenant's listeners were told before its bus went.
             WhatChanged::Created | WhatChanged::Enabled | WhatChanged::Updated | WhatChanged::Deleted => continue,
         };
+        if matches!(change.what, WhatChanged::Rotated | WhatChanged::Disabled)
+            && let Some(record) = gateway.services.registry.get(&change.tenant)
+        {
+            gateway.services.sandboxes.end_terminals(record.row);
+        }
         let payload = json!({ "tenantId": change.tenant.as_str(), "what": what });
         if let Ok(payload) = RawValue::from_string(payload.to_string()) {
             gateway.services.events.publish(&change.tenant, "tenant.changed", payload);
@@ -375,7 +405,17 @@ async fn keep_house(gateway: std::sync::Weak<Gateway>) {
         if let Err(error) = services.registry.flush_last_seen().await {
             tracing::warn!(%error, "when tenants were last seen could not be written");
         }
+        if second.is_multiple_of(10)
+            && let Err(error) = services.usage.roll_up().await
+        {
+            tracing::warn!(%error, "the sums of usage are behind: reports add up what is missing");
+        }
         if second.is_multiple_of(60) {
+            match services.usage.expire(services.now().wall).await {
+                Ok(0) => {}
+                Ok(calls) => tracing::warn!(calls, "calls were open past their time: they are estimated"),
+                Err(error) => tracing::warn!(%error, "calls that are open past their time stay open"),
+            }
             services.rates.forget_idle(services.now().monotonic);
         }
         gateway.failed_auth.tell_rest(Instant::now());

@@ -7,13 +7,17 @@ use axum::{
     http::{HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use openclaw_billing::Refusal as QuotaRefusal;
+use openclaw_billing::{Refusal as QuotaRefusal, ReserveError};
+use openclaw_models::{ModelError, ProviderError};
 use openclaw_runtime::{CallError, ChangeError, Failure, LoadError, Refusal, UploadError};
 use openclaw_tenancy::{QuotaError, RegistryError};
 use serde_json::{Map, Value, value::RawValue};
 
 /// When it is worth trying again to install, where another component of the tenant is being compiled.
 const COMPILING_MS: u32 = 2000;
+
+/// Seconds that it is worth to wait for within one request.
+const RETRIES_WITHIN: u64 = 60;
 
 /// A failure in the words of the contract.
 #[derive(Debug)]
@@ -57,6 +61,16 @@ impl Problem {
 
     pub(crate) fn method(message: impl Into<String>) -> Self {
         Self::new(-32601, "INVALID_REQUEST", message)
+    }
+
+    /// A body that was not sent whole in time.
+    pub(crate) fn late_body() -> Self {
+        Self::request("the body did not come in time").status(StatusCode::REQUEST_TIMEOUT)
+    }
+
+    /// A body whose end was not to be read.
+    pub(crate) fn broken_body() -> Self {
+        Self::request("the body could not be read to its end").status(StatusCode::BAD_REQUEST)
     }
 
     pub(crate) fn params(message: impl Into<String>) -> Self {
@@ -162,6 +176,47 @@ impl Problem {
         response
     }
 
+    /// The same as OpenAI's clients read it.
+    pub(crate) fn openai_body(&self, request_id: &str) -> Value {
+        let mut error = self.data.clone();
+        let code = match (error.remove("openai"), self.code, self.http_status().as_u16()) {
+            (Some(code), ..) => code,
+            (None, "QUOTA_EXCEEDED", _) => "quota_exceeded".into(),
+            (None, "RATE_LIMITED", _) => "rate_limit_exceeded".into(),
+            (None, "UNAUTHORIZED", _) => "invalid_api_key".into(),
+            (None, code, _) => code.to_lowercase().into(),
+        };
+        let kind = match (self.code, self.http_status().as_u16()) {
+            ("QUOTA_EXCEEDED", _) => "insufficient_quota",
+            ("RATE_LIMITED", _) => "requests",
+            (_, 500..) => "server_error",
+            _ => "invalid_request_error",
+        };
+        error.insert("message".into(), self.message.as_str().into());
+        error.insert("type".into(), kind.into());
+        error.insert("code".into(), code);
+        error.insert("param".into(), Value::Null);
+        error.insert("request_id".into(), request_id.into());
+        serde_json::json!({ "error": error })
+    }
+
+    /// A response in that form.
+    pub(crate) fn as_openai(&self, request_id: &str) -> Response {
+        let kind = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")];
+        let mut response = (self.http_status(), kind, self.openai_body(request_id).to_string()).into_response();
+        for (name, value) in &self.headers {
+            if let (Ok(name), Ok(value)) = (HeaderName::try_from(*name), HeaderValue::try_from(value)) {
+                response.headers_mut().append(name, value);
+            }
+        }
+        // Their clients try again at once, which is of no use where it takes a day.
+        let waits = self.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("retry-after"));
+        if waits.and_then(|(_, seconds)| seconds.parse::<u64>().ok()).is_some_and(|seconds| seconds > RETRIES_WITHIN) {
+            response.headers_mut().insert("x-should-retry", HeaderValue::from_static("false"));
+        }
+        response
+    }
+
     /// The reply to a request that was over a quota or a rate.
     pub(crate) fn quota(refusal: &QuotaRefusal, request_id: &str) -> Self {
         let code = if refusal.quota.starts_with("requests_per_") { "RATE_LIMITED" } else { "QUOTA_EXCEEDED" };
@@ -181,6 +236,39 @@ impl Problem {
 }
 
 impl Problem {
+    /// A model that is not there, or not for this caller: the same words for both.
+    pub(crate) fn no_model(name: &str) -> Self {
+        let name: String = name.chars().take(128).collect();
+        Self::not_found(format!("there is no model {name:?}")).with("openai", "model_not_found".into())
+    }
+
+    /// What the client is told of a model that did not answer.
+    pub(crate) fn of_model(error: ModelError, request_id: &str) -> Self {
+        let message = error.to_string();
+        match error {
+            ModelError::Unknown(name) => Self::no_model(&name),
+            ModelError::Invalid(_) => Self::params(message).status(StatusCode::BAD_REQUEST),
+            ModelError::Reserve(ReserveError::Refused(refusal)) => Self::quota(&refusal, request_id),
+            ModelError::Reserve(ReserveError::Unpriced(_) | ReserveError::TooLarge(_)) => {
+                Self::params(message).status(StatusCode::BAD_REQUEST)
+            }
+            ModelError::Reserve(ReserveError::Ledger(_)) | ModelError::Settle(_) => Self::internal(message),
+            ModelError::Busy => Self::unavailable(message, Some(1000)).status(StatusCode::SERVICE_UNAVAILABLE),
+            ModelError::Provider(error) if error.is_of_the_request() => {
+                Self::params(message).status(StatusCode::BAD_REQUEST)
+            }
+            ModelError::Provider(error) => {
+                let wait = error.retry_after().map(|wait| u32::try_from(wait.as_millis()).unwrap_or(u32::MAX));
+                let status = match error {
+                    ProviderError::TimedOut { .. } => StatusCode::GATEWAY_TIMEOUT,
+                    ProviderError::Refused { .. } | ProviderError::Broken { .. } => StatusCode::BAD_GATEWAY,
+                    _ => StatusCode::SERVICE_UNAVAILABLE,
+                };
+                Self::unavailable(message, wait).status(status)
+            }
+        }
+    }
+
     /// The reply to a call that did not end in a result.
     pub(crate) fn of_call(error: CallError, request_id: &str) -> Self {
         match error {
@@ -221,6 +309,7 @@ impl Problem {
                 Self::params(message)
             }
             ChangeError::Quota(refusal) => Self::quota(&refusal, request_id),
+            ChangeError::Refused(refusal) => Self::from(refusal),
             error @ ChangeError::NotLoaded(_) => Self::internal(error),
             ChangeError::Internal(error) => Self::internal(error),
         }
@@ -234,6 +323,7 @@ impl Problem {
             UploadError::TooMany => Self::conflict(message),
             UploadError::NotFound(_) => Self::not_found(message),
             UploadError::Quota(refusal) => Self::quota(&refusal, request_id),
+            UploadError::Refused(refusal) => Self::from(refusal),
             UploadError::Internal(error) => Self::internal(error),
         }
     }

@@ -20,6 +20,7 @@ use crate::{
     Gateway,
     admin::{self, AdminMethod},
     auth::Identity,
+    billing::{self, BillingMethod},
     components::{self, ComponentMethod},
     discover,
     in_flight::Share,
@@ -147,7 +148,12 @@ impl Gateway {
     }
 
     /// Admit, route, invoke. Answers the result's JSON.
-    async fn call(&self, identity: &Identity, call: &Call<'_>, request_id: &Arc<str>) -> Result<String, Problem> {
+    pub(crate) async fn call(
+        &self,
+        identity: &Identity,
+        call: &Call<'_>,
+        request_id: &Arc<str>,
+    ) -> Result<String, Problem> {
         let tenant = self.admit(identity, request_id).await?;
         let raw = call.params.map_or("{}", RawValue::get);
         let params = self.at_length(identity, raw.len(), || params(raw)).await?;
@@ -211,6 +217,9 @@ impl Gateway {
         }
         if let Some(method) = AdminMethod::named(method) {
             return operators_own(identity, method.name(), HostMethod::Admin(method));
+        }
+        if let Some(method) = BillingMethod::named(method) {
+            return operators_own(identity, method.name(), HostMethod::Billing(method));
         }
         if let Some(method) = ComponentMethod::named(method) {
             return match method.scope(self.config().components.self_service) {
@@ -288,6 +297,7 @@ impl Gateway {
         match method {
             HostMethod::Discover => discover::call(self, identity, &params).await,
             HostMethod::Admin(method) => admin::call(self, identity, method, params).await,
+            HostMethod::Billing(method) => billing::call(self, method, &params).await,
             HostMethod::Components(method) => components::call(self, identity, own, method, params, request_id).await,
         }
     }
@@ -355,6 +365,7 @@ enum Destination {
 enum HostMethod {
     Discover,
     Admin(AdminMethod),
+    Billing(BillingMethod),
     Components(ComponentMethod),
 }
 

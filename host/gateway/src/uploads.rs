@@ -111,7 +111,7 @@ impl Gateway {
         // What is left of it is for the refusal to take in.
         *body = Body::from_stream(stream);
         let digest = upload.digest();
-        let sound = taken.map_err(|_| late()).flatten().and_then(|()| expect(asked.expected, digest));
+        let sound = taken.map_err(|_| Problem::late_body()).flatten().and_then(|()| expect(asked.expected, digest));
         if let Err(problem) = sound {
             upload.discard().await;
             return Err(problem);
@@ -135,8 +135,11 @@ async fn take_in(
     request_id: &str,
 ) -> Result<(), Problem> {
     let mut gathered = Vec::new();
-    while let Some(chunk) = tokio::time::timeout(patience, stream.next()).await.map_err(|_| late())? {
-        let chunk = chunk.map_err(|error| broken(&error.to_string()))?;
+    while let Some(chunk) = tokio::time::timeout(patience, stream.next()).await.map_err(|_| Problem::late_body())? {
+        let chunk = chunk.map_err(|error| {
+            tracing::debug!(request_id, %error, "a file could not be read to its end");
+            Problem::broken_body()
+        })?;
         gathered.extend_from_slice(&chunk);
         if gathered.len() >= CHUNK_BYTES {
             upload.write(std::mem::take(&mut gathered)).await.map_err(|error| Problem::of_upload(error, request_id))?;
@@ -312,12 +315,4 @@ fn changed(error: ChangeError, request_id: &str) -> Problem {
     let stale = matches!(error, ChangeError::Stale { .. });
     let problem = Problem::of_change(error, request_id);
     if stale { problem.status(StatusCode::PRECONDITION_FAILED) } else { problem }
-}
-
-fn late() -> Problem {
-    Problem::request("the body did not come in time").status(StatusCode::REQUEST_TIMEOUT)
-}
-
-fn broken(reason: &str) -> Problem {
-    Problem::request(format!("the body could not be read: {reason}")).status(StatusCode::BAD_REQUEST)
 }

@@ -25,6 +25,7 @@ use hyper_util::rt::TokioIo;
 use openclaw_runtime::{Event, Scope, Subscription};
 use openclaw_tenancy::{TenantChange, TenantId, WhatChanged};
 use serde::Deserialize;
+use serde_json::json;
 use tokio::{
     sync::{
         broadcast::{Receiver, error::RecvError},
@@ -232,13 +233,17 @@ impl Connection {
         let params = call.params.map(|params| params.get().to_owned());
         let subscribed = self.listen(params.as_deref()).await;
         Some(call.id.map(|id| match subscribed {
-            Ok(()) => format!(r#"{{"jsonrpc":"2.0","id":{},"result":{{"subscribed":true}}}}"#, id.get()),
+            Ok((seq, gap)) => {
+                let result = json!({ "subscribed": true, "seq": seq, "gap": gap });
+                format!(r#"{{"jsonrpc":"2.0","id":{},"result":{result}}}"#, id.get())
+            }
             Err(problem) => problem.reply(Some(id), &self.request_id),
         }))
     }
 
+    /// Answers the number of the last event, and whether some that were asked for are gone.
     #[allow(clippy::disallowed_methods, reason = "checked with its frame; into a type of ours")]
-    async fn listen(&mut self, params: Option<&str>) -> Result<(), Problem> {
+    async fn listen(&mut self, params: Option<&str>) -> Result<(u64, bool), Problem> {
         #[derive(Default, Deserialize)]
         #[serde(deny_unknown_fields)]
         struct Since {
@@ -253,8 +258,10 @@ impl Connection {
         })?;
         let tenant =
             self.tenant().ok_or_else(|| Problem::params(format!("{SUBSCRIBE} needs a tenant to listen to")))?;
-        self.events = Some(self.gateway.services().events.subscribe(&tenant, since.since));
-        Ok(())
+        let subscription = self.gateway.services().events.subscribe(&tenant, since.since);
+        let told = (subscription.last, subscription.gap);
+        self.events = Some(subscription);
+        Ok(told)
     }
 
     fn tenant(&self) -> Option<TenantId> {

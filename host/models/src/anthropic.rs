@@ -1,9 +1,13 @@
-//! Anthropic's messages: the pieces of a streamed answer.
+//! Anthropic's messages: a request in its form, and the pieces of a streamed answer.
 
 use serde_json::Value;
 
 use crate::event::{Event, text};
 use crate::usage::{from_anthropic, merge_reports};
+
+mod request;
+
+pub(crate) use request::message_request;
 
 /// One stream. It keeps the usage, which comes in two reports that are only whole together.
 #[derive(Debug, Default)]
@@ -16,8 +20,9 @@ impl MessageStream {
     pub fn read(&mut self, data: &Value) -> Vec<Event> {
         match data["type"].as_str() {
             Some("message_start") => {
-                merge_reports(&mut self.usage, &data["message"]["usage"]);
-                Vec::new()
+                let message = &data["message"];
+                merge_reports(&mut self.usage, &message["usage"]);
+                vec![Event::Served { id: text(&message["id"]), model: text(&message["model"]) }]
             }
             Some("content_block_start") => block_start(data),
             Some("content_block_delta") => block_delta(data),
@@ -72,7 +77,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::usage::TokenClasses;
+    use openclaw_billing::TokenCounts;
 
     fn read(stream: &[Value]) -> Vec<Event> {
         let mut reader = MessageStream::default();
@@ -94,12 +99,12 @@ mod tests {
             json!({"type": "message_delta", "delta": {"stop_reason": "tool_use"}, "usage": {"output_tokens": 42}}),
             json!({"type": "message_stop"}),
         ]);
-        let used = TokenClasses {
+        let used = TokenCounts {
             input_uncached: 3,
             input_cache_read: 1500,
-            input_cache_write_5m: 20,
+            input_cache_write: 20,
             output_text: 42,
-            ..TokenClasses::default()
+            ..TokenCounts::default()
         };
         let call = |id: Option<&str>, name: Option<&str>, arguments: &str| Event::ToolCall {
             index: 2,
@@ -108,6 +113,7 @@ mod tests {
             arguments: arguments.to_owned(),
         };
         let expected = [
+            Event::Served { id: Some("msg_1".into()), model: None },
             Event::Reasoning("hm".into()),
             Event::Text("Hi".into()),
             call(Some("toolu_1"), Some("ls"), ""),
@@ -127,7 +133,7 @@ mod tests {
             json!({"type": "message_start", "message": {"usage": start}}),
             json!({"type": "error", "error": error}),
         ]);
-        assert_eq!(events, [Event::Failed(error)]);
+        assert_eq!(events, [Event::Served { id: None, model: None }, Event::Failed(error)]);
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! Pieces of an answer, the same for every provider.
 
+use openclaw_billing::TokenCounts;
 use serde_json::Value;
 
-use crate::usage::{TokenClasses, UsageError};
+use crate::usage::UsageError;
 
 /// A piece of an answer.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,7 +19,12 @@ pub enum Event {
         arguments: String,
     },
     /// What the call used. An error means numbers that cannot be billed by: the call is then estimated.
-    Usage(Result<TokenClasses, UsageError>),
+    Usage(Result<TokenCounts, UsageError>),
+    /// The provider's own name for the answer, and the model that gives it.
+    Served {
+        id: Option<String>,
+        model: Option<String>,
+    },
     /// Why the answer ended, in the provider's word.
     Stop(String),
     /// The provider broke the answer off. Its own error, for the log.

@@ -1,22 +1,38 @@
-//! Language models and embeddings: what a provider sends, read so that it can be billed.
+//! Language models and embeddings: who serves them, how they are asked, and what each call costs.
 //!
-//! Nothing here opens a connection. This is the part of talking to a provider that is pure: bytes and JSON go in,
-//! typed values come out, so that every shape of every provider is a line in a test.
+//! There is one way to a provider, [`Models::call`], and it goes through the ledger: the dearest end of a call is
+//! reserved before a byte is sent, and the true one is settled before the last of the answer is told. Read a call
+//! downward: `request.rs` checks and counts it, `catalog.rs` says who serves it, `metered.rs` runs it, `http.rs` sends
+//! it, `incoming.rs` reads what comes, `tally.rs` adds it up.
 //!
-//! - [`sse`] reads a provider's event stream, in bounded memory.
-//! - [`usage`] takes a provider's report apart into classes of tokens that do not overlap. Start there: it says why.
-//! - [`openai`] and [`anthropic`] turn what they stream into the [`event`]s that all providers share.
-//! - [`scripted`] is the model that answers from a file.
-//! - [`credential`] holds a provider's key, from the configuration, the environment or a file, and never shows it.
-//! - [`hashed`] is the built-in embedding, for a gateway without a provider of one.
+//! What providers send is taken apart by pure functions, so that every shape of every provider is a line in a test:
+//! [`sse`] reads an event stream in bounded memory, [`usage`] takes a report apart into classes of tokens that do not
+//! overlap (start there: it says why), [`openai`] and [`anthropic`] turn what they stream into the [`event`]s that all
+//! share, and `render.rs` tells events as OpenAI would. [`scripted`] is the model that answers from a file, [`hashed`]
+//! the built-in embedding. [`credential`] holds a provider's key and never shows it.
 
 #![forbid(unsafe_code)]
 
 pub mod anthropic;
+mod breaker;
+mod catalog;
 pub mod credential;
+mod error;
 pub mod event;
 pub mod hashed;
+mod http;
+mod incoming;
+mod metered;
 pub mod openai;
+mod render;
+mod request;
 pub mod scripted;
 pub mod sse;
+mod tally;
+mod tokens;
 pub mod usage;
+
+pub use catalog::{CatalogError, Offered};
+pub use error::{ModelError, ProviderError};
+pub use metered::{Answer, Ask, Models, Piece};
+pub use request::Endpoint;

@@ -1,4 +1,4 @@
-//! OpenAI's chat completions: the pieces of a streamed answer.
+//! OpenAI's chat completions and responses: the pieces of an answer, streamed or whole.
 
 use serde_json::Value;
 
@@ -16,7 +16,7 @@ pub fn chunk(chunk: &Value) -> Vec<Event> {
     if !chunk["error"].is_null() {
         return vec![Event::Failed(chunk["error"].clone())];
     }
-    let mut events = Vec::new();
+    let mut events: Vec<Event> = served(chunk).into_iter().collect();
     let choice = &chunk["choices"][0];
     let delta = &choice["delta"];
     // Servers of reasoning models use one of these two names, and some the same text under both.
@@ -33,6 +33,78 @@ pub fn chunk(chunk: &Value) -> Vec<Event> {
     events
 }
 
+/// The events of one event of a streamed response.
+pub fn response_event(data: &Value) -> Vec<Event> {
+    match data["type"].as_str().unwrap_or_default() {
+        "response.created" => served(&data["response"]).into_iter().collect(),
+        "response.output_text.delta" => text(&data["delta"]).map(Event::Text).into_iter().collect(),
+        "response.reasoning_text.delta" | "response.reasoning_summary_text.delta" => {
+            text(&data["delta"]).map(Event::Reasoning).into_iter().collect()
+        }
+        "response.output_item.added" if data["item"]["type"] == "function_call" => vec![Event::ToolCall {
+            index: data["output_index"].as_u64().unwrap_or(0),
+            id: text(&data["item"]["call_id"]),
+            name: text(&data["item"]["name"]),
+            arguments: String::new(),
+        }],
+        "response.function_call_arguments.delta" => vec![Event::ToolCall {
+            index: data["output_index"].as_u64().unwrap_or(0),
+            id: None,
+            name: None,
+            arguments: text(&data["delta"]).unwrap_or_default(),
+        }],
+        "response.completed" | "response.incomplete" | "response.failed" => ended(&data["response"]),
+        "error" => vec![Event::Failed(data.clone())],
+        _ => vec![Event::Other(data.clone())],
+    }
+}
+
+fn ended(response: &Value) -> Vec<Event> {
+    let mut events = Vec::new();
+    if !response["usage"].is_null() {
+        events.push(Event::Usage(from_openai(&response["usage"])));
+    }
+    if response["status"] == "failed" {
+        events.push(Event::Failed(response["error"].clone()));
+    } else {
+        events.extend(text(&response["status"]).map(Event::Stop));
+    }
+    events
+}
+
+/// What the body of a whole answer says of the call: of a completion, a response or embeddings.
+pub fn whole(body: &Value) -> Vec<Event> {
+    let mut events: Vec<Event> = served(body).into_iter().collect();
+    for choice in body["choices"].as_array().into_iter().flatten() {
+        let message = &choice["message"];
+        events.extend(text(&message["reasoning_content"]).map(Event::Reasoning));
+        events.extend(text(&message["content"]).map(Event::Text));
+        events.extend(message["tool_calls"].as_array().into_iter().flatten().map(tool_call));
+    }
+    for item in body["output"].as_array().into_iter().flatten() {
+        if item["type"] == "function_call" {
+            events.push(Event::ToolCall {
+                index: 0,
+                id: text(&item["call_id"]),
+                name: text(&item["name"]),
+                arguments: text(&item["arguments"]).unwrap_or_default(),
+            });
+        }
+        events.extend(
+            item["content"].as_array().into_iter().flatten().filter_map(|part| text(&part["text"])).map(Event::Text),
+        );
+    }
+    if !body["usage"].is_null() {
+        events.push(Event::Usage(from_openai(&body["usage"])));
+    }
+    events
+}
+
+fn served(body: &Value) -> Option<Event> {
+    let (id, model) = (text(&body["id"]), text(&body["model"]));
+    (id.is_some() || model.is_some()).then_some(Event::Served { id, model })
+}
+
 fn tool_call(part: &Value) -> Event {
     Event::ToolCall {
         index: part["index"].as_u64().unwrap_or(0),
@@ -47,7 +119,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::usage::TokenClasses;
+    use openclaw_billing::TokenCounts;
 
     #[test]
     fn text_then_stop_then_usage() {
@@ -56,7 +128,7 @@ mod tests {
         assert_eq!(chunk(&of(json!({"content": "Hi"}), Value::Null)), [Event::Text("Hi".into())]);
         assert_eq!(chunk(&of(json!({}), json!("stop"))), [Event::Stop("stop".into())]);
         let usage = json!({"prompt_tokens": 9, "completion_tokens": 1, "total_tokens": 10});
-        let used = TokenClasses { input_uncached: 9, output_text: 1, ..TokenClasses::default() };
+        let used = TokenCounts { input_uncached: 9, output_text: 1, ..TokenCounts::default() };
         assert_eq!(chunk(&json!({"choices": [], "usage": usage})), [Event::Usage(Ok(used))]);
     }
 
@@ -76,6 +148,29 @@ mod tests {
         assert_eq!(chunk(&first), [expected]);
         let next = of(json!({"index": 1, "function": {"arguments": "{\"a\""}}));
         assert_eq!(chunk(&next), [Event::ToolCall { index: 1, id: None, name: None, arguments: "{\"a\"".into() }]);
+    }
+
+    #[test]
+    fn a_streamed_response_ends_with_its_usage() {
+        let delta = json!({"type": "response.output_text.delta", "delta": "Hi"});
+        assert_eq!(response_event(&delta), [Event::Text("Hi".into())]);
+        let usage = json!({"input_tokens": 9, "output_tokens": 1, "total_tokens": 10});
+        let used = TokenCounts { input_uncached: 9, output_text: 1, ..TokenCounts::default() };
+        let completed = json!({"type": "response.completed", "response": {"status": "completed", "usage": usage}});
+        assert_eq!(response_event(&completed), [Event::Usage(Ok(used)), Event::Stop("completed".into())]);
+        let failed = json!({"type": "response.failed", "response": {"status": "failed", "error": {"code": "x"}}});
+        assert_eq!(response_event(&failed), [Event::Failed(json!({"code": "x"}))]);
+    }
+
+    #[test]
+    fn a_whole_answer_says_who_gave_it_what_it_calls_and_what_it_used() {
+        let call = json!({"id": "call_1", "function": {"name": "ls", "arguments": "{}"}});
+        let body = json!({"id": "chatcmpl-1", "model": "small-2026", "choices": [{"message": {"content": "Hi", "tool_calls": [call]}}],
+            "usage": {"prompt_tokens": 9, "completion_tokens": 1}});
+        let events = whole(&body);
+        assert_eq!(events[0], Event::Served { id: Some("chatcmpl-1".into()), model: Some("small-2026".into()) });
+        assert!(matches!(&events[2], Event::ToolCall { name: Some(name), .. } if name == "ls"));
+        assert!(matches!(events[3], Event::Usage(Ok(_))));
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! The scripted model: answers that a file gives, the same each time, without a network. It is for tests and for
 //! trying things out, and where the script has no answer it says what it is.
 
+use openclaw_billing::TokenCounts;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::event::Event;
-use crate::usage::TokenClasses;
 
 /// What the model says where nothing in its script fits.
 pub const NO_ANSWER: &str = "This is the scripted model: it understands nothing, and its script has no answer to this.";
@@ -14,14 +15,14 @@ pub const NO_ANSWER: &str = "This is the scripted model: it understands nothing,
 const CHARACTERS_A_TOKEN: u64 = 4;
 
 /// Answers in their order: the first that fits is given.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Script {
     pub answers: Vec<Answer>,
 }
 
 /// One answer.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct Answer {
     /// What the last message has to contain; an answer without it fits always.
@@ -33,11 +34,36 @@ pub struct Answer {
     /// Fails with this error after what was said so far.
     pub fail: Option<Value>,
     /// The usage it reports, instead of one counted by characters.
-    pub usage: Option<TokenClasses>,
+    pub usage: Option<Used>,
+}
+
+/// Tokens by class, as a script writes them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct Used {
+    input_uncached: u64,
+    input_cache_read: u64,
+    input_cache_write: u64,
+    input_cache_write_1h: u64,
+    output_text: u64,
+    output_reasoning: u64,
+}
+
+impl From<Used> for TokenCounts {
+    fn from(used: Used) -> Self {
+        Self {
+            input_uncached: used.input_uncached,
+            input_cache_read: used.input_cache_read,
+            input_cache_write: used.input_cache_write,
+            input_cache_write_1h: used.input_cache_write_1h,
+            output_text: used.output_text,
+            output_reasoning: used.output_reasoning,
+        }
+    }
 }
 
 /// A call of one of the request's tools.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ToolCall {
     pub name: String,
@@ -74,19 +100,19 @@ impl Answer {
             return events;
         }
         events.push(Event::Stop(if self.tool_calls.is_empty() { "stop" } else { "tool_calls" }.into()));
-        events.push(Event::Usage(Ok(self.usage.unwrap_or_else(|| self.counted(input_characters)))));
+        events.push(Event::Usage(Ok(self.usage.map_or_else(|| self.counted(input_characters), TokenCounts::from))));
         events
     }
 
-    fn counted(&self, input_characters: u64) -> TokenClasses {
+    fn counted(&self, input_characters: u64) -> TokenCounts {
         let calls = self.tool_calls.iter().map(|call| characters(&call.name) + characters(&call.arguments.to_string()));
         let said = self.text.iter().map(|text| characters(text)).chain(calls).sum::<u64>();
         let thought = self.reasoning.as_deref().map_or(0, characters);
-        TokenClasses {
+        TokenCounts {
             input_uncached: input_characters.div_ceil(CHARACTERS_A_TOKEN),
             output_text: said.div_ceil(CHARACTERS_A_TOKEN),
             output_reasoning: thought.div_ceil(CHARACTERS_A_TOKEN),
-            ..TokenClasses::default()
+            ..TokenCounts::default()
         }
     }
 }
@@ -118,8 +144,7 @@ mod tests {
     #[test]
     fn the_first_answer_that_fits_is_given_in_its_pieces() {
         let script = json!({"answers": [{"when": "weather", "text": ["It ", "rains."]}, {"text": ["What?"]}]});
-        let used =
-            |input, output| TokenClasses { input_uncached: input, output_text: output, ..TokenClasses::default() };
+        let used = |input, output| TokenCounts { input_uncached: input, output_text: output, ..TokenCounts::default() };
         let rain = [
             Event::Text("It ".into()),
             Event::Text("rains.".into()),
@@ -133,7 +158,7 @@ mod tests {
 
     #[test]
     fn it_calls_tools_and_reports_what_the_script_says() {
-        let usage = json!({"inputUncached": 7, "inputCacheRead": 1, "inputCacheWrite5m": 0, "inputCacheWrite1h": 0,
+        let usage = json!({"inputUncached": 7, "inputCacheRead": 1, "inputCacheWrite": 0, "inputCacheWrite1h": 0,
             "outputText": 2, "outputReasoning": 3});
         let script = json!({"answers": [{"toolCalls": [{"name": "ls", "arguments": {"path": "."}}], "usage": usage}]});
         let call = Event::ToolCall {
@@ -142,12 +167,12 @@ mod tests {
             name: Some("ls".into()),
             arguments: r#"{"path":"."}"#.into(),
         };
-        let used = TokenClasses {
+        let used = TokenCounts {
             input_uncached: 7,
             input_cache_read: 1,
             output_text: 2,
             output_reasoning: 3,
-            ..TokenClasses::default()
+            ..TokenCounts::default()
         };
         assert_eq!(ask(&script, "list"), [call, Event::Stop("tool_calls".into()), Event::Usage(Ok(used))]);
     }

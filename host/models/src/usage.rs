@@ -4,26 +4,8 @@
 //! adding such numbers up. An adapter takes them apart here, once; whoever prices a call multiplies and adds. Numbers
 //! that contradict each other are no usage: the call is then counted and marked as estimated, and is not billed by them.
 
-use serde::{Deserialize, Serialize};
+use openclaw_billing::TokenCounts;
 use serde_json::Value;
-
-/// Tokens of one call. Each token is in exactly one class.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct TokenClasses {
-    /// Input at the full price.
-    pub input_uncached: u64,
-    /// Input that the provider had kept.
-    pub input_cache_read: u64,
-    /// Input that the provider keeps for five minutes (or for its only duration).
-    pub input_cache_write_5m: u64,
-    /// Input that the provider keeps for an hour.
-    pub input_cache_write_1h: u64,
-    /// Output that is not reasoning.
-    pub output_text: u64,
-    /// Output that was thought and not said.
-    pub output_reasoning: u64,
-}
 
 /// Why a provider's numbers cannot be billed by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -41,7 +23,7 @@ pub enum UsageError {
 ///
 /// Input includes what was cached, output includes reasoning. Servers that count reasoning beside the output show it
 /// in their total, and are taken at that.
-pub fn from_openai(usage: &Value) -> Result<TokenClasses, UsageError> {
+pub fn from_openai(usage: &Value) -> Result<TokenCounts, UsageError> {
     let input = either(usage, "prompt_tokens", "input_tokens")?.ok_or(UsageError::Missing("input tokens"))?;
     let output = either(usage, "completion_tokens", "output_tokens")?;
     let total = count(usage, "total_tokens")?;
@@ -62,10 +44,10 @@ pub fn from_openai(usage: &Value) -> Result<TokenClasses, UsageError> {
     let cached = sum(read, write)?;
     let with_reasoning_inside = sum(input, output)?;
     let beside = reasoning > 0 && total == Some(sum(with_reasoning_inside, reasoning)?);
-    Ok(TokenClasses {
+    Ok(TokenCounts {
         input_uncached: part_of(cached, input, "cached input", "input")?,
         input_cache_read: read,
-        input_cache_write_5m: write,
+        input_cache_write: write,
         input_cache_write_1h: 0,
         output_text: if beside { output } else { part_of(reasoning, output, "reasoning", "output")? },
         output_reasoning: reasoning,
@@ -73,7 +55,7 @@ pub fn from_openai(usage: &Value) -> Result<TokenClasses, UsageError> {
 }
 
 /// The usage of Anthropic's messages: input excludes what was read from and written to the cache.
-pub fn from_anthropic(usage: &Value) -> Result<TokenClasses, UsageError> {
+pub fn from_anthropic(usage: &Value) -> Result<TokenCounts, UsageError> {
     let written = count(usage, "cache_creation_input_tokens")?.unwrap_or(0);
     let kept = &usage["cache_creation"];
     let hour = count(kept, "ephemeral_1h_input_tokens")?.unwrap_or(0);
@@ -84,10 +66,10 @@ pub fn from_anthropic(usage: &Value) -> Result<TokenClasses, UsageError> {
         apart if apart == written => minutes,
         _ => return Err(UsageError::Contradiction { part: "cache durations", whole: "cache writes" }),
     };
-    Ok(TokenClasses {
+    Ok(TokenCounts {
         input_uncached: count(usage, "input_tokens")?.ok_or(UsageError::Missing("input tokens"))?,
         input_cache_read: count(usage, "cache_read_input_tokens")?.unwrap_or(0),
-        input_cache_write_5m: minutes,
+        input_cache_write: minutes,
         input_cache_write_1h: hour,
         output_text: count(usage, "output_tokens")?.ok_or(UsageError::Missing("output tokens"))?,
         output_reasoning: 0,

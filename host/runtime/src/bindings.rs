@@ -26,6 +26,9 @@ wasmtime::component::bindgen!({
             import openclaw:gateway/tenancy@0.1.0;
             import openclaw:gateway/tenancy-control@0.1.0;
             import openclaw:gateway/methods@0.1.0;
+            import openclaw:gateway/sandbox@0.1.0;
+            import openclaw:gateway/pty@0.1.0;
+            import openclaw:gateway/model@0.1.0;
             export openclaw:gateway/component@0.1.0;
         }
     ",
@@ -52,6 +55,11 @@ wasmtime::component::bindgen!({
         "openclaw:gateway/events.bus": crate::capability::events::Bus,
         "openclaw:gateway/usage.ledger": crate::capability::usage::Ledger,
         "openclaw:gateway/methods.client": crate::capability::methods::Client,
+        "openclaw:gateway/pty.terminals": crate::capability::pty::Terminals,
+        "openclaw:gateway/pty.terminal": crate::capability::pty::Terminal,
+        "openclaw:gateway/sandbox.runner": crate::capability::sandbox::Runner,
+        "openclaw:gateway/model.provider": crate::capability::model::Provider,
+        "openclaw:gateway/model.completion": crate::capability::model::Completion,
         "openclaw:gateway/tenancy.registration": crate::capability::tenancy::Registration,
         "openclaw:gateway/tenancy-control.control": crate::capability::tenancy::Control,
     },

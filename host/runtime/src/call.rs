@@ -280,6 +280,7 @@ const RANDOM_BYTES: u64 = 64 << 10;
 
 impl WasiView for CallState {
     /// Made when a guest first uses WASI, which ours do for clock and randomness alone.
+    #[allow(clippy::disallowed_methods, reason = "the path is a handle of host/tenancy's")]
     fn ctx(&mut self) -> WasiCtxView<'_> {
         let root = self.wasi_root.take();
         let ctx = self.wasi.get_or_insert_with(|| {

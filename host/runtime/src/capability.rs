@@ -13,6 +13,9 @@ pub(crate) mod files;
 pub(crate) mod http;
 mod log;
 pub(crate) mod methods;
+pub(crate) mod model;
+pub(crate) mod pty;
+pub(crate) mod sandbox;
 pub(crate) mod secrets;
 pub(crate) mod shared_documents;
 pub(crate) mod tenancy;
@@ -36,8 +39,11 @@ use crate::{
 /// What a capability says when a quota of the tenant is used up.
 pub(crate) const QUOTA_EXCEEDED: &str = "QUOTA_EXCEEDED";
 
+/// What a capability says when something is damaged, missing or full that is not the caller's to mend.
+pub(crate) const UNAVAILABLE: &str = "UNAVAILABLE";
+
 /// When a write that found the disk full is tried again: somebody has to make room.
-pub(crate) const DISK_FULL_RETRY_MS: u32 = 60_000;
+const FULL_RETRY_MS: u32 = 60_000;
 
 /// What a call says of a component that it called.
 pub(crate) const COMPONENT_FAILED: &str = "COMPONENT_FAILED";
@@ -72,7 +78,12 @@ impl CapabilityError {
 
     /// Something is damaged or missing; where it passes by itself, with [`Self::retry_after`].
     pub(crate) fn unavailable(message: impl Into<String>) -> Self {
-        Self::new("UNAVAILABLE", message)
+        Self::new(UNAVAILABLE, message)
+    }
+
+    /// Somebody has to make room.
+    pub(crate) fn full(message: impl Into<String>) -> Self {
+        Self::unavailable(message).retry_after(FULL_RETRY_MS)
     }
 
     pub(crate) fn internal(error: impl std::fmt::Display) -> Self {

@@ -53,9 +53,7 @@ struct Count {
 pub(crate) struct Room(Option<Taken>);
 
 /// A move that runs until this is dropped.
-#[derive(Debug)]
-#[must_use = "the move runs while this lives"]
-pub(crate) struct Moving(#[allow(dead_code, reason = "held, and let go of")] Option<OwnedRwLockReadGuard<()>>);
+pub(crate) type Moving = Option<OwnedRwLockReadGuard<()>>;
 
 /// Bytes of what a tenant occupies.
 #[derive(Debug)]
@@ -94,8 +92,8 @@ impl Disks {
     /// Waits until nothing is measured; what moves, or gets another name, does so while this lives.
     pub(crate) async fn moving(&self, tenant: &TenantRecord) -> Moving {
         match tenant.quotas.disk_bytes {
-            Some(_) => Moving(Some(self.figure(tenant).still.clone().read_owned().await)),
-            None => Moving(None),
+            Some(_) => Some(self.figure(tenant).still.clone().read_owned().await),
+            None => None,
         }
     }
 
@@ -103,6 +101,13 @@ impl Disks {
     pub(crate) fn freed(&self, tenant: &TenantRecord) {
         if tenant.quotas.disk_bytes.is_some() {
             self.figure(tenant).count().freed = true;
+        }
+    }
+
+    /// Notes that a tenant's files were written without being counted: the next write has them measured.
+    pub(crate) fn written_unseen(&self, tenant: &TenantRecord) {
+        if tenant.quotas.disk_bytes.is_some() {
+            self.figure(tenant).count().measured = None;
         }
     }
 

@@ -1,11 +1,13 @@
 //! The event bus: what happened in a tenant, for that tenant's connections.
 //!
-//! One channel a tenant, made when it is first used. Events are numbered from 1
-//! when the gateway starts, and the newest `WINDOW` stay for clients that resume.
+//! One channel a tenant, made when it is first used. Events are numbered on from
+//! one start of the gateway to the next, and the newest `WINDOW` stay for clients
+//! that resume.
 
 use std::{
     collections::{HashMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{SystemTime, UNIX_EPOCH},
 };
 
 use openclaw_tenancy::TenantId;
@@ -32,6 +34,10 @@ pub struct Event {
 /// What a subscriber gets: what it missed, then what comes.
 #[derive(Debug)]
 pub struct Subscription {
+    /// The number of the tenant's last event.
+    pub last: u64,
+    /// Whether events after the requested one are not kept any more.
+    pub gap: bool,
     /// Kept events after the requested one, oldest first.
     pub missed: Vec<Event>,
     /// Events from now on. Lagging behind the window is an error of `recv`.
@@ -41,6 +47,8 @@ pub struct Subscription {
 /// All tenants' channels.
 #[derive(Debug, Default)]
 pub struct EventBus {
+    /// After which all are numbered.
+    before: u64,
     channels: Mutex<HashMap<TenantId, Channel>>,
 }
 
@@ -53,10 +61,19 @@ struct Channel {
 }
 
 impl EventBus {
+    /// Numbers events by when the gateway started, in microseconds since 1970 (a number that JSON's readers keep):
+    /// higher than any of before, which a client may have seen.
+    #[must_use]
+    pub(crate) fn started(now: SystemTime) -> Self {
+        let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self { before: u64::try_from(since.as_micros()).unwrap_or_default(), channels: Mutex::default() }
+    }
+
     /// Tells a tenant's connections; answers the event's number.
     pub fn publish(&self, tenant: &TenantId, name: &str, payload: Box<RawValue>) -> u64 {
         let mut channels = self.channels();
-        channels.entry(tenant.clone()).or_insert_with(Channel::new).publish(name.into(), payload.into())
+        let channel = channels.entry(tenant.clone()).or_insert_with(|| Channel::new(self.before));
+        channel.publish(name.into(), payload.into())
     }
 
     /// Tells the tenants of a choice that have ever listened or been told something.
@@ -70,12 +87,12 @@ impl EventBus {
     /// Listens to a tenant, from after event `since` where that is given.
     pub fn subscribe(&self, tenant: &TenantId, since: Option<u64>) -> Subscription {
         let mut channels = self.channels();
-        let channel = channels.entry(tenant.clone()).or_insert_with(Channel::new);
-        let missed = match since {
-            Some(since) => channel.kept.iter().filter(|event| event.sequence > since).cloned().collect(),
-            None => Vec::new(),
-        };
-        Subscription { missed, live: channel.live.subscribe() }
+        let channel = channels.entry(tenant.clone()).or_insert_with(|| Channel::new(self.before));
+        let since = since.unwrap_or(channel.last);
+        let missed: Vec<Event> = channel.kept.iter().filter(|event| event.sequence > since).cloned().collect();
+        // What is kept ends with the last event.
+        let gap = channel.last.checked_sub(since).is_none_or(|all| all > missed.len() as u64);
+        Subscription { last: channel.last, gap, missed, live: channel.live.subscribe() }
     }
 
     /// Forgets a tenant that is gone; its listeners see the end.
@@ -107,9 +124,9 @@ impl Channel {
         }
     }
 
-    fn new() -> Self {
+    fn new(last: u64) -> Self {
         // A slow listener is told that it lags, it does not hold memory for long.
-        Self { last: 0, kept: VecDeque::new(), kept_bytes: 0, live: broadcast::channel(256).0 }
+        Self { last, kept: VecDeque::new(), kept_bytes: 0, live: broadcast::channel(256).0 }
     }
 }
 

@@ -39,6 +39,9 @@ pub(crate) const RESTRICTED: &[&str] = &[
     "tenancy",
     "tenancy-control",
     "methods",
+    "sandbox",
+    "pty",
+    "model",
 ];
 
 /// Granted as `directory:workspace`, with `:write` or without.
@@ -161,6 +164,19 @@ impl Grants {
         })
     }
 
+    /// Whether workloads may be run in this mode.
+    pub(crate) fn allow_sandbox(&self, mode: SandboxMode) -> bool {
+        matches!(self, Self::Builtin) || self.covers(&Grant::Sandbox(Some(mode)))
+    }
+
+    /// Whether a model may be called.
+    pub(crate) fn allow_model(&self, name: &str) -> bool {
+        self.any(|grant| match grant {
+            Grant::Model(granted) => granted.as_deref().is_none_or(|granted| granted == name),
+            _ => false,
+        })
+    }
+
     /// A call's linear memory, where the grants say something of it.
     pub(crate) fn memory_bytes(&self) -> Option<usize> {
         let Self::Listed(listed) = self else { return None };
@@ -249,6 +265,8 @@ fn opens(grant: &Grant, interface: &str) -> bool {
         Grant::Interface(granted) => *granted == interface,
         Grant::Method(_) => interface == "methods",
         Grant::Workspace { .. } => interface == WORKSPACE,
+        Grant::Sandbox(_) => interface == "sandbox",
+        Grant::Model(_) => interface == "model",
         Grant::Secret { reveal, .. } => interface == "secrets" || (*reveal && interface == "secrets-reveal"),
         _ => false,
     }

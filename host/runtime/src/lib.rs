@@ -10,6 +10,7 @@ mod admission;
 mod backtrace;
 mod binding;
 mod bindings;
+mod budgets;
 mod cache;
 mod call;
 #[allow(unreachable_pub, reason = "the generated bindings re-export the handle types")]
@@ -23,6 +24,7 @@ mod disk;
 mod engine;
 mod error;
 mod events;
+mod free_space;
 mod grants;
 mod heavy;
 mod inspect;
@@ -34,6 +36,7 @@ mod meter;
 mod migrations;
 mod nested;
 mod plugins;
+mod sandboxes;
 mod services;
 mod stats;
 mod sticky;
@@ -68,6 +71,7 @@ pub use manifest::{Access, AskedCapability, Manifest, Method, Schema, Scope, Sha
 pub use plugins::{
     Based, ChangeError, Changed, Deed, Entry, Install, Installed, Listed, Plugins, Policy, PolicyError, Row, State,
 };
+pub use sandboxes::{Sandboxes, find_program};
 pub use services::{Services, ServicesParts};
 pub use stats::{Counted, Stats};
 pub use trace::{InnerCall, InnerCalls, Trace};
@@ -189,9 +193,9 @@ impl Runtime {
     async fn delete(&self, tenant: &Arc<TenantRecord>, actor: Actor) -> Result<(), CallError> {
         let (services, plugins, gone) = (self.services.clone(), self.plugins.clone(), tenant.clone());
         let deleting = tokio::spawn(async move {
-            services.delete_tenant(&gone.id, actor).await.map_err(|error| error.to_string())?;
-            plugins.forget(&gone).await;
-            Ok(())
+            let tenant = gone.clone();
+            let forget = async move { plugins.forget(&gone).await };
+            services.delete_tenant(&tenant, actor, forget).await.map_err(|error| error.to_string())
         });
         deleting.await.unwrap_or_else(|error| Err(error.to_string())).map_err(|error| {
             tracing::error!(tenant = %tenant.id, error, "a tenant could not be deleted");

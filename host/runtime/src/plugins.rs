@@ -241,6 +241,10 @@ impl Plugins {
             return Ok(bound.clone());
         }
         let bound = slot.load(self.generation(), async || self.load_slot(slot).await).await;
+        if bound.is_ok() && slot.scope.as_ref().is_some_and(|scope| scope.tenant().is_none()) {
+            // It serves more than it did, which is told from the generation.
+            self.generation.fetch_add(1, Relaxed);
+        }
         bound.map_err(|failed| {
             let left = failed.again.saturating_duration_since(Instant::now()).as_millis();
             let why = failed.error.for_client();

@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak},
-    time::Instant,
+    time::{Instant, SystemTime},
 };
 
 use jiff::Timestamp;
@@ -13,6 +13,7 @@ use openclaw_config::{
     store::{Place, Snapshot, Subject as ConfigSubject},
 };
 use openclaw_documents::{Database, DatabaseId, Store};
+use openclaw_models::Models;
 use openclaw_tenancy::{
     Actor, Audit, AuditEvent, Directory, DirectoryError, Family, FamilyPlace, Home, HomeError, Registry, RegistryError,
     SecretKey, TenantData, TenantDir, TenantId, TenantKey, TenantRecord,
@@ -28,9 +29,11 @@ use crate::{
     disk::{Disks, Room},
     engine::Counting,
     events::EventBus,
+    free_space::FreeSpace,
     heavy::Heavy,
     meter::LongLane,
     plugins::Plugins,
+    sandboxes::Sandboxes,
     trace::{InnerCall, InnerCalls},
 };
 
@@ -46,6 +49,8 @@ pub struct ServicesParts {
     pub config: Arc<ConfigStore>,
     /// What has been used.
     pub usage: Arc<UsageLedger>,
+    /// Who answers, metered.
+    pub models: Arc<Models>,
     /// How fast requests come.
     pub rates: Arc<RateLimiter>,
     /// What is never forgotten.
@@ -54,6 +59,10 @@ pub struct ServicesParts {
     pub secret_key: SecretKey,
     /// How many calls run and wait.
     pub admission: AdmissionLimits,
+    /// What tenants' writes leave free of the disk, in MiB.
+    pub free_disk_mb: u64,
+    /// Where the tenants' workloads run.
+    pub sandboxes: Sandboxes,
     /// Where calls write what they took, where somebody measures them.
     pub costs: Option<Arc<CostLog>>,
 }
@@ -70,6 +79,8 @@ pub struct Services {
     pub config: Arc<ConfigStore>,
     /// What has been used.
     pub usage: Arc<UsageLedger>,
+    /// Who answers, metered.
+    pub models: Arc<Models>,
     /// How fast requests come.
     pub rates: Arc<RateLimiter>,
     /// Who is told of what.
@@ -78,6 +89,8 @@ pub struct Services {
     pub audit: Arc<Audit>,
     /// What is sealed or signed on this installation.
     pub secret_key: SecretKey,
+    /// Where the tenants' workloads run.
+    pub sandboxes: Sandboxes,
     pub(crate) admission: Admission,
     pub(crate) long_lane: LongLane,
     pub(crate) heavy: Arc<Heavy>,
@@ -87,6 +100,7 @@ pub struct Services {
     disk: Mutex<HashMap<TenantId, u64>>,
     /// What tenants occupy of their `disk_bytes`.
     pub(crate) disks: Disks,
+    free_space: FreeSpace,
     tenants: Mutex<HashMap<TenantId, Arc<OpenTenant>>>,
     /// What serves the calls that components make: it owns these services.
     plugins: OnceLock<Weak<Plugins>>,
@@ -122,15 +136,18 @@ impl Services {
     #[must_use]
     pub fn new(parts: ServicesParts) -> Arc<Self> {
         Arc::new(Self {
+            free_space: FreeSpace::new(parts.home.clone(), parts.free_disk_mb),
             home: parts.home,
             registry: parts.registry,
             documents: parts.documents,
             config: parts.config,
             usage: parts.usage,
+            models: parts.models,
             rates: parts.rates,
-            events: EventBus::default(),
+            events: EventBus::started(SystemTime::now()),
             audit: parts.audit,
             secret_key: parts.secret_key,
+            sandboxes: parts.sandboxes,
             admission: Admission::new(parts.admission),
             long_lane: LongLane::new(),
             heavy: Arc::default(),
@@ -214,7 +231,7 @@ impl Services {
     /// A tenant's workspace, which its sandboxes see as `/work`.
     pub(crate) async fn workspace(&self, tenant: &TenantRecord) -> Result<Directory, CapabilityError> {
         let open = self.open_tenant(tenant)?;
-        let opened = self.admission.off_thread(Some(&tenant.id), move || open.directory.workspace()).await?;
+        let opened = self.admission.off_thread(Some(&tenant.id), move || open.directory.workspace(None)).await?;
         opened.map_err(CapabilityError::internal)
     }
 
@@ -353,11 +370,21 @@ impl Services {
         tenant: &TenantRecord,
         bytes: u64,
     ) -> Result<Result<Room, Refusal>, CapabilityError> {
-        let measure = async || {
-            let free = self.documents.free_bytes(&tenant.id).await?;
-            Ok(self.walk(tenant).await?.saturating_sub(free))
-        };
-        self.disks.take(tenant, bytes, measure).await
+        if !self.free_space.take(bytes) {
+            return Err(CapabilityError::full("the disk is full"));
+        }
+        self.disks.take(tenant, bytes, async || self.occupied(tenant).await).await
+    }
+
+    /// What a tenant occupies of its `disk_bytes`, measured now.
+    pub(crate) async fn occupied(&self, tenant: &TenantRecord) -> Result<u64, CapabilityError> {
+        let free = self.documents.free_bytes(&tenant.id).await?;
+        Ok(self.walk(tenant).await?.saturating_sub(free))
+    }
+
+    /// The next who asks how much a tenant's files are has them measured.
+    pub(crate) fn forget_measure(&self, tenant: &TenantId) {
+        self.disk.lock().unwrap_or_else(PoisonError::into_inner).remove(tenant);
     }
 
     /// Sessions, those of them that were used in the running period, and the messages in all transcripts
@@ -376,17 +403,39 @@ impl Services {
         })
     }
 
-    /// Wipes a tenant: its databases are closed first, its row and directory go together.
-    pub async fn delete_tenant(&self, tenant: &TenantId, actor: Actor) -> Result<(), RegistryError> {
-        let closed = self.documents.close_tenant(tenant).await;
-        self.registry.delete(tenant, TenantData::Wipe, actor).await?;
-        drop(closed);
+    /// How much of the disk tenants' writes leave free from now on, in MiB.
+    pub fn keep_free(&self, mib: u64) {
+        self.free_space.keep(mib);
+    }
+
+    /// Wipes a tenant: its databases are closed first, its row and directory go together. `forget` is for what
+    /// others keep of it, before there can be a namesake.
+    pub async fn delete_tenant(
+        self: &Arc<Self>,
+        tenant: &Arc<TenantRecord>,
+        actor: Actor,
+        forget: impl Future<Output = ()> + Send + 'static,
+    ) -> Result<(), RegistryError> {
+        let closed = self.documents.close_tenant(&tenant.id).await;
+        // What still writes there is not to outlive what it writes to.
+        self.sandboxes.end_terminals(tenant.row);
+        let (services, gone, row) = (self.clone(), tenant.id.clone(), tenant.row);
+        let forget = async move {
+            services.sandboxes.end_terminals(row);
+            forget.await;
+            services.forget(&gone).await;
+            drop(closed);
+        };
+        self.registry.delete(tenant, TenantData::Wipe, actor, forget).await
+    }
+
+    async fn forget(&self, tenant: &TenantId) {
         self.tenants().remove(tenant);
         self.config.forget(&ConfigSubject::Tenant(tenant.clone()));
         if let Err(error) = self.usage.forget(tenant).await {
             tracing::warn!(%tenant, %error, "the usage rows of a deleted tenant stay");
         }
-        self.disk.lock().unwrap_or_else(PoisonError::into_inner).remove(tenant);
+        self.forget_measure(tenant);
         self.disks.forget(tenant);
         self.admission.forget(tenant);
         self.rates.forget(tenant);
@@ -395,7 +444,6 @@ impl Services {
             self.events.publish(tenant, "tenant.changed", told);
         }
         self.events.forget(tenant);
-        Ok(())
     }
 }
 

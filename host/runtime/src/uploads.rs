@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use openclaw_tenancy::{Directory, DirectoryError, NAME_BYTES, TenantPath, TenantRecord};
 use sha2::{Digest as _, Sha256};
 
-use crate::{capability::CapabilityError, digest::Digest, disk::Room, services::Services};
+use crate::{Refusal, capability::CapabilityError, digest::Digest, disk::Room, services::Services};
 
 /// The most bytes of one.
 pub const UPLOAD_BYTES: u64 = 64 << 20;
@@ -45,6 +45,9 @@ pub enum UploadError {
     /// The tenant's `disk_bytes`.
     #[error("{} is used up", .0.quota)]
     Quota(Box<openclaw_billing::Refusal>),
+    /// Not now.
+    #[error("{}", .0.message)]
+    Refused(Refusal),
     /// Something inside failed.
     #[error("{0}")]
     Internal(String),
@@ -58,7 +61,11 @@ impl From<DirectoryError> for UploadError {
 
 impl From<CapabilityError> for UploadError {
     fn from(error: CapabilityError) -> Self {
-        Self::Internal(format!("{error:?}"))
+        match error {
+            CapabilityError::Refused(refusal) => Self::Refused(refusal),
+            CapabilityError::Internal(error) => Self::Internal(error),
+            CapabilityError::Trap(error) => Self::Internal(error.to_string()),
+        }
     }
 }
 

@@ -1,11 +1,15 @@
 //! The static helper that the sandbox crate carries along.
 //!
+//! * `shim enter UID GID FDS BWRAP…`: outside, as root. Puts what is to be bound within the user's reach, becomes the user
+//!   and then bubblewrap.
 //! * `shim exec FD`: inside bubblewrap. Reads a job from the descriptor, sets limits and terminal up, and becomes the
 //!   command. What prevents it goes back through the descriptor.
 //! * `shim init JOB…`: inside a container, as its first process.
 //! * `shim forward`: inside, with an allow list. Passes connections to 127.0.0.1:3128 on to the proxy's socket.
 //! * `shim reap`: outside. Reads what is to be cleaned up, and does so when its input closes: when we are dead.
 
+#[path = "enter.rs"]
+mod enter;
 #[path = "exec.rs"]
 mod exec;
 #[path = "forward.rs"]
@@ -24,6 +28,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
     match (arguments.next().as_deref(), arguments) {
+        (Some("enter"), arguments) => enter::run(arguments),
         (Some("exec"), mut arguments) => match arguments.next().and_then(|descriptor| descriptor.parse().ok()) {
             Some(descriptor) => exec::run(descriptor),
             None => ExitCode::from(2),

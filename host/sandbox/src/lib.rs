@@ -27,7 +27,8 @@
 //! ```
 //!
 //! Two programs are not in this crate's code: `bwrap`, and the *shim* (`shim/`), a static helper that this crate
-//! carries along. Inside, the shim starts the command; outside, it is the reaper that outlives us and cleans up.
+//! carries along. Inside, the shim starts the command; outside, it brings the tenant's user to what bubblewrap binds, and it
+//! is the reaper that outlives us and cleans up.
 //!
 //! # What holds
 //!

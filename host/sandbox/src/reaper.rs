@@ -1,11 +1,11 @@
 //! Cleans up when we cannot: a child that waits for the end of its pipe.
 
 use std::ffi::OsString;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -15,7 +15,8 @@ use crate::shim::Shim;
 /// A child that lives until we are gone, and then removes what we still owed.
 #[derive(Clone, Debug)]
 pub struct Reaper {
-    pipe: Arc<Mutex<ChildStdin>>,
+    /// A line is one write, which no other's breaks (pipe(7), PIPE_BUF).
+    pipe: Arc<ChildStdin>,
 }
 
 /// What must not stay when we are gone.
@@ -23,10 +24,25 @@ pub struct Reaper {
 pub(crate) enum Kind {
     Cgroup,
     Mount,
-    /// By its number. bubblewrap's processes are in one until the shim is there.
+    /// By its number in ten digits. bubblewrap's processes are in one until the shim is there.
     ProcessGroup,
     /// A directory or a file; a directory only once it is empty.
     Directory,
+}
+
+/// The part of a process to be, which leads its group: it owes itself before it becomes a program, since whoever makes
+/// it may be killed before it knows the number.
+#[derive(Debug)]
+pub(crate) struct Announcement {
+    reaper: Reaper,
+    maker: io::PipeWriter,
+}
+
+/// The part of whoever makes the process.
+#[derive(Debug)]
+pub(crate) struct Announced {
+    reaper: Reaper,
+    process: io::PipeReader,
 }
 
 /// Something that is removed by the reaper unless this is dropped before.
@@ -43,13 +59,42 @@ impl Reaper {
         let shim = Shim::install(directory)?;
         let mut child = spawn(shim.path()).map_err(Error::io("the reaper does not start"))?;
         let pipe = child.stdin.take().ok_or(io::ErrorKind::BrokenPipe);
-        Ok(Self { pipe: Arc::new(Mutex::new(pipe.map_err(Error::io("the reaper does not start"))?)) })
+        Ok(Self { pipe: Arc::new(pipe.map_err(Error::io("the reaper does not start"))?) })
     }
 
     pub(crate) fn owe(&self, kind: Kind, what: impl Into<OsString>) -> Owed {
         let owed = Owed { reaper: self.clone(), kind, what: what.into() };
         owed.say(b'+');
         owed
+    }
+
+    pub(crate) fn announcement(&self) -> io::Result<(Announcement, Announced)> {
+        let (process, maker) = io::pipe()?;
+        Ok((Announcement { reaper: self.clone(), maker }, Announced { reaper: self.clone(), process }))
+    }
+}
+
+impl Announcement {
+    /// For between fork and exec: system calls only, no lock, nothing allocated. Without a reaper no process.
+    pub(crate) fn say(&self) -> io::Result<()> {
+        let mut number = rustix::process::getpid().as_raw_pid();
+        (&self.maker).write_all(&number.to_ne_bytes())?;
+        let mut line = *b"+group 0000000000\n";
+        for digit in line[7..17].iter_mut().rev() {
+            *digit += (number % 10) as u8;
+            number /= 10;
+        }
+        (&*self.reaper.pipe).write_all(&line)
+    }
+}
+
+impl Announced {
+    /// What the process said, once it runs or could not; its part must be gone by then.
+    pub(crate) fn owed(mut self) -> Option<Owed> {
+        let mut number = [0; 4];
+        self.process.read_exact(&mut number).ok()?;
+        let what = format!("{:010}", i32::from_ne_bytes(number)).into();
+        Some(Owed { reaper: self.reaper, kind: Kind::ProcessGroup, what })
     }
 }
 
@@ -81,8 +126,7 @@ impl Owed {
             Kind::Directory => "directory",
         };
         let line = [&[sign], kind.as_bytes(), b" ", self.what.as_bytes(), b"\n"].concat();
-        let mut pipe = self.reaper.pipe.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Err(error) = pipe.write_all(&line) {
+        if let Err(error) = (&*self.reaper.pipe).write_all(&line) {
             tracing::error!(%error, "the sandbox's reaper is gone: what it knew of will stay when we are killed");
         }
     }

@@ -23,6 +23,7 @@ pub struct Session {
     remote: Remote,
     end: Option<oneshot::Receiver<End>>,
     mode: Mode,
+    process: Option<u32>,
 }
 
 /// What a workload reads. Dropped, it ends that, but for a terminal.
@@ -56,8 +57,8 @@ pub(crate) struct Requests {
 const PIECES: usize = 16;
 
 impl Session {
-    /// `stdin` is read first.
-    pub(crate) fn pair(mode: Mode, stdin: Vec<u8>) -> (Self, Supervised) {
+    /// `process` is the first of the workload's, as the host counts them; `stdin` is read first.
+    pub(crate) fn pair(mode: Mode, process: Option<u32>, stdin: Vec<u8>) -> (Self, Supervised) {
         let (output_sender, output) = mpsc::channel(PIECES);
         let (input_sender, input) = mpsc::channel(PIECES);
         let (size_sender, sizes) = mpsc::channel(PIECES);
@@ -68,7 +69,7 @@ impl Session {
             let _ = input_sender.try_send(stdin.into());
         }
         let remote = Remote { sizes: size_sender, kill: kill.clone() };
-        let session = Self { output, input: Some(Input(input_sender)), remote, end: Some(end), mode };
+        let session = Self { output, input: Some(Input(input_sender)), remote, end: Some(end), mode, process };
         let requests = Requests { sizes, kill };
         (session, Supervised { output: output_sender, input, requests, end: end_sender })
     }
@@ -81,6 +82,11 @@ impl Session {
     /// The way to its input. Once: whoever has it decides when the input ends.
     pub fn take_input(&mut self) -> Option<Input> {
         self.input.take()
+    }
+
+    /// The first of its processes, by the host's count; none where nobody knows.
+    pub fn process(&self) -> Option<u32> {
+        self.process
     }
 
     pub fn remote(&self) -> Remote {

@@ -45,6 +45,7 @@ pub struct Directory {
 
 impl Directory {
     /// Opens a directory that the operator named.
+    #[allow(clippy::disallowed_methods, reason = "a directory that the operator names")]
     pub(crate) fn open_ambient(path: &Path) -> Result<Self, DirectoryError> {
         let handle = rustix::fs::open(path, resolve::DIRECTORY, Mode::empty())?;
         Ok(Self::from_handle(handle))
@@ -140,6 +141,11 @@ impl Directory {
     #[must_use]
     pub fn is_there(&self) -> bool {
         rustix::fs::fstat(&*self.handle).is_ok_and(|stat| stat.st_nlink > 0)
+    }
+
+    /// A descriptor of the directory, for what is handed to another process.
+    pub fn to_descriptor(&self) -> Result<OwnedFd, DirectoryError> {
+        Ok(self.handle.try_clone()?)
     }
 
     /// Makes what was renamed, made and removed directly in this directory

@@ -213,6 +213,15 @@ impl Home {
         &self.root
     }
 
+    /// Bytes that may still be written where the state directory is.
+    ///
+    /// # Errors
+    /// Of statvfs(3).
+    pub fn free_bytes(&self) -> std::io::Result<u64> {
+        let disk = rustix::fs::statvfs(&self.path)?;
+        Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
+    }
+
     /// `control.db`
     #[must_use]
     pub fn control_db_path(&self) -> PathBuf {
@@ -229,6 +238,18 @@ impl Home {
     #[must_use]
     pub fn cache_path(&self) -> PathBuf {
         self.path.join("cache")
+    }
+
+    /// `sandbox/`: what workloads are run with; no tenant reaches it.
+    #[must_use]
+    pub fn sandbox_path(&self) -> PathBuf {
+        self.path.join("sandbox")
+    }
+
+    /// `sandbox/image/`: the system that workloads see.
+    #[must_use]
+    pub fn sandbox_image_path(&self) -> PathBuf {
+        self.sandbox_path().join("image")
     }
 
     /// `audit.jsonl`
@@ -263,6 +284,7 @@ fn holder(file: &mut File) -> Option<u32> {
     text.trim().parse().ok()
 }
 
+#[allow(clippy::disallowed_methods, reason = "a directory that the operator names")]
 fn make_directories(path: &Path) -> rustix::io::Result<()> {
     match rustix::fs::mkdir(path, Mode::RWXU) {
         Ok(()) | Err(Errno::EXIST) => Ok(()),

@@ -22,6 +22,7 @@ mod services;
 mod stats;
 mod swaps;
 mod wire;
+mod workloads;
 mod writes;
 
 use std::{path::PathBuf, process::ExitCode, time::Duration};
@@ -55,7 +56,7 @@ struct Arguments {
     output: PathBuf,
 }
 
-const ROWS: [&str; 11] = ["P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "C1", "C2", "C3"];
+const ROWS: [&str; 12] = ["P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P9", "C1", "C2", "C3"];
 
 /// What every row needs to know.
 #[derive(Clone, Debug)]
@@ -122,6 +123,9 @@ fn bench(arguments: &Arguments) -> Result<ExitCode> {
     }
     if wanted(&["P8"]) {
         swaps::measure(&setting, &mut report).context("P8")?;
+    }
+    if wanted(&["P9"]) {
+        workloads::measure(&setting, &mut report).context("P9")?;
     }
     if wanted(&["C1"]) {
         capabilities::measure(&setting, &mut report).context("C1")?;

@@ -8,7 +8,8 @@ use openclaw_billing::{RateLimiter, UsageLedger};
 use openclaw_config::{ConfigStore, Loaded, store::Overrides};
 use openclaw_control::{ControlDb, Durability};
 use openclaw_documents::{Store, StoreSettings};
-use openclaw_runtime::{AdmissionLimits, ServicesParts};
+use openclaw_models::Models;
+use openclaw_runtime::{AdmissionLimits, Sandboxes, ServicesParts};
 use openclaw_tenancy::{Audit, Home, HomeLock, Registry};
 
 /// With default settings. The lock is held as long as the state is used.
@@ -20,12 +21,16 @@ pub(crate) fn open(path: &Path) -> Result<(ServicesParts, ControlDb, HomeLock)> 
     let durability = Durability::Process;
     let control = ControlDb::open(&home.control_db_path(), durability)?;
     let audit = Arc::new(Audit::open(&home)?);
+    let usage = Arc::new(UsageLedger::open(control.clone(), zone.clone())?);
     let parts = ServicesParts {
         registry: Arc::new(Registry::open(&home, control.clone(), audit.clone())?),
         documents: Store::new(StoreSettings::with_durability(durability)),
         admission: AdmissionLimits::from(&loaded.config.gateway.limits),
+        free_disk_mb: loaded.config.gateway.limits.free_disk_mb,
+        sandboxes: Sandboxes::new(&home, loaded.config.sandbox.clone()),
+        models: Arc::new(Models::new(usage.clone(), &loaded.config.models)?),
+        usage,
         config: Arc::new(ConfigStore::new(loaded.config, Overrides::default())),
-        usage: Arc::new(UsageLedger::open(control.clone(), zone.clone())?),
         rates: Arc::new(RateLimiter::new(&zone)),
         secret_key: home.secret_key(None)?,
         audit,

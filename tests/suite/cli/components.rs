@@ -85,13 +85,13 @@ fn a_component_imports_what_it_uses_and_no_more() {
     };
     let own = ["calls", "documents", "events", "types"].map(|name| format!("openclaw:gateway/{name}@0.1.0"));
     assert_eq!(imports("greeter"), own);
-    let own = ["calls", "sandbox", "types"].map(|name| format!("openclaw:gateway/{name}@0.1.0"));
-    assert_eq!(imports("wants_sandbox"), own);
+    let own = ["calls", "channels", "types"].map(|name| format!("openclaw:gateway/{name}@0.1.0"));
+    assert_eq!(imports("wants_channels"), own);
 }
 
 #[test]
 fn check_says_why_a_component_would_be_refused() {
-    for (name, reason) in [("wants_sandbox", "sandbox"), ("bad_manifest", "manifest")] {
+    for (name, reason) in [("wants_channels", "channels"), ("bad_manifest", "manifest")] {
         let report = check(name).exited(1).json();
         assert_eq!(report["ok"], false);
         assert!(report["problems"].to_string().contains(reason), "{report}");

@@ -5,10 +5,10 @@ use std::{
     fs,
     path::{Path, PathBuf},
     thread,
-    time::Instant,
 };
 
-use openclaw_tests::{PATIENCE, home::files_below};
+use openclaw_tests::{home::files_below, rpc::frame, wait_until};
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::contract::*;
 
@@ -77,19 +77,10 @@ fn compiles(process: &Path) -> bool {
     fs::read_to_string(process.join("cmdline")).is_ok_and(|line| line.contains("compile-component"))
 }
 
-fn wait_until(what: &str, holds: impl Fn() -> bool) {
-    let begun = Instant::now();
-    while !holds() {
-        assert!(begun.elapsed() < PATIENCE, "{what}: it never came");
-        thread::yield_now();
-    }
-}
-
-/// Makes a call whose answer nobody waits for.
-fn begin(client: &Client, method: &str, params: Value) {
-    let frame = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
-    let (request, address) = (client.request(frame.to_string()), client.address());
-    thread::spawn(move || request.send(address).is_ok());
+/// Makes a call whose answer, if there is one, is waited for elsewhere.
+fn begin(client: &Client, method: &str, params: Value) -> thread::JoinHandle<Option<Value>> {
+    let (request, address) = (client.request(frame(1, method, &params).to_string()), client.address());
+    thread::spawn(move || Some(request.send(address).ok()?.json()))
 }
 
 /// Has a tenant install what takes minutes, and leaves it to that. Answers when one more compiles.
@@ -170,6 +161,26 @@ fn a_change_that_waits_for_the_compiler_holds_up_no_other_change() {
 }
 
 #[test]
+fn what_was_installed_for_a_deleted_tenant_is_not_its_namesakes() {
+    let daemon = Daemon::start_with(&format!("components: {{{SELF_SERVICE}, compile: {{cpu_seconds: 3600}}}}\n"));
+    let [a, b, c] = ["a", "b", "c"].map(|id| daemon.tenant(id));
+    keep_busy(&daemon, &a);
+    keep_busy(&daemon, &b);
+    let install = begin(&c, "components.install", params(&swap("ok00001"), json!({})));
+    wait_until("the install", || daemon.calls_in_flight() == 3);
+    c.done("tenants.delete", json!({ "confirm": true }));
+    let namesake = daemon.tenant("c");
+    for compiler in compilers(&daemon) {
+        let id = compiler.file_name().and_then(|name| Pid::from_raw(name.to_str()?.parse().ok()?)).expect("a process");
+        kill_process(id, Signal::KILL).expect("it runs");
+    }
+    let answer = install.join().expect("the call").expect("an answer");
+    assert!(answer["error"]["message"].as_str().is_some_and(|message| message.contains("deleted")), "{answer}");
+    assert_eq!(namesake.ok("components.list", json!({}))["components"], json!([]));
+    assert_eq!(namesake.err("swap.version", json!({})).code, -32601);
+}
+
+#[test]
 fn the_compiler_has_nothing_of_the_gateways_and_ends_with_it() {
     let mut daemon = Daemon::start_with(&format!("components: {{{SELF_SERVICE}, compile: {{cpu_seconds: 3600}}}}\n"));
     let a = daemon.tenant("a");
@@ -212,7 +223,7 @@ fn refused_installs_leave_nothing_in_the_cache() {
     assert_eq!(refused(&swap("ok00001"), json!({ "grants": [] })).name(), "FORBIDDEN");
     assert!(refused(&swap("ok00001"), json!({ "family": "crm", "grants": GRANTS })).message.contains("not crm"));
     assert!(refused(&built("fixtures/bad_manifest.wasm"), json!({})).message.contains("manifest"));
-    assert!(refused(&built("fixtures/wants_sandbox.wasm"), json!({})).message.contains("sandbox"));
+    assert!(refused(&built("fixtures/wants_channels.wasm"), json!({})).message.contains("channels"));
     a.done("components.install", params(&swap("ok00001"), json!({ "grants": GRANTS })));
     let kept = cached(daemon.home());
     assert_eq!(kept.len(), before.len() + 1);

@@ -70,8 +70,8 @@ fn whatever_is_refused_leaves_what_was_bound() {
     let error = refuse(&with_text(swap("ok00002"), "padding", "pudding"), json!({}));
     assert_eq!(error.name(), "CONFLICT", "{error}");
     assert_eq!(error.data["differences"], json!(["swap.version: params.padding is not taken any more"]));
-    let error = refuse(&built("fixtures/wants_sandbox.wasm"), json!({}));
-    assert!(error.message.contains("openclaw:gateway/sandbox"), "{error}");
+    let error = refuse(&built("fixtures/wants_channels.wasm"), json!({}));
+    assert!(error.message.contains("openclaw:gateway/channels"), "{error}");
     let error = refuse(&other, json!({ "grants": ["everything"] }));
     assert!(error.message.contains("\"everything\" is no grant"), "{error}");
 }

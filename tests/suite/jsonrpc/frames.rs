@@ -160,7 +160,7 @@ fn the_operators_methods_are_told_from_those_that_are_not_there() {
         assert_eq!((error.code, error.message), (-32601, format!("method not available for tenant token: {method}")));
     }
     for (method, meant) in [
-        ("terminal.spawn", ""),
+        ("cron.run", ""),
         ("Health", " (did you mean health?)"),
         ("health ", " (did you mean health?)"),
         ("sessions.lst", " (did you mean sessions.list?)"),

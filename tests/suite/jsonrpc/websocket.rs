@@ -92,6 +92,24 @@ fn who_was_away_resumes_where_it_was() {
 }
 
 #[test]
+fn who_was_away_too_long_is_told_so() {
+    let (daemon, tenant) = stage();
+    let mut socket = tenant.socket();
+    let subscribe = |socket: &mut Socket, since: u64| {
+        socket.call("events.subscribe", json!({ "since": since })).expect("subscribed")
+    };
+    let first = subscribe(&mut socket, 0);
+    assert_eq!((&first["subscribed"], &first["gap"]), (&json!(true), &json!(true)), "{first}");
+    let last = first["seq"].as_u64().expect("a number");
+    assert_eq!(subscribe(&mut socket, last)["gap"], json!(false));
+    let token = tenant.token().to_owned();
+    let daemon = daemon.restarted();
+    let again = subscribe(&mut daemon.client(&token).socket(), last);
+    assert_eq!(again["gap"], json!(true), "what happened meanwhile is not kept over a restart");
+    assert!(again["seq"].as_u64() > Some(last), "{again}");
+}
+
+#[test]
 fn a_subscription_takes_only_since() {
     let (_daemon, tenant) = stage();
     let mut socket = tenant.socket();

@@ -116,6 +116,7 @@ fn its_families_and_tiers_are_those_of_the_contract() {
         ("agents.files.get", "core", "agents", "read"),
         ("sessions.create", "companion", "sessions", "write"),
         ("chat.history", "companion", "sessions", "read"),
+        ("sandbox.run", "companion", "sandbox", "write"),
         ("tenants.quota.status", "core", "tenants", "read"),
         ("tenants.create", "admin", "tenants", "admin"),
     ] {

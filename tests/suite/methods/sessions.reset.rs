@@ -22,9 +22,14 @@ fn the_settings_stay_and_the_transcript_is_empty() {
 }
 
 #[test]
-fn there_are_two_reasons() {
+fn there_are_two_reasons_which_the_event_tells() {
     let daemon = Daemon::start();
     let tenant = daemon.tenant("acme");
-    tenant.done("sessions.reset", json!({ "key": "main", "reason": "reset" }));
+    let mut socket = tenant.socket();
+    socket.subscribe(None);
+    for (params, reason) in [(json!({ "key": "main", "reason": "new" }), "new"), (json!({ "key": "main" }), "reset")] {
+        tenant.done("sessions.reset", params);
+        assert_eq!(socket.event_named("sessions.changed").payload["reason"], reason);
+    }
     assert_eq!(tenant.err("sessions.reset", json!({ "key": "main", "reason": "boredom" })).code, -32602);
 }

@@ -1,5 +1,7 @@
 //! `tenants.delete`: the tenant with everything it has.
 
+use openclaw_tests::{Connection, rpc::frame, wait_until};
+
 use crate::contract::*;
 
 #[test]
@@ -32,6 +34,23 @@ fn wipes_the_directory_and_the_token_and_keeps_the_audit_log() {
             || path.starts_with("control.db")),
         "{left:?}"
     );
+}
+
+#[test]
+fn runs_to_its_end_whoever_hangs_up() {
+    let daemon = Daemon::start();
+    for _ in 0..8 {
+        let tenant = daemon.tenant("acme");
+        canary::plant(&daemon, &tenant, MARK);
+        let mut caller = Connection::open(daemon.address()).expect("a connection");
+        let delete = frame(1, "tenants.delete", &json!({ "confirm": true })).to_string();
+        caller.write_request(&tenant.request(delete)).expect("the call");
+        wait_until("the deletion", || tenant.respond("health", &json!({})).status == 401);
+        drop(caller);
+        let wiped = || !daemon.home().files_with(MARK).iter().any(|path| !path.starts_with("control.db"));
+        wait_until("its end", wiped);
+        assert!(!daemon.home().tenant("acme").exists());
+    }
 }
 
 #[test]

@@ -17,6 +17,7 @@ fn value_for(param: &discover::Param) -> Value {
         "confirm" => json!(false),
         "raw" => json!("{}"),
         "triggers" => json!(["x"]),
+        "command" => json!(["grep", "-rs", MARK, "/work", "/tmp", "/mnt"]),
         _ if schema.contains("\"boolean\"") => json!(true),
         _ if schema.contains("\"integer\"") => json!(50),
         _ if schema.contains("\"array\"") => json!([]),

@@ -13,8 +13,8 @@ fn refused(config: &str) -> String {
 
 #[test]
 fn one_that_asks_for_what_is_not_served() {
-    let log = refused(&config_with(&["wants_sandbox"], ""));
-    assert!(log.contains("wants_sandbox") && log.contains("openclaw:gateway/sandbox"), "{log}");
+    let log = refused(&config_with(&["wants_channels"], ""));
+    assert!(log.contains("wants_channels") && log.contains("openclaw:gateway/channels"), "{log}");
 }
 
 #[test]

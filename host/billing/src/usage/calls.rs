@@ -239,13 +239,23 @@ impl UsageLedger {
     }
 
     /// Whether the ledger agrees with itself: from the month of `since` on, or from the first row.
-    /// Quick enough for every start with the running month. Nothing asks yet, since nothing is metered.
+    /// Quick enough for every start with the running month.
     pub async fn check(&self, since: Option<Timestamp>) -> Result<Vec<Discrepancy>, LedgerError> {
         self.roll_up().await?;
         let zone = self.zone.clone();
         let since_ms =
             since.map_or(i64::MIN, |since| calendar_window(since, CalendarUnit::Month, &zone).start.as_millisecond());
         Ok(self.control.read(move |db| Ok(check::check(db, &zone, since_ms)?)).await?)
+    }
+
+    /// The same of a database that is open elsewhere too; writes nothing. What was never metered agrees.
+    pub fn inspect(control: &ControlDb, zone: &TimeZone) -> Result<Vec<Discrepancy>, LedgerError> {
+        let read = |db: &Connection| {
+            let exists = "SELECT count(*) FROM sqlite_schema WHERE name = 'usage_rollups'";
+            let tables: i64 = db.query_row(exists, [], |row| row.get(0))?;
+            Ok(if tables == 0 { Vec::new() } else { check::check(db, zone, i64::MIN)? })
+        };
+        Ok(control.read_blocking(read)?)
     }
 
     /// The row of a call, whosever it is.

@@ -41,6 +41,17 @@ pub struct Provider {
     /// The file that holds the key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api_key_file: Option<String>,
+    /// Of kind scripted: the file with its answers, YAML or JSON; without one it only says what it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub script: Option<String>,
+    /// Seconds that a call may take in all; 600 where it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 3600))]
+    pub timeout_seconds: Option<u64>,
+    /// Seconds without a byte after which a call is given up; 120 where it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 3600))]
+    pub idle_seconds: Option<u64>,
     /// The models it offers.
     #[serde(default)]
     pub models: Vec<ModelEntry>,
@@ -93,6 +104,9 @@ pub struct Model {
     /// Whether it reasons before it answers.
     #[serde(default)]
     pub reasoning: bool,
+    /// Models that are called instead, in this order, where its provider cannot serve.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fallbacks: Vec<String>,
 }
 
 /// Money: currency, calendar and prices.

@@ -93,6 +93,9 @@ pub struct RequestLimits {
     /// two and a half times as long is closed.
     #[schemars(range(min = 1, max = 3600))]
     pub ping_seconds: u64,
+    /// What tenants' writes leave free of the gateway's disk, in MiB; they are refused (UNAVAILABLE) where it is less.
+    #[schemars(range(max = 1_048_576))]
+    pub free_disk_mb: u64,
     /// How failed authentication is slowed down, per client address.
     pub failed_auth: FailedAuth,
 }
@@ -111,6 +114,7 @@ impl Default for RequestLimits {
             connections_per_address: 1024,
             send_seconds: 30,
             ping_seconds: 30,
+            free_disk_mb: 256,
             failed_auth: FailedAuth::default(),
         }
     }

@@ -37,6 +37,24 @@ pub struct Sandbox {
     pub allow: Vec<String>,
     /// Mount the workspace read-only.
     pub read_only: bool,
+    /// Refuse workloads where a limit is not enforced for the workload as a whole.
+    pub strict: bool,
+    /// Debian packages of this machine that workloads see besides the basic ones, such as python3 and git.
+    pub extra_packages: Vec<String>,
+    /// Most workloads of one tenant at once.
+    #[schemars(range(min = 1, max = 1024))]
+    pub concurrent_per_tenant: u32,
+    /// Most terminals of one tenant.
+    #[schemars(range(min = 1, max = 1024))]
+    pub terminals_per_tenant: u32,
+    /// A terminal in which nothing happens for so long is ended, in seconds.
+    #[schemars(range(min = 1, max = 86_400))]
+    pub terminal_idle_seconds: u64,
+    /// Sandboxes that are kept ready, of all tenants together; only the bwrap mode keeps any.
+    #[schemars(range(max = 1024))]
+    pub pool: u32,
+    /// Where the Docker Engine listens.
+    pub docker_socket: String,
     /// The path of an own seccomp profile, JSON in the OCI form.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seccomp_profile: Option<String>,
@@ -56,6 +74,13 @@ impl Default for Sandbox {
             network: Network::None,
             allow: Vec::new(),
             read_only: false,
+            strict: false,
+            extra_packages: Vec::new(),
+            concurrent_per_tenant: 8,
+            terminals_per_tenant: 4,
+            terminal_idle_seconds: 1800,
+            pool: 4,
+            docker_socket: "/var/run/docker.sock".to_owned(),
             seccomp_profile: None,
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use crate::check::Finding;
-use crate::gateway::{GatewayConfig, ModelEntry, Provider};
+use crate::gateway::{GatewayConfig, ModelEntry, Provider, ProviderKind};
 use crate::path::KeyPath;
 
 /// Everything that a well-formed configuration still says wrongly.
@@ -72,6 +72,17 @@ impl Rules {
         if config.models.default.as_deref().is_some_and(|name| !listed(name)) {
             self.refuse("models.default", "is a model of no provider");
         }
+        for (index, provider) in providers.iter().enumerate() {
+            for (at, model) in provider.models.iter().enumerate() {
+                let ModelEntry::Described(model) = model else { continue };
+                if model.fallbacks.iter().any(|name| !listed(name)) {
+                    self.refuse(
+                        &format!("models.providers[{index}].models[{at}].fallbacks"),
+                        "names a model of no provider",
+                    );
+                }
+            }
+        }
     }
 
     fn provider(&mut self, key: &str, provider: &Provider) {
@@ -84,6 +95,9 @@ impl Rules {
         }
         if provider.base_url.as_deref().is_some_and(|url| !is_http(url)) {
             self.refuse(&format!("{key}.base_url"), "must be an http(s) address");
+        }
+        if provider.kind != ProviderKind::Scripted && provider.script.is_some() {
+            self.refuse(&format!("{key}.script"), "is for providers of kind scripted");
         }
     }
 

@@ -11,30 +11,16 @@ use super::{Loaded, Source};
 use crate::gateway::GatewayConfig;
 use crate::path::KeyPath;
 
-const NO_MODEL: &str = "has no effect yet: no model is called";
 const NO_JOB: &str = "has no effect yet: no job is run";
 const NO_RUN: &str = "has no effect yet: no agent runs";
-const NO_WORKLOAD: &str = "has no effect yet: nothing is run in a sandbox";
+const OWN_PROFILE: &str = "has no effect yet: the gateway's own seccomp profile is in force";
 const NO_BACKUP: &str = "has no effect yet: no backup is made";
 const NO_CHANNEL: &str = "has no effect yet: no chat channel is connected";
 
 const TABLE: &[(&str, &str)] = &[
-    ("models", NO_MODEL),
-    ("billing.currency", NO_MODEL),
-    ("billing.rate_card", NO_MODEL),
-    ("quotas.default.tokens_per_day", NO_MODEL),
-    ("quotas.default.tokens_per_month", NO_MODEL),
-    ("quotas.default.cost_per_day_usd", NO_MODEL),
-    ("quotas.default.cost_per_month_usd", NO_MODEL),
-    ("quotas.default.soft_tokens_per_day", NO_MODEL),
-    ("quotas.default.soft_tokens_per_month", NO_MODEL),
-    ("quotas.default.soft_cost_per_day_usd", NO_MODEL),
-    ("quotas.default.soft_cost_per_month_usd", NO_MODEL),
     ("quotas.default.max_concurrent_sessions", NO_RUN),
     ("quotas.default.max_concurrent_runs", NO_RUN),
-    ("quotas.default.sandbox_seconds_per_day", NO_WORKLOAD),
-    ("quotas.default.sandbox", NO_WORKLOAD),
-    ("sandbox", NO_WORKLOAD),
+    ("sandbox.seccomp_profile", OWN_PROFILE),
     ("backup", NO_BACKUP),
     ("cron", NO_JOB),
     ("nodes.allow_commands", "has no effect yet: no node is paired"),

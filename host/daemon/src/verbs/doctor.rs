@@ -8,6 +8,7 @@ mod finding;
 mod machine;
 mod permissions;
 mod report;
+mod sandbox;
 mod state;
 mod tenants;
 
@@ -53,7 +54,7 @@ impl Doctor {
         report.add(machine::disk(&home))?;
         report.add(machine::open_files())?;
         report.add(machine::memory_maps())?;
-        report.add(machine::bubblewrap())?;
+        report.add_all(sandbox::check(&home.join("sandbox/image"), &config.sandbox).await)?;
         match daemon {
             daemon::State::Running(_) => report.add(components::in_daemon(global).await)?,
             daemon::State::Stopped if !valid => {

@@ -4,13 +4,13 @@
 use std::{
     io,
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
     time::Duration,
 };
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    time::{Sleep, sleep},
+    time::{Instant, Sleep, sleep_until},
 };
 
 use crate::in_flight::Share;
@@ -38,27 +38,47 @@ pub(super) struct Incoming<S> {
     stream: S,
     frames: Frames,
     share: Share,
-    patience: Duration,
-    /// While a message is not whole.
-    deadline: Option<Pin<Box<Sleep>>>,
+    patience: Patience,
+}
+
+/// How long the client is waited for until a message is whole. While we do not read, nobody waits.
+struct Patience {
+    each: Duration,
+    left: Duration,
+    /// Since when it is waited for.
+    waiting: Option<(Instant, Pin<Box<Sleep>>)>,
 }
 
 impl<S> Incoming<S> {
     /// `share` grows and shrinks with what is not yet whole; `patience` is for one message.
     pub(super) fn new(stream: S, share: Share, patience: Duration) -> Self {
-        Self { stream, frames: Frames::default(), share, patience, deadline: None }
+        let patience = Patience { each: patience, left: patience, waiting: None };
+        Self { stream, frames: Frames::default(), share, patience }
     }
 
     fn weigh(&mut self, bytes: &[u8]) -> Result<(), Cut> {
         let messages = self.frames.messages;
         self.frames.feed(bytes);
         self.share.resize(self.frames.unfinished).map_err(|_| Cut::TooMuch)?;
-        if !self.frames.within() {
-            self.deadline = None;
-        } else if self.deadline.is_none() || self.frames.messages != messages {
-            self.deadline = Some(Box::pin(sleep(self.patience)));
-        }
+        self.patience.came(!self.frames.within() || self.frames.messages != messages);
         Ok(())
+    }
+}
+
+impl Patience {
+    /// Something came. `is_new`: none of it belongs to the message that was waited for.
+    fn came(&mut self, is_new: bool) {
+        let waited = self.waiting.take().map_or(Duration::ZERO, |(since, _)| since.elapsed());
+        self.left = if is_new { self.each } else { self.left.saturating_sub(waited) };
+    }
+
+    /// Nothing came: ready when it is too late.
+    fn wait(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let (_, end) = self.waiting.get_or_insert_with(|| {
+            let now = Instant::now();
+            (now, Box::pin(sleep_until(now + self.left)))
+        });
+        end.as_mut().poll(context)
     }
 }
 
@@ -69,15 +89,18 @@ impl<S: AsyncRead + Unpin> AsyncRead for Incoming<S> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        if let Some(deadline) = &mut this.deadline
-            && deadline.as_mut().poll(context).is_ready()
-        {
-            return Poll::Ready(Err(io::Error::other(Cut::Late)));
-        }
         let before = buffer.filled().len();
-        ready!(Pin::new(&mut this.stream).poll_read(context, buffer))?;
-        let weighed = this.weigh(buffer.filled().get(before..).unwrap_or_default());
-        Poll::Ready(weighed.map_err(io::Error::other))
+        match Pin::new(&mut this.stream).poll_read(context, buffer) {
+            Poll::Ready(read) => {
+                read?;
+                let weighed = this.weigh(buffer.filled().get(before..).unwrap_or_default());
+                Poll::Ready(weighed.map_err(io::Error::other))
+            }
+            Poll::Pending if this.frames.within() => {
+                this.patience.wait(context).map(|()| Err(io::Error::other(Cut::Late)))
+            }
+            Poll::Pending => Poll::Pending,
+        }
     }
 }
 

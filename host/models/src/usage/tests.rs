@@ -4,11 +4,11 @@ use serde_json::{Value, json};
 
 use super::*;
 
-fn classes(uncached: u64, read: u64, write_5m: u64, write_1h: u64, text: u64, reasoning: u64) -> TokenClasses {
-    TokenClasses {
+fn classes(uncached: u64, read: u64, write_5m: u64, write_1h: u64, text: u64, reasoning: u64) -> TokenCounts {
+    TokenCounts {
         input_uncached: uncached,
         input_cache_read: read,
-        input_cache_write_5m: write_5m,
+        input_cache_write: write_5m,
         input_cache_write_1h: write_1h,
         output_text: text,
         output_reasoning: reasoning,
@@ -17,7 +17,7 @@ fn classes(uncached: u64, read: u64, write_5m: u64, write_1h: u64, text: u64, re
 
 #[test]
 fn shapes_of_openai_and_what_is_compatible() {
-    let table: [(&str, Value, TokenClasses); 9] = [
+    let table: [(&str, Value, TokenCounts); 9] = [
         (
             "chat completions, cached input and reasoning inside",
             json!({"prompt_tokens": 2006, "completion_tokens": 300, "total_tokens": 2306,
@@ -65,7 +65,7 @@ fn shapes_of_openai_and_what_is_compatible() {
         (
             "a stated zero is a usage (litellm 37992)",
             json!({"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}),
-            TokenClasses::default(),
+            TokenCounts::default(),
         ),
     ];
     for (name, usage, expected) in table {
@@ -75,7 +75,7 @@ fn shapes_of_openai_and_what_is_compatible() {
 
 #[test]
 fn shapes_of_anthropic() {
-    let table: [(&str, Value, TokenClasses); 3] = [
+    let table: [(&str, Value, TokenCounts); 3] = [
         (
             "a cache write is not billed twice (litellm 9812)",
             json!({"input_tokens": 4, "cache_creation_input_tokens": 12304, "cache_read_input_tokens": 0,

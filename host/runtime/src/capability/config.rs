@@ -35,7 +35,7 @@ impl config::Host for CallState {
 
 impl CallState {
     /// Read once a call: what it does between two looks stands on one configuration.
-    fn config(&mut self) -> Result<Arc<Snapshot>, CapabilityError> {
+    pub(crate) fn config(&mut self) -> Result<Arc<Snapshot>, CapabilityError> {
         if let Some(config) = &self.config {
             return Ok(config.clone());
         }

@@ -5,7 +5,7 @@ use openclaw_tenancy::Family;
 use serde_json::{Map, Value};
 use wasmtime::component::Resource;
 
-use super::{CapabilityError, DISK_FULL_RETRY_MS};
+use super::CapabilityError;
 use crate::{
     bindings::openclaw::gateway::documents::{self, Document, Entry, Expectation, Operation, Order, Page, Range},
     call::CallState,
@@ -225,7 +225,7 @@ impl From<store::Error> for CapabilityError {
             | store::Error::BadLimit { .. } => Self::invalid(error.to_string()),
             store::Error::Damaged { .. } => Self::unavailable(error.to_string()),
             store::Error::Busy => Self::unavailable(error.to_string()).retry_after(1000),
-            store::Error::Full => Self::unavailable(error.to_string()).retry_after(DISK_FULL_RETRY_MS),
+            store::Error::Full => Self::full(error.to_string()),
             store::Error::Io { reason } => Self::internal(reason),
         }
     }

@@ -3,7 +3,7 @@
 use openclaw_tenancy::{Directory, DirectoryError, FileKind, Metadata, NAME_BYTES, TenantPath};
 use wasmtime::component::Resource;
 
-use super::{CapabilityError, DISK_FULL_RETRY_MS};
+use super::CapabilityError;
 use crate::{
     bindings::openclaw::gateway::{files, workspace},
     call::CallState,
@@ -227,7 +227,7 @@ impl From<DirectoryError> for CapabilityError {
             DirectoryError::NotFound => Self::not_found(message),
             DirectoryError::Escapes | DirectoryError::Link => Self::forbidden(message),
             DirectoryError::Io(error) if error.kind() == std::io::ErrorKind::StorageFull => {
-                Self::unavailable("the disk is full").retry_after(DISK_FULL_RETRY_MS)
+                Self::full("the disk is full")
             }
             DirectoryError::Io(_) => Self::internal(message),
             DirectoryError::Changing => Self::unavailable(message).retry_after(1000),

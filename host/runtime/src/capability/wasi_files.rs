@@ -20,7 +20,7 @@ use wasmtime_wasi::{
     },
 };
 
-use super::{CapabilityError, QUOTA_EXCEEDED};
+use super::{CapabilityError, QUOTA_EXCEEDED, UNAVAILABLE};
 use crate::{
     call::CallState,
     disk::{Moving, Room},
@@ -191,7 +191,9 @@ fn borrowed(fd: &Fd) -> Fd {
 
 fn code(error: &CapabilityError) -> ErrorCode {
     match error {
-        CapabilityError::Refused(refusal) if refusal.code == QUOTA_EXCEEDED => ErrorCode::InsufficientSpace,
+        CapabilityError::Refused(refusal) if [QUOTA_EXCEEDED, UNAVAILABLE].contains(&&*refusal.code) => {
+            ErrorCode::InsufficientSpace
+        }
         CapabilityError::Refused(_) => ErrorCode::NotPermitted,
         _ => ErrorCode::Io,
     }

@@ -26,6 +26,28 @@ fn a_client_that_comes_back_gets_what_it_missed() {
 }
 
 #[test]
+fn who_was_away_too_long_is_told_of_the_gap() {
+    let bus = EventBus::default();
+    let gap = |since| bus.subscribe(&tenant("a"), since).gap;
+    assert!(!gap(None) && !gap(Some(0)), "nothing happened yet");
+    for _ in 0..WINDOW + 10 {
+        bus.publish(&tenant("a"), "x.changed", payload(2));
+    }
+    assert_eq!([None, Some(9), Some(10), Some(WINDOW as u64 + 10)].map(gap), [false, true, false, false]);
+    assert!(gap(Some(WINDOW as u64 + 11)), "a number that was never given");
+    bus.publish(&tenant("a"), "x.changed", payload(WINDOW_BYTES + 1));
+    assert!(gap(Some(WINDOW as u64 + 10)), "what is too large to keep");
+}
+
+#[test]
+fn a_number_of_an_earlier_start_is_a_gap() {
+    let [first, second] = [1, 2].map(|seconds| EventBus::started(UNIX_EPOCH + std::time::Duration::from_secs(seconds)));
+    let seen = first.publish(&tenant("a"), "x.changed", payload(10));
+    assert!(second.subscribe(&tenant("a"), Some(seen)).gap);
+    assert!(second.publish(&tenant("a"), "x.changed", payload(10)) > seen);
+}
+
+#[test]
 fn the_window_holds_so_many_events() {
     let bus = EventBus::default();
     for _ in 0..WINDOW + 10 {

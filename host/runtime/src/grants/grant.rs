@@ -3,6 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use openclaw_egress::HostPattern;
+use openclaw_sandbox::Mode;
 use openclaw_tenancy::Family;
 
 use super::RESTRICTED;
@@ -63,6 +64,15 @@ pub enum SandboxMode {
     Docker,
 }
 
+impl From<Mode> for SandboxMode {
+    fn from(mode: Mode) -> Self {
+        match mode {
+            Mode::Bwrap => Self::Bwrap,
+            Mode::Docker => Self::Docker,
+        }
+    }
+}
+
 impl Grant {
     /// Whether there is something behind it; the rest is for later releases.
     #[must_use]
@@ -74,9 +84,10 @@ impl Grant {
             | Self::Http { .. }
             | Self::Workspace { .. }
             | Self::Method(_)
+            | Self::Model(_)
+            | Self::Sandbox(_)
             | Self::MemoryMb(_)
             | Self::Sticky(_) => true,
-            Self::Model(_) | Self::Sandbox(_) => false,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use openclaw_control::{ControlDb, ControlError};
 use openclaw_tenancy::{Family, TenantId, TenantRecord};
-use rusqlite::{Connection, Row as SqlRow, Transaction, params};
+use rusqlite::{Row as SqlRow, Transaction, params};
 
 use super::{Before, Form, Stage};
 
@@ -55,23 +55,10 @@ pub(super) fn migrate(db: &ControlDb) -> Result<(), ControlError> {
 
 /// Every form, the oldest of each stack first.
 pub(super) fn load(db: &ControlDb) -> Result<Vec<Stored>, ControlError> {
-    db.read_blocking(|db: &Connection| {
-        let mut statement = db.prepare(
-            "SELECT tenant, tenant_row, family, number, digest, version, sequence, stage, before
-             FROM document_forms ORDER BY tenant_row, family, number",
-        )?;
-        let mut found = statement.query([])?;
-        let mut rows = Vec::new();
-        while let Some(row) = found.next()? {
-            rows.push(read(row).map_err(|reason| ControlError::rejected(UnreadableRow(reason)))?);
-        }
-        Ok(rows)
-    })
+    let sql = "SELECT tenant, tenant_row, family, number, digest, version, sequence, stage, before
+               FROM document_forms ORDER BY tenant_row, family, number";
+    db.read_blocking(|db| openclaw_control::rows(db, "document_forms", sql, read))
 }
-
-#[derive(Debug, thiserror::Error)]
-#[error("a row of the documents' forms cannot be read: {0}")]
-struct UnreadableRow(String);
 
 fn read(row: &SqlRow<'_>) -> Result<Stored, String> {
     let text = |index: usize| row.get::<_, String>(index).map_err(|error| error.to_string());

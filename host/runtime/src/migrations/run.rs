@@ -43,23 +43,23 @@ impl RunError {
 
 /// Has a component convert a tenant's documents.
 pub(crate) async fn convert(
-    component: &Arc<Component>,
+    component: Arc<Component>,
     grants: Arc<Grants>,
-    tenant: &Arc<TenantRecord>,
-    replaced: Option<&str>,
+    tenant: Arc<TenantRecord>,
+    replaced: Option<String>,
     request_id: Arc<str>,
-    services: &Arc<Services>,
+    services: Arc<Services>,
 ) -> Result<(), RunError> {
     let Some(pre) = &component.migration else { return Ok(()) };
     let limits = Arc::new(of_migration(&component.limits));
     let facts = CallFacts {
         method: "migrate".into(),
-        subject: Subject::Tenant(tenant.clone()),
+        subject: Subject::Tenant(tenant),
         caller: Caller { actor: Actor::Gateway, scopes: Arc::default() },
         request_id,
         trace: None,
     };
-    let mut state = CallState::new(facts, component.clone(), grants, services.clone(), limits.clone(), limits.wall);
+    let mut state = CallState::new(facts, component.clone(), grants, services, limits.clone(), limits.wall);
     // What it did elsewhere could not be taken back.
     state.grants = Arc::new(Grants::Listed(Vec::new()));
     state.migrating = true;
@@ -69,7 +69,7 @@ pub(crate) async fn convert(
     let work = async {
         let instance = pre.instantiate_async(&mut store).await?;
         let call = store.data_mut().table.push(Call)?;
-        instance.openclaw_gateway_migration().call_migrate(&mut store, call, replaced).await
+        instance.openclaw_gateway_migration().call_migrate(&mut store, call, replaced.as_deref()).await
     };
     match timeout(limits.wall, Metered::new(work, meter)).await {
         Err(_) => Err(failed(invoke::over(crate::Limit::Time, "wall time"))),

@@ -10,7 +10,7 @@ use openclaw_tenancy::{Family, NAME_BYTES, TenantRecord};
 use tokio::time::timeout;
 
 use crate::{
-    CallError,
+    CallError, Refusal,
     binding::{Route, Version},
     call::CallFacts,
     capability::CapabilityError,
@@ -39,13 +39,19 @@ pub(super) enum ConvertError {
     Quota(Box<openclaw_billing::Refusal>),
     /// They cannot be put back as they were.
     NoCopy { version: String },
+    /// Not now.
+    Refused(Refusal),
     /// Something inside failed.
     Internal(String),
 }
 
 impl From<CapabilityError> for ConvertError {
     fn from(error: CapabilityError) -> Self {
-        Self::Internal(format!("{error:?}"))
+        match error {
+            CapabilityError::Refused(refusal) => Self::Refused(refusal),
+            CapabilityError::Internal(error) => Self::Internal(error),
+            CapabilityError::Trap(error) => Self::Internal(error.to_string()),
+        }
     }
 }
 
@@ -80,10 +86,11 @@ impl Plugins {
         let Some(tenant) = facts.subject.tenant() else { return Ok(None) };
         for _ in 0..REROUTES {
             let gate = self.migrations.gate(tenant, &route.component().manifest.family);
-            let hold = match outer {
+            let hold = match gate.clone().try_read_owned() {
+                Ok(hold) => hold,
                 // What it would wait for could be its own caller's.
-                Some(_) => gate.clone().try_read_owned().map_err(|_| swapping())?,
-                None => within(route, outer, gate.clone().read_owned()).await?,
+                Err(_) if outer.is_some() => return Err(swapping()),
+                Err(_) => within(route, outer, gate.clone().read_owned()).await?,
             };
             if self.step(&hold, route.version()) == Step::Nothing {
                 return Ok(Some(hold));
@@ -222,14 +229,14 @@ impl Plugins {
         };
         forms.stack.push(form);
         self.migrations.save(tenant, family, &forms.stack).await?;
-        let ran = convert(component, grants, tenant, replaced.as_deref(), request_id, &self.services).await;
-        match ran {
-            Ok(()) => Ok(()),
-            Err(error) => {
-                self.go_back(documents).await?;
-                Err(ConvertError::Run(error))
-            }
+        // All documents may go through its memory.
+        let (component, tenant, services) = (component.clone(), tenant.clone(), self.services.clone());
+        let run = convert(component, grants, tenant, replaced, request_id, services);
+        if let Err(error) = self.services.heavy.run(run).await {
+            self.go_back(documents).await?;
+            return Err(ConvertError::Run(error));
         }
+        Ok(())
     }
 
     /// A copy counts for the tenant's `disk_bytes`.
@@ -311,6 +318,7 @@ impl From<ConvertError> for CallError {
         match error {
             ConvertError::Run(error) => Self::Failed(error.into_failure()),
             ConvertError::Quota(refusal) => Self::Quota(refusal),
+            ConvertError::Refused(refusal) => Self::Refused(refusal),
             ConvertError::NoCopy { version } => unavailable(format!(
                 "this family's documents have the form of its version {version}, and no copy of what was before is left: install a version that converts them"
             )),

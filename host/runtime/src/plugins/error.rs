@@ -2,7 +2,9 @@
 
 use openclaw_control::ControlError;
 
-use crate::{LoadError, capability::CapabilityError, digest::Digest, grants::GrantError, migrations::RunError};
+use crate::{
+    LoadError, Refusal, capability::CapabilityError, digest::Digest, grants::GrantError, migrations::RunError,
+};
 
 use super::{Entry, bytes::BytesError, convert::ConvertError};
 
@@ -67,6 +69,9 @@ pub enum ChangeError {
     /// The tenant's `disk_bytes`.
     #[error("{} is used up", .0.quota)]
     Quota(Box<openclaw_billing::Refusal>),
+    /// Not now, for a reason that is not the component's.
+    #[error("{}", .0.message)]
+    Refused(Refusal),
     /// Something inside failed.
     #[error("{0}")]
     Internal(String),
@@ -87,6 +92,7 @@ impl From<ConvertError> for ChangeError {
                 Self::Migration(format!("they are half converted to version {version}, and the copy is gone"))
             }
             ConvertError::Quota(refusal) => Self::Quota(refusal),
+            ConvertError::Refused(refusal) => Self::Refused(refusal),
             ConvertError::Internal(error) => Self::Internal(error),
         }
     }
@@ -106,6 +112,10 @@ impl From<BytesError> for ChangeError {
 
 impl From<CapabilityError> for ChangeError {
     fn from(error: CapabilityError) -> Self {
-        Self::Internal(format!("{error:?}"))
+        match error {
+            CapabilityError::Refused(refusal) => Self::Refused(refusal),
+            CapabilityError::Internal(error) => Self::Internal(error),
+            CapabilityError::Trap(error) => Self::Internal(error.to_string()),
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use openclaw_control::{ControlDb, ControlError};
 use openclaw_tenancy::Family;
-use rusqlite::{Connection, Row as SqlRow, Transaction, params};
+use rusqlite::{Row as SqlRow, Transaction, params};
 
 use crate::{binding::BindingScope, digest::Digest};
 
@@ -88,26 +88,10 @@ pub(super) fn migrate(db: &ControlDb) -> Result<(), ControlError> {
 
 /// Every row. One that cannot be read is an error: nothing is forgotten silently.
 pub(super) fn load(db: &ControlDb) -> Result<Vec<Row>, ControlError> {
-    db.read_blocking(|db| {
-        let sql = "SELECT scope, family, digest, tenant_row, version, state, sequence, grants, canary_percent
-                   FROM components ORDER BY scope, family, sequence DESC";
-        rows(db, sql)
-    })
+    let sql = "SELECT scope, family, digest, tenant_row, version, state, sequence, grants, canary_percent
+               FROM components ORDER BY scope, family, sequence DESC";
+    db.read_blocking(|db| openclaw_control::rows(db, "components", sql, read))
 }
-
-fn rows(db: &Connection, sql: &str) -> Result<Vec<Row>, ControlError> {
-    let mut statement = db.prepare(sql)?;
-    let mut found = statement.query([])?;
-    let mut rows = Vec::new();
-    while let Some(row) = found.next()? {
-        rows.push(read(row).map_err(|reason| ControlError::rejected(UnreadableRow(reason)))?);
-    }
-    Ok(rows)
-}
-
-#[derive(Debug, thiserror::Error)]
-#[error("a row of the installed components cannot be read: {0}")]
-struct UnreadableRow(String);
 
 #[allow(clippy::disallowed_methods, reason = "a row of control.db, into a list of texts")]
 fn read(row: &SqlRow<'_>) -> Result<Row, String> {

@@ -4,7 +4,7 @@
 use std::fmt::Display;
 use std::fs::File;
 use std::io::{Seek, Write};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::path::Path;
 
 use rustix::fs::MemfdFlags;
@@ -18,6 +18,18 @@ use crate::{Error, Mount, Tenant, WORK, Workload, paths, seccomp, shim};
 pub(super) struct Arguments {
     bytes: Vec<u8>,
     descriptors: Vec<OwnedFd>,
+    /// Of these, what is bound.
+    bound: Vec<RawFd>,
+}
+
+/// What bubblewrap is started with.
+pub(super) struct Given {
+    /// For `--args`.
+    pub(super) list: OwnedFd,
+    /// What the list names, to stay open for bubblewrap.
+    pub(super) named: Vec<OwnedFd>,
+    /// Those of them that bubblewrap binds, which its user must be able to reach.
+    pub(super) bound: Vec<RawFd>,
 }
 
 /// What is bound besides the root and the workspace.
@@ -47,9 +59,8 @@ impl Arguments {
         Ok(arguments)
     }
 
-    /// The descriptor for `--args`, and all those that must stay open for bubblewrap.
-    pub(super) fn into_descriptors(self) -> Result<(OwnedFd, Vec<OwnedFd>), Error> {
-        Ok((data(&self.bytes)?, self.descriptors))
+    pub(super) fn give(self) -> Result<Given, Error> {
+        Ok(Given { list: data(&self.bytes)?, named: self.descriptors, bound: self.bound })
     }
 
     fn namespaces(&mut self) {
@@ -78,6 +89,7 @@ impl Arguments {
         self.file("/etc/group", tenant.user.group()?.as_bytes())
     }
 
+    #[allow(clippy::disallowed_methods, reason = "the kernel's own files")]
     fn processes(&mut self) -> Result<(), Error> {
         self.add(&["--proc", "/proc"]);
         let here = |path: &&&str| rustix::fs::access(Path::new(**path), rustix::fs::Access::EXISTS).is_ok();
@@ -132,13 +144,15 @@ impl Arguments {
     }
 
     fn bind(&mut self, option: &str, descriptor: OwnedFd, target: &str) {
+        self.bound.push(descriptor.as_raw_fd());
         self.descriptor(option, descriptor);
         self.add(&[target]);
     }
 
     /// A read-only file of this content.
     fn file(&mut self, target: &str, content: &[u8]) -> Result<(), Error> {
-        self.bind("--ro-bind-data", data(content)?, target);
+        self.descriptor("--ro-bind-data", data(content)?);
+        self.add(&[target]);
         Ok(())
     }
 }

@@ -87,6 +87,11 @@ impl Child {
         Ok(child)
     }
 
+    /// The first process of the sandbox.
+    pub(super) fn process(&self) -> Option<u32> {
+        self.inner.as_ref().map(|(pid, _)| *pid)
+    }
+
     /// Where the shim waits for the command.
     pub(super) fn control(&mut self) -> &mut UnixStream {
         &mut self.control

@@ -1,6 +1,6 @@
 //! Makes a sandbox up to the point where only the command is missing, and begins a workload in it.
 
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::path::PathBuf;
 
 use tokio::io::AsyncWriteExt;
@@ -8,7 +8,7 @@ use tokio::net::UnixStream;
 use tokio::net::unix::pipe;
 use tokio::time::Instant;
 
-use super::arguments::{Arguments, Extras};
+use super::arguments::{Arguments, Extras, Given};
 use super::child::{Accounting, Child, Status};
 use super::root::RootFiles;
 use super::spawner::{Launch, Spawner};
@@ -65,20 +65,32 @@ impl Maker {
             egress: egress.as_ref().map(Passage::socket).transpose()?,
             status: status_inside,
         };
-        let (list, mut inherited) = Arguments::new(&self.files, tenant, workload, extras)?.into_descriptors()?;
-        let control_number = control_inside.as_raw_fd().to_string();
-        let arguments = ["--args", &list.as_raw_fd().to_string(), "--", shim::INSIDE, "exec", &control_number];
-        let arguments = arguments.map(str::to_owned).to_vec();
+        let Given { list, named: mut inherited, bound } =
+            Arguments::new(&self.files, tenant, workload, extras)?.give()?;
+        let (list_number, control_number) = (list.as_raw_fd().to_string(), control_inside.as_raw_fd().to_string());
+        let bwrap = ["--args", &list_number, "--", shim::INSIDE, "exec", &control_number].map(str::to_owned);
+        let (program, arguments) = match root {
+            true => self.entered((uid, gid), &bound, bwrap),
+            false => (self.program.clone(), bwrap.to_vec()),
+        };
         inherited.extend([list, control_inside.into()]);
 
         let (accounting, entrances) = self.account(workload)?;
         let Streams { theirs, terminal, ours } = Streams::open(workload, (uid, gid))?;
-        let (program, user) = (self.program.clone(), root.then_some((uid, gid)));
-        let launch =
-            Launch { program, arguments, streams: theirs, inherited, entrances, user, reaper: self.reaper.clone() };
+        // The shim becomes the user, once what is bound is within that one's reach.
+        let (user, reaper) = (None, self.reaper.clone());
+        let launch = Launch { program, arguments, streams: theirs, inherited, entrances, user, reaper };
         let (pid, owed) = self.spawner.launch(launch).await?;
         let child = Child::watch(pid, Status::new(status), control, terminal, accounting, owed).await?;
         Ok(Ready { child, streams: ours, egress })
+    }
+
+    /// bubblewrap by way of the shim, which as root can bring its user to what is bound.
+    fn entered(&self, (uid, gid): (u32, u32), bound: &[RawFd], arguments: [String; 6]) -> (PathBuf, Vec<String>) {
+        let bound: Vec<String> = bound.iter().map(ToString::to_string).collect();
+        let program = self.program.to_string_lossy().into_owned();
+        let before = ["enter".to_owned(), uid.to_string(), gid.to_string(), bound.join(","), program];
+        (self.shim.path().to_owned(), before.into_iter().chain(arguments).collect())
     }
 
     fn account(&self, workload: &Workload) -> Result<(Accounting, Vec<OwnedFd>), Error> {
@@ -114,7 +126,7 @@ impl Ready {
         if let Err(error) = child.control().write_all(&job).await {
             tracing::debug!(%error, "the sandbox ended before it had its command");
         }
-        let (session, supervised) = Session::pair(Mode::Bwrap, workload.stdin);
+        let (session, supervised) = Session::pair(Mode::Bwrap, child.process(), workload.stdin);
         let (limits, terminal) = (workload.limits, workload.pty.is_some());
         tokio::spawn(async move {
             let Supervised { output, input, requests, end } = supervised;

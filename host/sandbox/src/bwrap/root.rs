@@ -42,6 +42,7 @@ impl RootFiles {
     }
 }
 
+#[allow(clippy::disallowed_methods, reason = "the machine's own files, or the root tree's")]
 fn open(path: &Path) -> Result<Arc<OwnedFd>, Errno> {
     rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).map(Arc::new)
 }

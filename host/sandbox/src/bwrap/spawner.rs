@@ -14,7 +14,7 @@ use rustix::process::{Pid, Signal, WaitOptions, kill_process_group, waitpid};
 use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 use tokio::sync::oneshot;
 
-use crate::reaper::{Kind, Owed};
+use crate::reaper::Owed;
 use crate::{Error, Reaper};
 
 /// A process to start.
@@ -73,7 +73,9 @@ impl Launch {
         let Self { program, arguments, streams: [stdin, stdout, stderr], inherited, entrances, user, reaper } = self;
         let parent = rustix::process::getpid();
         let numbers: Vec<RawFd> = inherited.iter().map(AsRawFd::as_raw_fd).collect();
+        let (announcement, announced) = reaper.announcement()?;
         let prepare = move || {
+            announcement.say()?;
             for entrance in &entrances {
                 rustix::io::write(entrance, b"0")?;
             }
@@ -94,8 +96,10 @@ impl Launch {
         unsafe {
             command.pre_exec(prepare);
         }
-        let pid = command.spawn()?.id();
-        Ok((pid, reaper.owe(Kind::ProcessGroup, pid.to_string())))
+        let spawned = command.spawn();
+        drop(command);
+        let owed = announced.owed();
+        Ok((spawned?.id(), owed.ok_or(io::ErrorKind::BrokenPipe)?))
     }
 }
 

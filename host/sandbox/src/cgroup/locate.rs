@@ -72,6 +72,7 @@ impl Hierarchy {
         }
     }
 
+    #[allow(clippy::disallowed_methods, reason = "the kernel's own files")]
     fn is_writable(&self) -> bool {
         let writable = |directory: &Path| rustix::fs::access(directory, rustix::fs::Access::WRITE_OK).is_ok();
         self.parent.each().into_iter().all(writable)

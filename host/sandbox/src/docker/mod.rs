@@ -5,10 +5,10 @@ mod container;
 mod image;
 mod process;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use bollard::models::SystemInfoCgroupDriverEnum;
+use bollard::models::{SystemInfo, SystemInfoCgroupDriverEnum};
 use bollard::query_parameters::{
     CreateContainerOptions, ListContainersOptionsBuilder, RemoveContainerOptionsBuilder, StartContainerOptions,
 };
@@ -85,15 +85,7 @@ const LABEL: &str = "openclaw.directory";
 impl Docker {
     /// Connects, removes what an earlier gateway of this directory left, and sees that the image is there.
     pub async fn open(options: DockerOptions) -> Result<Self, Error> {
-        let unavailable = |why: String| Error::Unavailable { what: "Docker", why };
-        let socket = options.socket.to_string_lossy().into_owned();
-        let absent =
-            |error| unavailable(format!("{error}; install docker.io and start dockerd, or take the mode bwrap"));
-        const SECONDS: u64 = 60;
-        let engine =
-            bollard::Docker::connect_with_unix(&socket, SECONDS, bollard::API_DEFAULT_VERSION).map_err(absent)?;
-        let engine = engine.negotiate_version().await.map_err(absent)?;
-        let info = engine.info().await.map_err(absent)?;
+        let (engine, info) = connect(&options.socket).await?;
         let (image, root) = match options.image {
             DockerImage::Tree(tree) => (image::import(&engine, &tree).await?, Root::Tree(tree.digest().to_owned())),
             DockerImage::Named(name) => {
@@ -122,6 +114,12 @@ impl Docker {
         };
         docker.remove_leftovers().await?;
         Ok(docker)
+    }
+
+    /// The version of the engine that listens there.
+    pub async fn version(socket: &Path) -> Result<String, Error> {
+        let (_, info) = connect(socket).await?;
+        Ok(info.server_version.unwrap_or_default())
     }
 
     fn label(&self) -> String {
@@ -158,7 +156,7 @@ impl Docker {
         let started = Instant::now();
         let mut container = container.started(self.mounted.as_ref(), group).await?;
 
-        let (session, supervised) = Session::pair(Mode::Docker, workload.stdin.clone());
+        let (session, supervised) = Session::pair(Mode::Docker, container.process(), workload.stdin.clone());
         tokio::spawn(async move {
             let Supervised { output, input, requests, end } = supervised;
             let terminal = workload.pty.is_some();
@@ -197,8 +195,22 @@ impl Docker {
     }
 }
 
+/// The engine, and what it says of itself.
+async fn connect(socket: &Path) -> Result<(bollard::Docker, SystemInfo), Error> {
+    const SECONDS: u64 = 60;
+    let absent = |error: bollard::errors::Error| Error::Unavailable {
+        what: "Docker",
+        why: format!("{error}; install docker.io and start dockerd, or take the mode bwrap"),
+    };
+    let socket = socket.to_string_lossy();
+    let engine = bollard::Docker::connect_with_unix(&socket, SECONDS, bollard::API_DEFAULT_VERSION).map_err(absent)?;
+    let engine = engine.negotiate_version().await.map_err(absent)?;
+    let info = engine.info().await.map_err(absent)?;
+    Ok((engine, info))
+}
+
 /// What the engine can limit here.
-fn support(info: &bollard::models::SystemInfo) -> Support {
+fn support(info: &SystemInfo) -> Support {
     let kept = |limit, by: Option<bool>| {
         (limit, if by == Some(false) { Enforcement::Unavailable } else { Enforcement::Enforced })
     };

@@ -26,6 +26,7 @@ struct Ended {
 pub(super) struct Container {
     engine: Docker,
     id: String,
+    process: Option<u32>,
     refused: Refused,
     /// Where the kernel counts for it, when we can read that: the container's own group, gone with it, and ours around it.
     inner: Option<Directories>,
@@ -39,11 +40,15 @@ pub(super) struct Container {
 impl Container {
     pub(super) fn new(engine: Docker, id: String) -> Self {
         let (refused, seen) = (Refused::default(), Counters::default());
-        Self { engine, id, refused, inner: None, outer: None, end: None, exit: None, seen }
+        Self { engine, id, process: None, refused, inner: None, outer: None, end: None, exit: None, seen }
     }
 
     pub(super) fn id(&self) -> &str {
         &self.id
+    }
+
+    pub(super) fn process(&self) -> Option<u32> {
+        self.process
     }
 
     pub(super) fn refused(&self) -> Refused {
@@ -55,6 +60,7 @@ impl Container {
         self.outer = group;
         let state = self.engine.inspect_container(&self.id, None::<InspectContainerOptions>).await?.state;
         let pid = state.and_then(|state| state.pid).and_then(|pid| u32::try_from(pid).ok()).filter(|pid| *pid != 0);
+        self.process = pid;
         self.inner = mounted.zip(pid).and_then(|(mounted, pid)| of_process(mounted, pid));
         let (engine, id) = (self.engine.clone(), self.id.clone());
         self.end = Some(tokio::spawn(async move { wait(&engine, &id).await }));

@@ -127,9 +127,10 @@ async fn output_has_an_end() {
 async fn memory_has_an_end() {
     let world = World::new();
     for backend in [world.bwrap(), world.bwrap().without_cgroups()] {
-        // Many processes: none of them alone has more than allowed.
+        // Many processes: none of them alone has more than allowed. A shell whose last command is `sleep` would become
+        // it and let go of the text.
         let mut workload = Workload::shell(
-            "for i in 1 2 3 4 5 6; do (x=$(head -c 20000000 /dev/zero | tr '\\0' x); sleep 1000) & done; wait",
+            "for i in 1 2 3 4 5 6; do (x=$(head -c 20000000 /dev/zero | tr '\\0' x); sleep 1000; :) & done; wait",
         );
         workload.limits = Limits { memory_bytes: 64 << 20, ..Limits::default() };
         let outcome = backend.run(&world.tenant(1), workload).await.unwrap();
@@ -180,8 +181,7 @@ async fn what_was_used_is_told() {
     let world = World::new();
     for backend in [world.bwrap(), world.bwrap().without_cgroups()] {
         // It stays a while: without cgroups the peak is what a look now and then finds.
-        let script =
-            "i=0; while [ $i -lt 400000 ]; do i=$((i+1)); done; x=$(head -c 20000000 /dev/zero | tr '\\0' x); sleep 1";
+        let script = "i=0; while [ $i -lt 400000 ]; do i=$((i+1)); done; x=$(head -c 20000000 /dev/zero | tr '\\0' x); sleep 1; :";
         let outcome = backend.run(&world.tenant(1), Workload::shell(script)).await.unwrap();
         assert!(outcome.usage.cpu >= Duration::from_millis(20), "{:?}", outcome.usage);
         assert!(outcome.usage.peak_memory_bytes > 20_000_000, "{:?}", outcome.usage);

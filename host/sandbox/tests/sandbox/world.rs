@@ -27,7 +27,10 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new() -> Self {
-        Self { home: tempfile::Builder::new().prefix("openclaw-sandbox-").tempdir().unwrap() }
+        let home = tempfile::Builder::new().prefix("openclaw-sandbox-").tempdir().unwrap();
+        // As the gateway's own: no tenant's user can walk through it.
+        fs::set_permissions(home.path(), fs::Permissions::from_mode(0o700)).unwrap();
+        Self { home }
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {

@@ -33,7 +33,7 @@ impl Directory {
 
 fn remove_tree(parent: &OwnedFd, name: &str) -> Result<(), DirectoryError> {
     let name = std::ffi::CString::new(name).map_err(|error| DirectoryError::Io(error.into()))?;
-    let top = open_to_empty(parent, &name)?;
+    let top = open_as_owner(parent, &name)?;
     // A pass may leave what was moved up, or what somebody just added.
     loop {
         empty(&top, &top, 0)?;
@@ -61,7 +61,7 @@ fn empty(directory: &OwnedFd, top: &OwnedFd, level: usize) -> Result<(), Directo
             rustix::fs::renameat(directory, name, top, moved)?;
             continue;
         }
-        let child = open_to_empty(directory, name)?;
+        let child = open_as_owner(directory, name)?;
         empty(&child, top, level + 1)?;
         match rustix::fs::unlinkat(directory, name, AtFlags::REMOVEDIR) {
             // Not empty: somebody added to it; the next pass sees it.
@@ -74,7 +74,8 @@ fn empty(directory: &OwnedFd, top: &OwnedFd, level: usize) -> Result<(), Directo
 
 /// A handle on a directory, made readable and writable for its owner first
 /// where it is not.
-fn open_to_empty(parent: &impl AsFd, name: &std::ffi::CStr) -> Result<OwnedFd, DirectoryError> {
+#[allow(clippy::disallowed_methods, reason = "by the handle's own name in /proc")]
+pub(super) fn open_as_owner(parent: &impl AsFd, name: &std::ffi::CStr) -> Result<OwnedFd, DirectoryError> {
     let place = rustix::fs::openat(
         parent,
         name,

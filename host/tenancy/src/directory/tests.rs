@@ -178,6 +178,15 @@ fn a_tree_of_any_depth_is_measured_and_removed() {
 }
 
 #[test]
+fn a_directory_that_its_owner_shut_counts_all_the_same() {
+    let place = Place::new();
+    std::fs::create_dir(place.host("shut")).unwrap();
+    std::fs::write(place.host("shut/file"), [0; 1000]).unwrap();
+    std::fs::set_permissions(place.host("shut"), std::fs::Permissions::from_mode(0o000)).unwrap();
+    assert_eq!(place.inside.disk_usage().unwrap(), 1000 + 2 * NAME_BYTES);
+}
+
+#[test]
 fn what_is_in_memory_is_read_as_the_disk_would_be_and_no_farther() {
     let place = Place::new();
     place.inside.write_atomic(&path("note"), b"hello").unwrap();

@@ -119,6 +119,7 @@ fn key_of(bytes: &[u8]) -> Option<SecretKey> {
     Some(SecretKey::from_bytes(Zeroizing::new(bytes)))
 }
 
+#[allow(clippy::disallowed_methods, reason = "a file that the operator names")]
 fn read_operator_file(path: &Path) -> std::io::Result<Zeroizing<Vec<u8>>> {
     let handle = rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
     let mut bytes = Zeroizing::new(Vec::new());

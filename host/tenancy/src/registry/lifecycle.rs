@@ -51,11 +51,28 @@ impl Registry {
 
     /// Ends a tenant: its token is void and its connections are told before
     /// its files go. When this returns they are gone; the audit log stays.
-    pub async fn delete(&self, id: &TenantId, data: TenantData, actor: Actor) -> Result<(), RegistryError> {
-        let (registry, id) = (self.clone(), id.clone());
+    ///
+    /// `forget` runs while nobody can make a namesake yet, which what was kept
+    /// of the tenant elsewhere would be taken for.
+    ///
+    /// # Errors
+    /// `NotFound` too where there is such a namesake already.
+    pub async fn delete(
+        &self,
+        tenant: &TenantRecord,
+        data: TenantData,
+        actor: Actor,
+        forget: impl Future<Output = ()> + Send + 'static,
+    ) -> Result<(), RegistryError> {
+        let (registry, id, row) = (self.clone(), tenant.id.clone(), tenant.row);
         self.to_the_end(async move {
             let aside = deletion::aside(&id)?;
-            registry.delete_and_move(&id, data, &aside, actor).await?;
+            let guard = registry.inner.lock(&id).await;
+            registry.remove_and_move(&id, row, data, &aside).await?;
+            forget.await;
+            drop(guard);
+            let detail = json!({ "dataDeleted": data == TenantData::Wipe });
+            registry.record(actor, &id, action(WhatChanged::Deleted), detail).await?;
             if data == TenantData::Keep {
                 return Ok(());
             }
@@ -68,21 +85,20 @@ impl Registry {
         .await
     }
 
-    async fn delete_and_move(
+    async fn remove_and_move(
         &self,
         id: &TenantId,
+        row: u64,
         data: TenantData,
         aside: &str,
-        actor: Actor,
     ) -> Result<(), RegistryError> {
         let inner = &self.inner;
-        let guard = inner.lock(id).await;
-        let record = self.get(id).ok_or_else(|| RegistryError::NotFound(id.clone()))?;
+        self.get(id).filter(|now| now.row == row).ok_or_else(|| RegistryError::NotFound(id.clone()))?;
         let deletion = match data {
             TenantData::Wipe => Some(Deletion { tenant: id.as_str().to_owned(), aside: aside.to_owned() }),
             TenantData::Keep => None,
         };
-        inner.store.delete(record.row, deletion).await?;
+        inner.store.delete(row, deletion).await?;
         inner.forget(id);
         inner.announce(id, WhatChanged::Deleted);
         if data == TenantData::Wipe {
@@ -92,9 +108,7 @@ impl Registry {
             })
             .await?;
         }
-        drop(guard);
-        let detail = json!({ "dataDeleted": data == TenantData::Wipe });
-        self.record(actor, id, action(WhatChanged::Deleted), detail).await
+        Ok(())
     }
 
     async fn add(&self, mut record: TenantRecord, actor: Actor) -> Result<Arc<TenantRecord>, RegistryError> {

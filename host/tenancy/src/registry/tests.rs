@@ -1,11 +1,14 @@
 //! The life of tenants, on a real home.
 
+use std::future::ready;
 use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
 
 use openclaw_control::{ControlDb, Durability};
 use serde_json::json;
 use tempfile::TempDir;
+use tokio::sync::oneshot;
 
 use super::{AuthError, Registry, RegistryError, TenantData, WhatChanged};
 use crate::{Actor, Audit, Home, PicoUsd, Quotas, TenantId, Token, TokenHash, TokenKind};
@@ -137,13 +140,48 @@ async fn a_deleted_tenant_leaves_nothing_but_the_audit_log() {
     let gateway = Gateway::new();
     let token = gateway.create("acme").await;
     std::fs::write(gateway.tenant("acme").join("sessions/state.db"), "canary").unwrap();
-    let row = gateway.registry.get(&id("acme")).unwrap().row;
-    gateway.registry.delete(&id("acme"), TenantData::Wipe, Actor::Operator).await.unwrap();
+    let tenant = gateway.registry.get(&id("acme")).unwrap();
+    gateway.registry.delete(&tenant, TenantData::Wipe, Actor::Operator, ready(())).await.unwrap();
     assert!(gateway.registry.authenticate(token.reveal()).is_err());
     assert_eq!(std::fs::read_dir(gateway.parent.path().join("tenants")).unwrap().count(), 0);
     assert!(std::fs::read_to_string(gateway.home.audit_path()).unwrap().contains("tenant.delete"));
     gateway.create("acme").await;
-    assert!(gateway.registry.get(&id("acme")).unwrap().row > row);
+    assert!(gateway.registry.get(&id("acme")).unwrap().row > tenant.row);
+}
+
+#[tokio::test]
+async fn a_namesake_is_made_once_its_predecessor_is_forgotten_and_is_not_deleted_in_its_place() {
+    let gateway = Gateway::new();
+    gateway.create("acme").await;
+    let registry = gateway.registry.clone();
+    let tenant = registry.get(&id("acme")).unwrap();
+    let (begun, forgets) = oneshot::channel();
+    let (forgotten, forget) = oneshot::channel::<()>();
+    let work = async move {
+        begun.send(()).unwrap();
+        drop(forget.await);
+    };
+    let deletion = tokio::spawn({
+        let (registry, tenant) = (registry.clone(), tenant.clone());
+        async move { registry.delete(&tenant, TenantData::Wipe, Actor::Operator, work).await }
+    });
+    forgets.await.unwrap();
+    assert!(registry.get(&id("acme")).is_none());
+    let acme = id("acme");
+    let mut namesake = pin!(registry.create(&acme, None, Quotas::default(), Actor::Operator));
+    for _ in 0..100 {
+        tokio::select! {
+            biased;
+            _ = &mut namesake => panic!("its predecessor is not forgotten yet"),
+            () = tokio::task::yield_now() => {}
+        }
+    }
+    forgotten.send(()).unwrap();
+    namesake.await.unwrap();
+    deletion.await.unwrap().unwrap();
+    let again = registry.delete(&tenant, TenantData::Wipe, Actor::Operator, ready(())).await;
+    assert!(matches!(again, Err(RegistryError::NotFound(_))));
+    assert!(registry.get(&acme).is_some());
 }
 
 #[tokio::test]
@@ -151,7 +189,8 @@ async fn files_of_a_deleted_tenant_never_become_another_tenants() {
     let gateway = Gateway::new();
     gateway.create("acme").await;
     std::fs::write(gateway.tenant("acme").join("agents/SOUL.md"), "canary").unwrap();
-    gateway.registry.delete(&id("acme"), TenantData::Keep, Actor::Operator).await.unwrap();
+    let tenant = gateway.registry.get(&id("acme")).unwrap();
+    gateway.registry.delete(&tenant, TenantData::Keep, Actor::Operator, ready(())).await.unwrap();
     let again = gateway.registry.create(&id("acme"), None, Quotas::default(), Actor::Operator).await;
     assert!(matches!(again, Err(RegistryError::DirectoryInUse(_))));
     let gateway = gateway.restart();
@@ -189,7 +228,8 @@ async fn every_change_is_announced_and_recorded_and_one_that_changes_nothing_is_
     registry.patch_quotas(&acme, quotas.clone(), actor()).await.unwrap();
     registry.patch_quotas(&acme, quotas, actor()).await.unwrap();
     registry.set_display_name(&acme, Some("A".into()), actor()).await.unwrap();
-    registry.delete(&acme, TenantData::Wipe, actor()).await.unwrap();
+    let tenant = registry.get(&acme).unwrap();
+    registry.delete(&tenant, TenantData::Wipe, actor(), ready(())).await.unwrap();
     let expected = [
         (WhatChanged::Created, "tenant.create"),
         (WhatChanged::Rotated, "tenant.rotate"),
@@ -300,7 +340,7 @@ async fn a_caller_that_goes_away_leaves_memory_and_database_agreed() {
         let rotation = gateway.registry.rotate(&acme, Actor::Operator);
         // Polled once, then dropped.
         let mut rotation = Box::pin(rotation);
-        tokio::select! { biased; _ = &mut rotation => {}, () = std::future::ready(()) => {} }
+        tokio::select! { biased; _ = &mut rotation => {}, () = ready(()) => {} }
         drop(rotation);
         changes.recv().await.unwrap();
     }

@@ -1,4 +1,4 @@
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{MetadataExt, symlink};
 
 use rusqlite::Connection;
 
@@ -90,4 +90,18 @@ fn a_family_directory_that_is_a_link_is_refused() {
     let (parent, _home, tenant) = tenant();
     symlink("../agents", parent.path().join("tenants/acme/sessions/files")).unwrap();
     assert!(matches!(tenant.family(&family("sessions")), Err(DirectoryError::Link)));
+}
+
+#[test]
+fn the_workspace_belongs_to_whom_it_is_given_and_is_no_link() {
+    let (parent, _home, tenant) = tenant();
+    let own = std::fs::metadata(parent.path()).unwrap().uid();
+    let owner = if own == 0 { 200_007 } else { own };
+    tenant.workspace(Some(owner)).unwrap();
+    let path = parent.path().join("tenants/acme/sandbox/work");
+    assert_eq!(std::fs::metadata(&path).unwrap().uid(), owner);
+    assert_eq!(std::fs::metadata(path.parent().unwrap()).unwrap().uid(), own, "what is above stays ours");
+    std::fs::remove_dir(&path).unwrap();
+    symlink("../../agents", &path).unwrap();
+    assert!(matches!(tenant.workspace(None), Err(DirectoryError::Link)));
 }

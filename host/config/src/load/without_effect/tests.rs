@@ -53,8 +53,8 @@ fn what_is_in_force_and_what_is_left_at_its_default_is_not_told() {
 
 #[test]
 fn a_warning_holds_no_value() {
-    let told = warnings("models: {providers: [{id: a, kind: openai, api_key: sk-secret}]}\n", &[]);
-    assert_eq!(told, ["config.yaml:1:1: models has no effect yet: no model is called"]);
+    let told = warnings("backup: {target: s3://sk-secret}\n", &[]);
+    assert_eq!(told, ["config.yaml:1:1: backup has no effect yet: no backup is made"]);
 }
 
 #[test]

@@ -1,8 +1,7 @@
-//! What the machine gives: time, disk, limits, bubblewrap.
+//! What the machine gives: time, disk, limits.
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 use nix::sys::resource::{Resource, getrlimit};
@@ -83,14 +82,5 @@ pub(super) fn memory_maps() -> Finding {
         ),
         Some(limit) => Finding::ok("memory maps", format!("vm.max_map_count is {limit}")),
         None => Finding::warn("memory maps", format!("{path} cannot be read"), "mount /proc"),
-    }
-}
-
-pub(super) fn bubblewrap() -> Finding {
-    match Command::new("bwrap").arg("--version").output() {
-        Ok(output) if output.status.success() => {
-            Finding::ok("bubblewrap", String::from_utf8_lossy(&output.stdout).trim().to_owned())
-        }
-        _ => Finding::warn("bubblewrap", "bwrap was not found", "apt-get install bubblewrap: sandboxes need it"),
     }
 }

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use jiff::tz::TimeZone;
+use openclaw_billing::UsageLedger;
 use openclaw_config::{GatewayConfig, Secret};
 use openclaw_control::{ControlDb, Durability};
 use openclaw_tenancy::{Audit, Home, HomeError, LostEntries, Registry, TenantId};
@@ -25,6 +27,7 @@ pub(super) fn check(path: &Path, config: &GatewayConfig, report: &mut Report<'_>
     report.add(control(&home))?;
     report.add(token(&home, config))?;
     report.add(key(&home, config))?;
+    report.add(ledger(&home, config))?;
     report.add(audit(&home.audit_path(), !ids.is_empty()))?;
     tenants::check(&home, &ids, config, report)
 }
@@ -67,6 +70,28 @@ fn registry(home: &Home, db: &ControlDb) -> Finding {
             )
         }
         Err(error) => Finding::fail(CHECK, error.to_string(), "the gateway does not start with it"),
+    }
+}
+
+/// Whether the rows of calls, their sums and the counters of quotas say the same.
+#[allow(clippy::disallowed_methods, reason = "the gateway's own file")]
+fn ledger(home: &Home, config: &GatewayConfig) -> Finding {
+    const CHECK: &str = "ledger";
+    const KEEP: &str = "keep control.db as it is and tell who maintains this gateway: no report is to be trusted";
+    let path = home.control_db_path();
+    let Ok(zone) = TimeZone::get(&config.billing.timezone) else {
+        return Finding::warn(CHECK, "not looked at", "mend billing.timezone first");
+    };
+    if !path.exists() {
+        return Finding::ok(CHECK, "nothing was metered yet");
+    }
+    let Ok(db) = ControlDb::open(&path, Durability::Process) else {
+        return Finding::warn(CHECK, "not looked at", "mend control.db first");
+    };
+    match UsageLedger::inspect(&db, &zone) {
+        Ok(found) if found.is_empty() => Finding::ok(CHECK, "rows, sums and counters agree"),
+        Ok(found) => Finding::fail(CHECK, found.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "), KEEP),
+        Err(error) => Finding::fail(CHECK, error.to_string(), KEEP),
     }
 }
 

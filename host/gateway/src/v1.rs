@@ -1,0 +1,83 @@
+//! `/v1`: what clients of OpenAI's interface ask, and a tenant's own usage.
+//!
+//! The first half speaks as OpenAI does, its errors too; each request is admitted like any call, and each call of a
+//! model is metered by `openclaw_models`.
+
+mod completions;
+mod models;
+mod usage;
+
+use std::{sync::Arc, time::Instant};
+
+use axum::{
+    Router,
+    http::HeaderMap,
+    response::Response,
+    routing::{get, post},
+};
+use openclaw_runtime::Scope;
+use openclaw_tenancy::TenantRecord;
+
+use crate::{Gateway, auth::Identity, http::Peer, reply::Problem, rpc};
+
+pub(crate) fn routes() -> Router<Arc<Gateway>> {
+    Router::new()
+        .route("/v1/models", get(models::list))
+        .route("/v1/models/{*model}", get(models::one))
+        .route("/v1/chat/completions", post(completions::chat))
+        .route("/v1/responses", post(completions::responses))
+        .route("/v1/embeddings", post(completions::embeddings))
+        .route("/v1/usage", get(usage::current))
+        .route("/v1/usage/report", get(usage::report))
+}
+
+/// Who asks, and for which tenant.
+pub(crate) struct Asked {
+    pub(crate) identity: Identity,
+    pub(crate) tenant: Arc<TenantRecord>,
+}
+
+impl Gateway {
+    /// Identifies and admits a request that is about one tenant.
+    pub(crate) async fn asked_for_tenant(
+        &self,
+        peer: Peer,
+        headers: &HeaderMap,
+        scope: Scope,
+        id: &Arc<str>,
+    ) -> Result<Asked, Problem> {
+        let identity = self.identify(peer, headers)?;
+        if !identity.caller.may(scope) {
+            let message = format!("this needs the scope {}, which this request does not carry", scope.name());
+            return Err(Problem::forbidden(message).with("scope", scope.name().into()));
+        }
+        let own = self.admit(&identity, id).await?;
+        let named = || identity.acting_for.as_deref().map(|id| self.tenant(id)).transpose();
+        let tenant = match own {
+            Some(own) => own,
+            None => named()?.ok_or_else(|| {
+                Problem::request("this is about a tenant: name one with the header X-OpenClaw-Tenant")
+            })?,
+        };
+        Ok(Asked { identity, tenant })
+    }
+
+    /// Counts and logs work for one of these requests as a call of the host's own.
+    pub(crate) async fn measured_for<T>(
+        &self,
+        identity: &Identity,
+        what: &str,
+        id: &Arc<str>,
+        work: impl Future<Output = Result<T, Problem>>,
+    ) -> Result<T, Problem> {
+        let started = Instant::now();
+        let result = self.metrics().host().measure(work).await;
+        rpc::log(identity, what, id, started, result.as_ref().err());
+        result
+    }
+}
+
+/// Either of the two, as the client reads it.
+pub(crate) fn answer(result: Result<Response, Problem>, id: &str) -> Response {
+    result.unwrap_or_else(|problem| problem.as_openai(id))
+}

@@ -1,0 +1,57 @@
+//! `GET /v1/models`: what a tenant can call.
+
+use std::sync::Arc;
+
+use axum::{
+    Extension,
+    extract::{Path, State},
+    http::HeaderMap,
+    response::{IntoResponse, Response},
+};
+use openclaw_models::Offered;
+use openclaw_runtime::Scope;
+use serde_json::{Value, json};
+
+use super::answer;
+use crate::{
+    Gateway,
+    http::{Peer, RequestId},
+    reply::Problem,
+};
+
+/// `GET /v1/models`
+pub(super) async fn list(
+    State(gateway): State<Arc<Gateway>>,
+    Extension(peer): Extension<Peer>,
+    Extension(RequestId(id)): Extension<RequestId>,
+    headers: HeaderMap,
+) -> Response {
+    let listed = async {
+        gateway.asked_for_tenant(peer, &headers, Scope::Read, &id).await?;
+        let data: Vec<Value> = gateway.services().models.offered().iter().map(row).collect();
+        Ok(axum::Json(json!({ "object": "list", "data": data })).into_response())
+    };
+    answer(listed.await, &id)
+}
+
+/// `GET /v1/models/{id}`
+pub(super) async fn one(
+    State(gateway): State<Arc<Gateway>>,
+    Extension(peer): Extension<Peer>,
+    Extension(RequestId(id)): Extension<RequestId>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    let found = async {
+        gateway.asked_for_tenant(peer, &headers, Scope::Read, &id).await?;
+        let offered = gateway.services().models.offered();
+        let model = offered.iter().find(|model| model.id == name);
+        let model = model.ok_or_else(|| Problem::no_model(&name))?;
+        Ok(axum::Json(row(model)).into_response())
+    };
+    answer(found.await, &id)
+}
+
+fn row(model: &Offered) -> Value {
+    json!({ "id": model.id, "object": "model", "created": 0, "owned_by": model.provider })
+}

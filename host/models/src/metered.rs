@@ -1,0 +1,378 @@
+//! The metered call: reserved, sent, read to its end, settled.
+//!
+//! Each call runs on a task of its own, which a caller that goes away does not end: it reads on for a while, since what
+//! was sent is billed, and the provider's own numbers come last.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use jiff::{SignedDuration, Timestamp};
+use openclaw_billing::{CallId, CallRow, Caller, Limits, ModelCall, Reservation, SoftLimit, UsageLedger};
+use openclaw_config::gateway;
+use openclaw_tenancy::{PicoUsd, TenantId};
+use serde_json::{Map, Value};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+
+use crate::catalog::{Catalog, CatalogError, Offered, Served};
+use crate::error::{ModelError, ProviderError};
+use crate::event::Event;
+use crate::http::SharedClient;
+use crate::incoming::{self, Incoming};
+use crate::request::{Endpoint, Prepared, invalid};
+use crate::tally::{Ending, Tally};
+
+mod deliver;
+#[cfg(test)]
+mod tests;
+
+use deliver::Delivery;
+
+/// Calls of one tenant that are under way at once, those included whose caller has gone.
+const CALLS_PER_TENANT: usize = 64;
+
+/// Pieces of an answer that wait for a caller who reads slowly.
+const PIECES: usize = 16;
+
+/// Members of a body whose texts are longer in all are counted off the threads of calls.
+const SHORT: usize = 32 * 1024;
+
+/// How long an answer is read on after its caller has gone.
+const DRAIN: Duration = Duration::from_secs(60);
+
+/// Longer than any call takes with all that belongs to it: what is open then is given up for lost.
+const GRACE: Duration = Duration::from_secs(120);
+
+/// Pauses between tries to write the end of a call.
+const SETTLE_PAUSES: [Duration; 3] = [Duration::from_millis(50), Duration::from_millis(500), Duration::from_secs(2)];
+
+/// Everything that answers, and the ledger that all of it is written to.
+pub struct Models {
+    ledger: Arc<UsageLedger>,
+    client: SharedClient,
+    catalog: ArcSwap<Catalog>,
+    under_way: Mutex<HashMap<TenantId, Arc<Semaphore>>>,
+    drain: Duration,
+}
+
+/// What is asked.
+#[derive(Debug)]
+pub struct Ask {
+    pub caller: Caller,
+    pub limits: Limits,
+    /// The method or path that asks.
+    pub method: String,
+    pub endpoint: Endpoint,
+    /// As OpenAI's interface has it.
+    pub body: Map<String, Value>,
+}
+
+/// A piece of an answer.
+#[derive(Debug)]
+pub enum Piece {
+    /// Of a stream: an event as a client of OpenAI's reads it, where it is one, and what it says.
+    Chunk {
+        /// The event's name; empty for chat completions.
+        name: String,
+        data: Option<String>,
+        events: Vec<Event>,
+    },
+    /// A whole answer.
+    Body(Bytes),
+    /// The last: the call is settled, and this is its row.
+    End(Box<CallRow>),
+}
+
+/// An answer on its way. Whoever drops it is not told the rest; what was used is billed.
+#[derive(Debug)]
+pub struct Answer {
+    /// The name of the row.
+    pub id: CallId,
+    pub provider: String,
+    pub model: String,
+    /// What the call costs at the most.
+    pub reserved: PicoUsd,
+    /// The soft limits that the call passes.
+    pub soft_limits: Vec<SoftLimit>,
+    pieces: mpsc::Receiver<Result<Piece, ModelError>>,
+}
+
+impl Answer {
+    /// Waits for the next piece. An error is the last of them.
+    pub async fn next(&mut self) -> Option<Result<Piece, ModelError>> {
+        self.pieces.recv().await
+    }
+}
+
+impl Models {
+    pub fn new(ledger: Arc<UsageLedger>, configured: &gateway::Models) -> Result<Self, CatalogError> {
+        Ok(Self {
+            ledger,
+            client: SharedClient::default(),
+            catalog: ArcSwap::from_pointee(Catalog::read(configured)?),
+            under_way: Mutex::default(),
+            drain: DRAIN,
+        })
+    }
+
+    /// Puts other models in force, for the calls to come.
+    pub fn configure(&self, configured: &gateway::Models) -> Result<(), CatalogError> {
+        self.catalog.store(Arc::new(Catalog::read(configured)?));
+        Ok(())
+    }
+
+    /// The models that can be called: listed, and priced.
+    pub fn offered(&self) -> Vec<Offered> {
+        let (card, now) = (self.ledger.rate_card(), Timestamp::now());
+        let mut offered = self.catalog.load().offered();
+        offered.retain(|model| card.rule(&model.id, now).is_ok());
+        offered
+    }
+
+    /// The name of the model that answers where a request names none.
+    pub fn default_model(&self) -> Option<String> {
+        self.catalog.load().default_model().map(str::to_owned)
+    }
+
+    /// Asks, and answers when the answer begins.
+    pub async fn call(self: &Arc<Self>, ask: Ask) -> Result<Answer, ModelError> {
+        let permit = self.enter(&ask.caller.tenant)?;
+        let catalog = self.catalog.load_full();
+        let prepared = prepare(&catalog, ask.endpoint, ask.body).await?;
+        let candidates = candidates(&catalog, &prepared)?;
+        let (opened, opening) = oneshot::channel();
+        let (pieces, received) = mpsc::channel(PIECES);
+        let call = Call {
+            models: self.clone(),
+            caller: ask.caller,
+            limits: ask.limits,
+            method: ask.method,
+            prepared,
+            delivery: Delivery::new(pieces, self.drain),
+            _permit: permit,
+        };
+        tokio::spawn(call.run(candidates, opened));
+        let Opened { id, provider, model, reserved, soft_limits } = match opening.await {
+            Ok(opened) => opened?,
+            Err(_) => return Err(invalid("the call was given up")),
+        };
+        Ok(Answer { id, provider, model, reserved, soft_limits, pieces: received })
+    }
+
+    fn enter(&self, tenant: &TenantId) -> Result<OwnedSemaphorePermit, ModelError> {
+        let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        under_way.retain(|known, gate| known == tenant || Arc::strong_count(gate) > 1);
+        let gate = under_way.entry(tenant.clone()).or_insert_with(|| Arc::new(Semaphore::new(CALLS_PER_TENANT)));
+        gate.clone().try_acquire_owned().map_err(|_| ModelError::Busy)
+    }
+}
+
+async fn prepare(catalog: &Catalog, endpoint: Endpoint, body: Map<String, Value>) -> Result<Prepared, ModelError> {
+    let default = catalog.default_model().map(str::to_owned);
+    if body.values().map(length).sum::<usize>() <= SHORT {
+        return Prepared::read(endpoint, body, default.as_deref());
+    }
+    let counted = tokio::task::spawn_blocking(move || Prepared::read(endpoint, body, default.as_deref()));
+    counted.await.unwrap_or_else(|_| Err(invalid("the request cannot be counted")))
+}
+
+/// Bytes of text in a value.
+fn length(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.len(),
+        Value::Array(values) => values.iter().map(length).sum::<usize>() + values.len(),
+        Value::Object(members) => members.iter().map(|(name, value)| name.len() + length(value)).sum(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => 1,
+    }
+}
+
+/// The model that is asked for, and those that are asked where it cannot answer.
+fn candidates(catalog: &Catalog, prepared: &Prepared) -> Result<Vec<(String, Served)>, ModelError> {
+    let requested = &prepared.requested;
+    let first = catalog.find(requested).ok_or_else(|| ModelError::Unknown(requested.clone()))?;
+    if !first.provider.kind.serves(prepared.endpoint) {
+        let (model, path) = (requested, prepared.endpoint.path());
+        return Err(invalid(format!("the provider of {model} has no {path}")));
+    }
+    let fallbacks = first.model.fallbacks.clone();
+    let found = fallbacks.into_iter().filter_map(|name| Some((name.clone(), catalog.find(&name)?)));
+    let others = found.filter(|(_, served)| served.provider.kind.serves(prepared.endpoint)).collect::<Vec<_>>();
+    Ok(std::iter::once((requested.clone(), first)).chain(others).collect())
+}
+
+/// What is known when an answer begins.
+struct Opened {
+    id: CallId,
+    provider: String,
+    model: String,
+    reserved: PicoUsd,
+    soft_limits: Vec<SoftLimit>,
+}
+
+type Opening = oneshot::Sender<Result<Opened, ModelError>>;
+
+/// One call, on its task.
+struct Call {
+    models: Arc<Models>,
+    caller: Caller,
+    limits: Limits,
+    method: String,
+    prepared: Prepared,
+    delivery: Delivery,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Call {
+    /// Tries one model after the other, each metered for itself, and tells the answer of the first that has one.
+    async fn run(mut self, candidates: Vec<(String, Served)>, opening: Opening) {
+        let last = candidates.len() - 1;
+        for (index, (name, served)) in candidates.iter().enumerate() {
+            let error = match self.open(name, served).await {
+                Ok((reservation, incoming, deadline)) => {
+                    let opened = Opened {
+                        id: reservation.id(),
+                        provider: served.provider.id.clone(),
+                        model: name.clone(),
+                        reserved: reservation.reserved_cost(),
+                        soft_limits: reservation.soft_limits().to_vec(),
+                    };
+                    if opening.send(Ok(opened)).is_err() {
+                        self.delivery.give_up();
+                    }
+                    return self.tell(served, reservation, incoming, deadline).await;
+                }
+                Err(error) => error,
+            };
+            let goes_on = matches!(&error, ModelError::Provider(error) if error.is_of_the_provider());
+            // Nobody waits for an answer any more: nothing more is sent for it.
+            if index == last || !goes_on || opening.is_closed() {
+                let _ = opening.send(Err(error));
+                return;
+            }
+        }
+    }
+
+    /// Reserves, sends, and waits for an answer to begin. What fails is settled or released here.
+    async fn open(&mut self, name: &str, served: &Served) -> Result<(Reservation, Incoming, Instant), ModelError> {
+        let provider = &served.provider;
+        provider
+            .breaker
+            .allow(Instant::now())
+            .map_err(|retry_after| ProviderError::Resting { provider: provider.id.clone(), retry_after })?;
+        let mut reservation = self.reserve(name, served).await?;
+        let deadline = Instant::now() + provider.timeout;
+        reservation.mark_sent();
+        let jitter = jitter(reservation.id());
+        let answer = incoming::open(&self.models.client, served, &self.prepared, jitter);
+        let answer = self.delivery.within(answer, deadline).await;
+        let error = match answer.unwrap_or_else(|| Err(ProviderError::TimedOut { provider: provider.id.clone() })) {
+            Ok(incoming) => {
+                provider.breaker.succeeded();
+                return Ok((reservation, incoming, deadline));
+            }
+            Err(error) => error,
+        };
+        self.note(served, &reservation, &error);
+        if !error.was_sent() {
+            reservation.release().await.map_err(ModelError::Settle)?;
+            return Err(error.into());
+        }
+        let ending = if matches!(error, ProviderError::Refused { .. }) { Ending::Refused } else { Ending::Broken };
+        self.settle(reservation, Tally::default(), ending).await?;
+        Err(error.into())
+    }
+
+    async fn reserve(&self, name: &str, served: &Served) -> Result<Reservation, ModelError> {
+        let now = Timestamp::now();
+        let card = self.models.ledger.rate_card();
+        // The card's own name for it; without one, the name by which it was listed.
+        let model = if card.names(name) { name } else { &served.model.id };
+        let takes = served.provider.timeout + self.models.drain + GRACE;
+        let expires_at = SignedDuration::try_from(takes).ok().and_then(|takes| now.checked_add(takes).ok());
+        let call = ModelCall {
+            caller: self.caller.clone(),
+            method: self.method.clone(),
+            provider: served.provider.id.clone(),
+            model: model.to_owned(),
+            input_tokens: self.prepared.input_tokens,
+            max_output_tokens: self.prepared.max_output(&served.model),
+            cache_writes: self.prepared.cache_writes(&served.provider.kind),
+            expires_at: expires_at.unwrap_or(Timestamp::MAX),
+        };
+        Ok(self.models.ledger.reserve(call, self.limits.clone(), now).await?)
+    }
+
+    /// Reads the answer to its end and tells it; its last piece when the row is written.
+    async fn tell(mut self, served: &Served, reservation: Reservation, mut incoming: Incoming, deadline: Instant) {
+        let provider = &served.provider;
+        let mut tally = Tally::default();
+        self.delivery.begin(&self.prepared, reservation.id(), &served.model.id);
+        let failure = loop {
+            let most = deadline.min(Instant::now() + provider.idle);
+            let next = incoming.next(provider);
+            match self.delivery.within(next, most).await {
+                Some(Ok(Some(arrived))) => {
+                    for event in &arrived.events {
+                        tally.add(event, Timestamp::now());
+                        if let Event::Failed(error) = event {
+                            tracing::warn!(id = %reservation.id(), provider = provider.id, %error, "a model broke off");
+                        }
+                    }
+                    self.delivery.tell(arrived, provider.idle).await;
+                }
+                Some(Ok(None)) => break None,
+                Some(Err(error)) => break Some(error),
+                None => break Some(ProviderError::TimedOut { provider: provider.id.clone() }),
+            }
+        };
+        if let Some(error) = &failure {
+            self.note(served, &reservation, error);
+        }
+        // Nothing is read any more: what the provider still says is not waited for.
+        drop(incoming);
+        let failure = failure.or_else(|| {
+            let says_so = tally.has_failed() && !self.delivery.has_told_failure();
+            says_so.then(|| ProviderError::Broken { provider: provider.id.clone(), detail: String::new() })
+        });
+        let ending = if failure.is_some() { Ending::Broken } else { Ending::Complete };
+        match (self.settle(reservation, tally, ending).await, failure) {
+            (Ok(row), None) => self.delivery.end(row).await,
+            (Ok(_), Some(error)) => self.delivery.fail(error.into()).await,
+            (Err(error), _) => self.delivery.fail(error).await,
+        }
+    }
+
+    /// Writes how it ended. A disk that is full for a moment, or a lock, is waited for.
+    async fn settle(&self, mut reservation: Reservation, tally: Tally, ending: Ending) -> Result<CallRow, ModelError> {
+        let gone = self.delivery.is_given_up();
+        let settlement = tally.settlement(ending, gone, self.prepared.input_tokens, Timestamp::now());
+        for pause in SETTLE_PAUSES {
+            match reservation.settle(settlement.clone()).await {
+                Ok(row) => return Ok(row),
+                Err(error) => tracing::warn!(id = %reservation.id(), %error, "a call is not settled yet"),
+            }
+            tokio::time::sleep(pause).await;
+        }
+        reservation.settle(settlement).await.map_err(ModelError::Settle)
+    }
+
+    /// For whoever looks after the gateway, and for the calls to come.
+    fn note(&self, served: &Served, reservation: &Reservation, error: &ProviderError) {
+        let (provider, tenant) = (&served.provider, self.caller.tenant.as_str());
+        if error.is_a_failure() {
+            provider.breaker.failed(Instant::now());
+        }
+        let detail = error.detail();
+        tracing::warn!(id = %reservation.id(), tenant, provider = provider.id, detail, "{error}");
+    }
+}
+
+/// Some number that two calls do not share.
+fn jitter(id: CallId) -> u64 {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let mut hasher = DefaultHasher::new();
+    id.hash(&mut hasher);
+    hasher.finish()
+}

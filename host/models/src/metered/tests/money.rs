@@ -1,0 +1,167 @@
+//! Budgets, callers that go away, and providers that cannot be reached.
+
+use tokio::sync::Semaphore;
+
+use super::*;
+
+const HI: &str = r#"data: {"choices":[{"delta":{"content":"Hi"}}]}"#;
+const USAGE: &str = r#"data: {"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":1}}"#;
+const WHOLE: &str = r#"{"choices":[{"message":{"content":"Hi"}}],"usage":{"prompt_tokens":7,"completion_tokens":100}}"#;
+
+/// Nobody listens there.
+const NOWHERE: &str = "http://127.0.0.1:9/v1";
+
+fn cost_a_day(usd: &str) -> Quotas {
+    Quotas { cost_per_day_usd: Some(usd.parse().expect("a decimal")), ..Quotas::default() }
+}
+
+/// A call is reserved at 7 + 2 · 100 micro-USD, and costs just that.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_many_callers_at_once_exactly_those_that_fit_reach_the_provider() {
+    let server = Server::with("200 OK", "application/json", WHOLE).await;
+    let world = Arc::new(World::openai(&server).await);
+    let callers: Vec<_> = (0..40)
+        .map(|_| {
+            let world = world.clone();
+            tokio::spawn(async move {
+                let answer = world.ask_at(Endpoint::Chat, hi(json!({})), cost_a_day("0.001449")).await;
+                match answer {
+                    Ok(answer) => drop(told(answer).await.1.expect("a row")),
+                    Err(error) => return Err(error),
+                }
+                Ok(())
+            })
+        })
+        .collect();
+    let mut admitted = 0;
+    for caller in callers {
+        match caller.await.expect("a caller") {
+            Ok(()) => admitted += 1,
+            Err(ModelError::Reserve(openclaw_billing::ReserveError::Refused(refusal))) => {
+                assert_eq!(refusal.quota, "cost_per_day_usd");
+            }
+            Err(other) => panic!("{other}"),
+        }
+    }
+    assert_eq!((admitted, server.received().len()), (7, 7), "0.001449 is seven times 0.000207");
+    world.is_sound().await;
+}
+
+#[tokio::test]
+async fn a_model_without_a_price_is_called_by_nobody() {
+    let server = Server::with("200 OK", "application/json", WHOLE).await;
+    let mut provider = openai(&server);
+    provider["models"] = json!(["unpriced"]);
+    let world = World::of(&json!([provider])).await;
+    let error = world.ask(hi(json!({ "model": "unpriced" }))).await.expect_err("it is refused").to_string();
+    assert!(error.contains("no price"), "{error}");
+    assert!(server.received().is_empty() && world.models.offered().is_empty());
+}
+
+/// The provider goes on after its client has hung up, and its numbers come last.
+#[tokio::test]
+async fn who_goes_away_is_billed_by_the_providers_own_numbers() {
+    let gate = Arc::new(Semaphore::new(0));
+    let mut steps = server::stream(&[HI]);
+    steps.push(Step::Await(gate.clone()));
+    steps.push(Step::Send(format!("{HI}\n\n{USAGE}\n\ndata: [DONE]\n\n")));
+    let server = Server::start(move |_| steps.clone()).await;
+    let world = World::openai(&server).await;
+    let mut answer = world.ask(hi(json!({ "stream": true }))).await.expect("an answer");
+    assert!(matches!(answer.next().await, Some(Ok(Piece::Chunk { .. }))));
+    let id = answer.id;
+    drop(answer);
+    gate.add_permits(1);
+    let row = world.row(id).await;
+    assert_eq!((row.outcome, row.tokens), (Outcome::ClientGone, tokens(9, 1)));
+    world.is_sound().await;
+}
+
+#[tokio::test]
+async fn who_goes_away_before_the_answer_begins_is_billed_too() {
+    let gate = Arc::new(Semaphore::new(0));
+    let (held, whole) = (gate.clone(), server::response("200 OK", "application/json", WHOLE));
+    let server = Server::start(move |_| vec![Step::Await(held.clone()), Step::Send(whole.clone())]).await;
+    let world = World::openai(&server).await;
+    {
+        let mut asking = std::pin::pin!(world.ask(hi(json!({}))));
+        while server.received().is_empty() {
+            assert!(futures_once(asking.as_mut()).await.is_none(), "the provider has not answered");
+            tokio::task::yield_now().await;
+        }
+    }
+    gate.add_permits(1);
+    let query = openclaw_billing::Query {
+        tenant: None,
+        span: "current-month".parse().expect("a span"),
+        now: jiff::Timestamp::now(),
+        currency: "USD".into(),
+    };
+    loop {
+        let calls = world.ledger.calls(&query).await.expect("the ledger is read").to_json();
+        if calls.as_array().is_some_and(|calls| !calls.is_empty()) {
+            assert_eq!(calls[0]["output_tokens"], 100, "{calls}");
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    world.is_sound().await;
+}
+
+/// Polls once.
+async fn futures_once<T>(mut work: std::pin::Pin<&mut impl Future<Output = T>>) -> Option<T> {
+    std::future::poll_fn(|context| match work.as_mut().poll(context) {
+        std::task::Poll::Ready(done) => std::task::Poll::Ready(Some(done)),
+        std::task::Poll::Pending => std::task::Poll::Ready(None),
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_provider_that_goes_on_for_ever_is_not_listened_to_for_ever() {
+    let mut steps = server::stream(&[HI]);
+    steps.push(Step::Hang);
+    let server = Server::start(move |_| steps.clone()).await;
+    let world = World::draining(&json!([openai(&server)]), Duration::from_millis(10)).await;
+    let mut answer = world.ask(hi(json!({ "stream": true }))).await.expect("an answer");
+    assert!(answer.next().await.is_some());
+    let id = answer.id;
+    drop(answer);
+    let row = world.row(id).await;
+    assert_eq!((row.outcome, row.tokens), (Outcome::Estimated, tokens(7, 1)));
+}
+
+#[tokio::test]
+async fn what_was_never_sent_costs_nothing_and_a_fallback_answers() {
+    let server = Server::with("200 OK", "application/json", WHOLE).await;
+    let away = json!({ "id": "away", "kind": "openai", "base_url": NOWHERE,
+        "models": [{ "id": "large", "fallbacks": ["small"] }, "other"] });
+    let world = World::of(&json!([away, openai(&server)])).await;
+    let answer = world.ask(hi(json!({ "model": "large", "max_tokens": 100 }))).await.expect("an answer");
+    assert_eq!((answer.model.as_str(), answer.provider.as_str()), ("small", "up"));
+    let row = told(answer).await.1.expect("a row");
+    assert_eq!((row.model_requested.as_str(), row.cost.to_string()), ("small", "0.000207".to_owned()));
+    let report = openclaw_billing::Query {
+        tenant: None,
+        span: "current-month".parse().expect("a span"),
+        now: jiff::Timestamp::now(),
+        currency: "USD".into(),
+    };
+    let calls = world.ledger.calls(&report).await.expect("the ledger is read").to_json();
+    assert_eq!(calls.as_array().map(Vec::len), Some(1), "{calls}");
+    world.is_sound().await;
+}
+
+#[tokio::test]
+async fn a_provider_that_fails_is_a_row_without_tokens_and_is_left_alone_after_a_while() {
+    let server = Server::with("503 Service Unavailable", "text/plain", "busy").await;
+    let world = World::openai(&server).await;
+    for _ in 0..5 {
+        let error = world.ask(hi(json!({}))).await.expect_err("it fails");
+        assert!(matches!(error, ModelError::Provider(ProviderError::Refused { status: 503, .. })), "{error}");
+    }
+    let error = world.ask(hi(json!({}))).await.expect_err("it rests");
+    assert!(matches!(error, ModelError::Provider(ProviderError::Resting { .. })), "{error}");
+    assert_eq!(server.received().len(), 5);
+    world.is_sound().await;
+}

@@ -1,0 +1,321 @@
+//! What a client asks a model, checked and counted before anything is reserved for it.
+
+use openclaw_billing::CacheWrites;
+use openclaw_config::gateway;
+use serde_json::{Map, Value, json};
+
+use crate::catalog::Kind;
+use crate::error::ModelError;
+use crate::tokens;
+
+/// Tokens of an answer where neither the request nor the configuration says how many.
+const OUTPUT: u64 = 4_096;
+
+/// Most answers to one request.
+const CHOICES: u64 = 16;
+
+/// Which of a provider's interfaces is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Endpoint {
+    /// `/chat/completions`
+    Chat,
+    /// `/responses`
+    Responses,
+    /// `/embeddings`
+    Embeddings,
+}
+
+impl Endpoint {
+    pub(crate) fn path(self) -> &'static str {
+        match self {
+            Self::Chat => "/chat/completions",
+            Self::Responses => "/responses",
+            Self::Embeddings => "/embeddings",
+        }
+    }
+
+    /// The members that limit an answer, the one that is used where the client names none first.
+    fn limits(self, reasons: bool) -> &'static [&'static str] {
+        match (self, reasons) {
+            (Self::Chat, false) => &["max_tokens", "max_completion_tokens"],
+            (Self::Chat, true) => &["max_completion_tokens", "max_tokens"],
+            (Self::Responses, _) => &["max_output_tokens"],
+            (Self::Embeddings, _) => &[],
+        }
+    }
+}
+
+/// A request that can be sent.
+#[derive(Debug, Clone)]
+pub(crate) struct Prepared {
+    pub(crate) endpoint: Endpoint,
+    /// The client's members, unknown ones too.
+    pub(crate) body: Map<String, Value>,
+    /// The model's name, as requested.
+    pub(crate) requested: String,
+    pub(crate) is_streamed: bool,
+    /// The client wants the usage at the end of its stream.
+    pub(crate) includes_usage: bool,
+    /// Counted, with its margins.
+    pub(crate) input_tokens: u64,
+    asked_output: Option<u64>,
+    choices: u64,
+}
+
+impl Prepared {
+    /// Checks and counts. Takes a while where the body is long.
+    pub(crate) fn read(
+        endpoint: Endpoint,
+        body: Map<String, Value>,
+        default: Option<&str>,
+    ) -> Result<Self, ModelError> {
+        let requested = match body.get("model") {
+            None | Some(Value::Null) => default.map(str::to_owned),
+            Some(name) => name.as_str().filter(|name| !name.is_empty()).map(str::to_owned),
+        };
+        let requested = requested.ok_or_else(|| invalid("model must be the name of a model"))?;
+        check_input(endpoint, &body)?;
+        check_billable(endpoint, &body)?;
+        let limits = endpoint.limits(false).iter().filter_map(|name| Some((*name, body.get(*name)?)));
+        let asked = limits.filter(|(_, value)| !value.is_null()).map(|(name, value)| whole(name, value, u64::MAX));
+        let asked_output = asked.collect::<Result<Vec<u64>, _>>()?.into_iter().min();
+        let choices = match body.get("n") {
+            None | Some(Value::Null) => 1,
+            Some(n) => whole("n", n, CHOICES)?,
+        };
+        let flag = |value: Option<&Value>| value.and_then(Value::as_bool).unwrap_or_default();
+        Ok(Self {
+            endpoint,
+            requested,
+            is_streamed: endpoint != Endpoint::Embeddings && flag(body.get("stream")),
+            includes_usage: flag(body.get("stream_options").and_then(|options| options.get("include_usage"))),
+            input_tokens: tokens::of_request(&body),
+            asked_output,
+            choices,
+            body,
+        })
+    }
+
+    /// Tokens of each answer at the most: what is sent to the provider as its limit.
+    pub(crate) fn cap(&self, model: &gateway::Model) -> u64 {
+        if self.endpoint == Endpoint::Embeddings {
+            return 0;
+        }
+        match (self.asked_output, model.max_output_tokens) {
+            (Some(asked), Some(most)) => asked.min(most),
+            (asked, most) => asked.or(most).unwrap_or(OUTPUT),
+        }
+    }
+
+    /// Tokens of all answers at the most.
+    pub(crate) fn max_output(&self, model: &gateway::Model) -> u64 {
+        self.cap(model).saturating_mul(self.choices)
+    }
+
+    pub(crate) fn cache_writes(&self, kind: &Kind) -> CacheWrites {
+        match kind {
+            Kind::Scripted(_) => CacheWrites::Hour,
+            // Its cache is its own affair; servers that are compatible with it charge for writes.
+            Kind::OpenAi(_) => CacheWrites::Minutes,
+            Kind::Anthropic(_) => match cache_control(&self.body) {
+                Some(true) => CacheWrites::Hour,
+                Some(false) => CacheWrites::Minutes,
+                None => CacheWrites::Never,
+            },
+        }
+    }
+
+    /// The body for a provider that speaks this protocol itself.
+    pub(crate) fn for_openai(&self, model: &gateway::Model) -> Map<String, Value> {
+        let mut body = self.body.clone();
+        body.insert("model".into(), model.id.as_str().into());
+        let limits = self.endpoint.limits(model.reasoning);
+        let given = limits.iter().find(|name| body.get(**name).is_some_and(|value| !value.is_null()));
+        if let Some(limit) = given.or(limits.first()) {
+            body.insert((*limit).into(), self.cap(model).into());
+        }
+        if self.is_streamed && self.endpoint == Endpoint::Chat {
+            let options = body.entry("stream_options").or_insert_with(|| json!({}));
+            if !options.is_object() {
+                *options = json!({});
+            }
+            options["include_usage"] = true.into();
+        }
+        if self.endpoint == Endpoint::Responses {
+            // What a provider keeps is its account's, and so every tenant's.
+            body.insert("store".into(), false.into());
+        }
+        body
+    }
+}
+
+pub(crate) fn invalid(message: impl Into<String>) -> ModelError {
+    ModelError::Invalid(message.into())
+}
+
+fn whole(name: &str, value: &Value, most: u64) -> Result<u64, ModelError> {
+    let number = value.as_u64().filter(|number| (1..=most).contains(number));
+    number.ok_or_else(|| match most {
+        u64::MAX => invalid(format!("{name} must be a whole number above zero")),
+        most => invalid(format!("{name} must be a whole number from 1 to {most}")),
+    })
+}
+
+fn check_input(endpoint: Endpoint, body: &Map<String, Value>) -> Result<(), ModelError> {
+    let (name, may_be_text) = match endpoint {
+        Endpoint::Chat => ("messages", false),
+        Endpoint::Responses | Endpoint::Embeddings => ("input", true),
+    };
+    match body.get(name) {
+        Some(Value::Array(items)) if !items.is_empty() => Ok(()),
+        Some(Value::String(text)) if may_be_text && !text.is_empty() => Ok(()),
+        _ if may_be_text => Err(invalid(format!("{name} must be a text or an array, and not empty"))),
+        _ => Err(invalid(format!("{name} must be an array, and not empty"))),
+    }
+}
+
+/// What has a price that no rate card knows, or reaches what other tenants left with the same account.
+fn check_billable(endpoint: Endpoint, body: &Map<String, Value>) -> Result<(), ModelError> {
+    let given = |name: &str| body.get(name).is_some_and(|value| !matches!(value, Value::Null | Value::Bool(false)));
+    let refused: &[(&str, &str)] = &[
+        ("background", "an answer that nobody waits for cannot be billed"),
+        ("previous_response_id", "what a provider keeps is not kept apart by tenants: send the whole conversation"),
+        ("conversation", "what a provider keeps is not kept apart by tenants: send the whole conversation"),
+        ("web_search_options", "a search has a price that the rate card does not know"),
+        ("container", "a container has a price that the rate card does not know"),
+        ("mcp_servers", "a provider's own calls of tools cannot be billed"),
+    ];
+    if let Some((name, why)) = refused.iter().find(|(name, _)| given(name)) {
+        return Err(invalid(format!("{name} is not supported: {why}")));
+    }
+    let tier = body.get("service_tier").and_then(Value::as_str).unwrap_or("default");
+    if !["default", "auto", "standard_only"].contains(&tier) {
+        return Err(invalid("service_tier is not supported: the rate card has the prices of the default one"));
+    }
+    if endpoint == Endpoint::Chat && given("audio") {
+        return Err(invalid("audio is not supported: the rate card has no price for spoken output"));
+    }
+    let tools = body.get("tools").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    match tools.iter().filter_map(|tool| tool["type"].as_str()).find(|kind| !is_the_clients(kind)) {
+        Some(kind) => {
+            Err(invalid(format!("the tool {kind:?} is not supported: the provider runs it, at a price of its own")))
+        }
+        None => Ok(()),
+    }
+}
+
+/// A tool that the client runs; what a provider runs has a price of its own.
+fn is_the_clients(kind: &str) -> bool {
+    const RUN_BY_THE_CLIENT: &[&str] = &["bash_", "text_editor_", "computer_", "memory_"];
+    matches!(kind, "function" | "custom") || RUN_BY_THE_CLIENT.iter().any(|start| kind.starts_with(start))
+}
+
+/// Whether something is to be cached, and whether for an hour.
+fn cache_control(members: &Map<String, Value>) -> Option<bool> {
+    let mut found = None;
+    for (name, value) in members {
+        let here =
+            if name == "cache_control" && value.is_object() { Some(value["ttl"] == "1h") } else { within(value) };
+        found = found.max(here);
+    }
+    found
+}
+
+fn within(value: &Value) -> Option<bool> {
+    match value {
+        Value::Object(members) => cache_control(members),
+        Value::Array(values) => values.iter().map(within).max().flatten(),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(endpoint: Endpoint, body: &Value) -> Result<Prepared, ModelError> {
+        Prepared::read(endpoint, body.as_object().expect("an object").clone(), Some("standard"))
+    }
+
+    fn model(most: Option<u64>, reasoning: bool) -> gateway::Model {
+        let described = json!({"id": "upstream", "max_output_tokens": most, "reasoning": reasoning});
+        serde_json::from_value(described).expect("a model")
+    }
+
+    fn ask(more: &Value) -> Value {
+        let mut body = json!({"messages": [{"role": "user", "content": "hi"}]});
+        for (name, value) in more.as_object().expect("an object") {
+            body[name.as_str()] = value.clone();
+        }
+        body
+    }
+
+    #[test]
+    fn the_cap_is_the_smallest_of_what_is_said_and_is_sent() {
+        let cap = |more: Value, most| {
+            let prepared = read(Endpoint::Chat, &ask(&more)).expect("a request");
+            (prepared.cap(&model(most, false)), prepared.for_openai(&model(most, false)))
+        };
+        assert_eq!(cap(json!({}), None).0, 4_096);
+        assert_eq!(cap(json!({}), Some(100)).0, 100);
+        assert_eq!(cap(json!({"max_tokens": 7}), Some(100)).0, 7);
+        assert_eq!(cap(json!({"max_completion_tokens": 700}), Some(100)).0, 100);
+        let (_, sent) = cap(json!({"max_completion_tokens": 700}), Some(100));
+        assert_eq!((&sent["max_completion_tokens"], sent.get("max_tokens")), (&json!(100), None));
+        let (_, sent) = cap(json!({}), None);
+        assert_eq!((&sent["max_tokens"], &sent["model"]), (&json!(4_096), &json!("upstream")));
+        let reasons = read(Endpoint::Chat, &ask(&json!({}))).expect("a request").for_openai(&model(None, true));
+        assert_eq!(reasons["max_completion_tokens"], 4_096);
+    }
+
+    #[test]
+    fn every_answer_is_counted() {
+        let prepared = read(Endpoint::Chat, &ask(&json!({"n": 3, "max_tokens": 10}))).expect("a request");
+        assert_eq!(prepared.max_output(&model(None, false)), 30);
+    }
+
+    #[test]
+    fn a_stream_always_tells_its_usage_to_us() {
+        let body = ask(&json!({"stream": true, "stream_options": {"chunk": 1}, "x_new": {"a": 1}}));
+        let prepared = read(Endpoint::Chat, &body).expect("a request");
+        assert!(prepared.is_streamed && !prepared.includes_usage);
+        let sent = prepared.for_openai(&model(None, false));
+        assert_eq!(sent["stream_options"], json!({"chunk": 1, "include_usage": true}));
+        assert_eq!(sent["x_new"], json!({"a": 1}), "what is not known passes through");
+    }
+
+    #[test]
+    fn what_cannot_be_billed_or_kept_apart_is_refused_by_name() {
+        for (more, name) in [
+            (json!({"background": true}), "background"),
+            (json!({"previous_response_id": "resp_1"}), "previous_response_id"),
+            (json!({"tools": [{"type": "web_search"}]}), "web_search"),
+            (json!({"tools": [{"type": "web_search_20250305", "name": "web_search"}]}), "web_search_20250305"),
+            (json!({"service_tier": "priority"}), "service_tier"),
+            (json!({"max_tokens": 0}), "max_tokens"),
+            (json!({"max_tokens": "many"}), "max_tokens"),
+            (json!({"n": 1000}), "n must"),
+            (json!({"messages": []}), "messages"),
+            (json!({"model": 3}), "model"),
+        ] {
+            let error = read(Endpoint::Chat, &ask(&more)).expect_err("it is refused").to_string();
+            assert!(error.contains(name), "{more}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_response_is_kept_by_nobody() {
+        let prepared = read(Endpoint::Responses, &json!({"input": "hi", "store": true})).expect("a request");
+        let sent = prepared.for_openai(&model(None, false));
+        assert_eq!((&sent["store"], &sent["max_output_tokens"]), (&json!(false), &json!(4_096)));
+    }
+
+    #[test]
+    fn cache_writes_are_reserved_for_as_long_as_they_are_asked_for() {
+        let of = |more: Value| cache_control(ask(&more).as_object().expect("an object"));
+        assert_eq!(of(json!({})), None);
+        assert_eq!(of(json!({"system": [{"type": "text", "cache_control": {"type": "ephemeral"}}]})), Some(false));
+        let both = json!({"system": [{"cache_control": {"ttl": "1h"}}, {"cache_control": {"type": "ephemeral"}}]});
+        assert_eq!(of(both), Some(true));
+    }
+}

@@ -1,0 +1,258 @@
+//! `model`: language models, metered by the host. What a component asks for is billed to its tenant.
+
+use std::collections::VecDeque;
+
+use openclaw_billing::{CallRow, Caller, Refusal, ReserveError};
+use openclaw_config::json;
+use openclaw_models::{Answer, Ask, Endpoint, ModelError, Piece, ProviderError, event::Event};
+use serde_json::{Map, Value, json};
+use wasmtime::component::Resource;
+
+use super::{CapabilityError, QUOTA_EXCEEDED};
+use crate::{
+    CallError,
+    bindings::openclaw::gateway::model::{self, Chunk},
+    call::CallState,
+    capability::calls::Call,
+};
+
+/// When a provider that failed is tried again, where it says nothing itself.
+const RETRY_MS: u32 = 5_000;
+
+/// The models of the calling tenant.
+#[derive(Debug)]
+pub struct Provider;
+
+/// An answer on its way. Dropped with the call at the latest; what was used is billed.
+#[derive(Debug)]
+pub struct Completion {
+    answer: Answer,
+    /// What came with the last piece and was not asked for yet.
+    waiting: VecDeque<Chunk>,
+    reason: Option<String>,
+    has_ended: bool,
+}
+
+impl model::Host for CallState {
+    async fn open(&mut self, _call: Resource<Call>) -> Result<Resource<Provider>, CapabilityError> {
+        self.granted("model")?;
+        self.tenant()?;
+        if self.migrating {
+            return Err(CapabilityError::forbidden("a migration calls no model"));
+        }
+        Ok(self.table.push(Provider)?)
+    }
+}
+
+impl model::HostProvider for CallState {
+    async fn complete(
+        &mut self,
+        _provider: Resource<Provider>,
+        request: Vec<u8>,
+    ) -> Result<Resource<Completion>, CapabilityError> {
+        let read = json::read(&request, json::DEPTH_MAX);
+        let Ok(Value::Object(mut body)) = read else {
+            return Err(CapabilityError::invalid("a request is a JSON object"));
+        };
+        let ask = self.ask(&mut body)?;
+        let answer = self.services.models.call(Ask { body, ..ask }).await;
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) => return Err(self.refused(error)),
+        };
+        let completion = Completion { answer, waiting: VecDeque::new(), reason: None, has_ended: false };
+        Ok(self.table.push(completion)?)
+    }
+
+    async fn models(&mut self, _provider: Resource<Provider>) -> Result<Vec<u8>, CapabilityError> {
+        let offered = self.services.models.offered();
+        let allowed = offered.into_iter().filter(|model| self.grants.allow_model(&model.id));
+        let listed: Vec<Value> = allowed
+            .map(|model| {
+                let name = model.name.as_ref().unwrap_or(&model.id);
+                let mut row = json!({ "id": model.id, "name": name, "provider": model.provider });
+                if let Some(window) = model.context_window {
+                    row["contextWindow"] = window.into();
+                }
+                if model.reasoning {
+                    row["reasoning"] = true.into();
+                }
+                row
+            })
+            .collect();
+        serde_json::to_vec(&listed).map_err(CapabilityError::internal)
+    }
+
+    async fn drop(&mut self, provider: Resource<Provider>) -> wasmtime::Result<()> {
+        self.table.delete(provider)?;
+        Ok(())
+    }
+}
+
+impl model::HostCompletion for CallState {
+    async fn next(&mut self, completion: Resource<Completion>) -> Result<Option<Chunk>, CapabilityError> {
+        loop {
+            let this = self.table.get_mut(&completion)?;
+            if let Some(chunk) = this.waiting.pop_front() {
+                return Ok(Some(chunk));
+            }
+            if this.has_ended {
+                return Ok(None);
+            }
+            match this.answer.next().await {
+                Some(Ok(piece)) => this.take(piece)?,
+                Some(Err(error)) => {
+                    this.has_ended = true;
+                    return Err(self.refused(error));
+                }
+                None => this.has_ended = true,
+            }
+        }
+    }
+
+    async fn drop(&mut self, completion: Resource<Completion>) -> wasmtime::Result<()> {
+        self.table.delete(completion)?;
+        Ok(())
+    }
+}
+
+impl Completion {
+    fn take(&mut self, piece: Piece) -> Result<(), CapabilityError> {
+        match piece {
+            Piece::Chunk { events, .. } => {
+                for event in events {
+                    if matches!(event, Event::Failed(_)) {
+                        self.has_ended = true;
+                        let message = format!("{} broke the answer off", self.answer.provider);
+                        return Err(CapabilityError::unavailable(message).retry_after(RETRY_MS));
+                    }
+                    if let Event::Stop(reason) = &event {
+                        self.reason = Some(reason.clone());
+                    }
+                    self.waiting.extend(told(event));
+                }
+            }
+            // A server that was asked for a stream and answered as a whole.
+            Piece::Body(body) => {
+                let body = json::read(&body, json::DEPTH_MAX).map_err(CapabilityError::internal)?;
+                let reason = body["choices"][0]["finish_reason"].as_str();
+                self.reason = reason.map(str::to_owned);
+                self.waiting.extend(openclaw_models::openai::whole(&body).into_iter().filter_map(told));
+            }
+            Piece::End(row) => {
+                self.has_ended = true;
+                let reason = self.reason.take();
+                self.waiting.extend([
+                    used(&row),
+                    chunk(
+                        "end",
+                        &json!({ "reason": reason, "model": row.model_requested,
+                    "provider": row.provider }),
+                    ),
+                ]);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl CallState {
+    /// Whose call it is, and what it is held to. The body becomes that of OpenAI's interface.
+    fn ask(&self, body: &mut Map<String, Value>) -> Result<Ask, CapabilityError> {
+        let tenant = self.tenant()?;
+        let default = self.services.models.default_model();
+        let name = body.get("model").and_then(Value::as_str).map(str::to_owned).or(default).unwrap_or_default();
+        if !self.grants.allow_model(&name) {
+            return Err(CapabilityError::forbidden(format!("model:{name} is not granted to this component")));
+        }
+        if let Some(most) = body.remove("maxTokens") {
+            body.insert("max_tokens".into(), most);
+        }
+        // Whose turn it is within the tenant is the component's to say: it is the tenant's own ledger.
+        let turn = body.remove("openclaw").unwrap_or_default();
+        let named = |name: &str| turn[name].as_str().filter(|text| text.len() <= 256).map(str::to_owned);
+        body.insert("model".into(), name.into());
+        body.insert("stream".into(), true.into());
+        body.insert("stream_options".into(), json!({ "include_usage": true }));
+        let agent = named("agent").unwrap_or_default();
+        let limits = self.services.model_limits(tenant, &agent).map_err(|error| match error {
+            CallError::Refused(refusal) => CapabilityError::Refused(refusal),
+            other => CapabilityError::unavailable(other.to_string()),
+        })?;
+        let caller = Caller { tenant: tenant.id.clone(), agent, session: named("session"), run: named("run") };
+        Ok(Ask { caller, limits, method: self.call()?.method.to_string(), endpoint: Endpoint::Chat, body: Map::new() })
+    }
+
+    /// What the guest is told of a call that was not made, or broke off. A refusal of the ledger's is kept beside the
+    /// call, so that the client reads all of it.
+    fn refused(&mut self, error: ModelError) -> CapabilityError {
+        let message = error.to_string();
+        match error {
+            ModelError::Reserve(ReserveError::Refused(refusal)) => self.over_budget(refusal),
+            ModelError::Unknown(_) | ModelError::Invalid(_) => CapabilityError::invalid(message),
+            ModelError::Reserve(ReserveError::Unpriced(_) | ReserveError::TooLarge(_)) => {
+                CapabilityError::invalid(message)
+            }
+            ModelError::Reserve(ReserveError::Ledger(_)) | ModelError::Settle(_) => CapabilityError::internal(message),
+            ModelError::Busy => CapabilityError::unavailable(message).retry_after(RETRY_MS),
+            ModelError::Provider(error) if error.is_of_the_request() => CapabilityError::invalid(message),
+            ModelError::Provider(error) => CapabilityError::unavailable(message).retry_after(wait(&error)),
+        }
+    }
+
+    fn over_budget(&mut self, refusal: Box<Refusal>) -> CapabilityError {
+        let message = format!("{} is used up ({} {})", refusal.quota, refusal.limit, refusal.unit);
+        let request_id = self.facts.as_ref().map(|facts| facts.request_id.to_string()).unwrap_or_default();
+        let data = match refusal.to_json(&request_id) {
+            Value::Object(data) => data,
+            _ => Map::new(),
+        };
+        self.over_quota = Some(refusal);
+        CapabilityError::new(QUOTA_EXCEEDED, message).with_data(data)
+    }
+}
+
+fn wait(error: &ProviderError) -> u32 {
+    error.retry_after().map_or(RETRY_MS, |wait| u32::try_from(wait.as_millis()).unwrap_or(u32::MAX))
+}
+
+fn chunk(kind: &str, data: &Value) -> Chunk {
+    Chunk { kind: kind.into(), data: data.to_string().into_bytes() }
+}
+
+/// The pieces of which an answer is made; what it used comes with its end.
+fn told(event: Event) -> Option<Chunk> {
+    match event {
+        Event::Text(text) => Some(chunk("text", &json!({ "text": text }))),
+        Event::Reasoning(text) => Some(chunk("reasoning", &json!({ "text": text }))),
+        Event::ToolCall { index, id, name, arguments } => {
+            let mut call = json!({ "index": index, "arguments": arguments });
+            if let Some(id) = id {
+                call["id"] = id.into();
+            }
+            if let Some(name) = name {
+                call["name"] = name.into();
+            }
+            Some(chunk("tool-call", &call))
+        }
+        Event::Served { .. } | Event::Usage(_) | Event::Stop(_) | Event::Failed(_) | Event::Other(_) => None,
+    }
+}
+
+/// What the call was billed for, as its row has it.
+fn used(row: &CallRow) -> Chunk {
+    let tokens = row.tokens;
+    chunk(
+        "usage",
+        &json!({
+            "id": row.id.to_string(),
+            "inputTokens": tokens.input_uncached,
+            "cacheReadTokens": tokens.input_cache_read,
+            "cacheWriteTokens": tokens.input_cache_write.saturating_add(tokens.input_cache_write_1h),
+            "outputTokens": tokens.output_text,
+            "reasoningTokens": tokens.output_reasoning,
+            "costUsd": row.cost.to_string(),
+            "outcome": row.outcome.name(),
+        }),
+    )
+}

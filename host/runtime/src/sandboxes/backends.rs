@@ -1,0 +1,168 @@
+//! The ways to confine a workload, each opened when it is first needed and again when its settings change.
+
+use std::{
+    fs::DirBuilder,
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use openclaw_config::gateway::Sandbox;
+use openclaw_sandbox::{
+    Backend, Bwrap, BwrapOptions, Docker, DockerImage, DockerOptions, Error, Mode, Reaper,
+    image::{self, Tree},
+};
+use openclaw_tenancy::Home;
+use tokio::sync::{Mutex, OnceCell};
+
+/// How long the first workload waits for the system that it sees.
+const TREE_PATIENCE: Duration = Duration::from_secs(15);
+
+/// Made when the engine is first used.
+const ENGINE_USED: &str = "engine-used";
+
+/// Opens what workloads are run by.
+#[derive(Default)]
+pub(super) struct Backends {
+    directory: PathBuf,
+    /// Where the system is that workloads see.
+    image: PathBuf,
+    reaper: OnceCell<Reaper>,
+    bwrap: Mutex<Option<Opened>>,
+    docker: Mutex<Option<Opened>>,
+    /// The packages for which the tree was last seen to, and why that failed.
+    tree: Mutex<Option<(Vec<String>, Option<String>)>>,
+}
+
+/// A back end with the settings that it was opened with.
+struct Opened {
+    settings: Settings,
+    backend: Arc<dyn Backend>,
+}
+
+/// All that a back end is made of.
+#[derive(Debug, PartialEq)]
+struct Settings {
+    strict: bool,
+    pool: u32,
+    tree: Option<String>,
+    image: Option<String>,
+    runtime: Option<String>,
+    socket: String,
+}
+
+impl Backends {
+    pub(super) fn new(home: &Home) -> Self {
+        Self { directory: home.sandbox_path(), image: home.sandbox_image_path(), ..Self::default() }
+    }
+
+    /// The back end of a mode, as the configuration wants it. Calls that come while it opens wait for it.
+    pub(super) async fn open(&self, mode: Mode, config: &Sandbox) -> Result<Arc<dyn Backend>, Error> {
+        let slot = match mode {
+            Mode::Bwrap => &self.bwrap,
+            Mode::Docker => &self.docker,
+        };
+        let mut slot = slot.lock().await;
+        let tree = self.tree(config).await;
+        let settings = Settings {
+            strict: config.strict,
+            pool: config.pool,
+            tree: tree.as_ref().ok().map(|tree| tree.digest().to_owned()),
+            image: config.image.clone(),
+            runtime: config.runtime.clone(),
+            socket: config.docker_socket.clone(),
+        };
+        if let Some(opened) = slot.as_ref().filter(|opened| opened.settings == settings) {
+            return Ok(opened.backend.clone());
+        }
+        let reaper = self.reaper.get_or_try_init(async || self.start_reaper()).await?.clone();
+        let backend: Arc<dyn Backend> = match mode {
+            Mode::Bwrap => Arc::new(Bwrap::open(BwrapOptions {
+                program: find_program("bwrap"),
+                directory: self.directory.clone(),
+                tree: tree.ok(),
+                strict: config.strict,
+                pool: config.pool as usize,
+                reaper,
+            })?),
+            Mode::Docker => Arc::new(
+                Docker::open(DockerOptions {
+                    socket: config.docker_socket.clone().into(),
+                    directory: self.directory.clone(),
+                    image: docker_image(config, tree)?,
+                    runtime: config.runtime.clone(),
+                    strict: config.strict,
+                    reaper,
+                })
+                .await?,
+            ),
+        };
+        if mode == Mode::Docker {
+            self.note_engine();
+        }
+        *slot = Some(Opened { settings, backend: backend.clone() });
+        Ok(backend)
+    }
+
+    /// Whether an engine was ever told to run something: it may do so still, for a gateway that is no more.
+    #[allow(clippy::disallowed_methods, reason = "the gateway's own file")]
+    pub(super) fn has_used_engine(&self) -> bool {
+        self.directory.join(ENGINE_USED).exists()
+    }
+
+    #[allow(clippy::disallowed_methods, reason = "the gateway's own file")]
+    fn note_engine(&self) {
+        if let Err(error) = std::fs::write(self.directory.join(ENGINE_USED), "") {
+            tracing::warn!(%error, "what the engine runs may outlive this gateway, should it be killed");
+        }
+    }
+
+    /// With it begins the directory, in which nobody else has anything to look for.
+    #[allow(clippy::disallowed_methods, reason = "the gateway's own directory")]
+    fn start_reaper(&self) -> Result<Reaper, Error> {
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.directory);
+        made.map_err(|source| Error::Io { what: "the directory of the sandboxes", source })?;
+        Reaper::start(&self.directory)
+    }
+
+    /// The system that workloads see. Once in this process it is brought up to date with the machine's packages, unless
+    /// that takes too long; later it is whatever was built last, by `openclaw sandbox image build` too.
+    async fn tree(&self, config: &Sandbox) -> Result<Tree, String> {
+        let mut seen = self.tree.lock().await;
+        if seen.as_ref().is_none_or(|(packages, _)| *packages != config.extra_packages) {
+            let (place, packages) = (self.image.clone(), config.extra_packages.clone());
+            let building = tokio::task::spawn_blocking(move || image::build(&place, &packages));
+            let failure = match tokio::time::timeout(TREE_PATIENCE, building).await {
+                Ok(Ok(Ok(_))) => None,
+                Ok(Ok(Err(error))) => Some(error.to_string()),
+                Ok(Err(error)) => Some(error.to_string()),
+                Err(_) => Some("it takes too long to build".to_owned()),
+            };
+            if let Some(why) = &failure {
+                tracing::warn!(why, "the sandbox's image is not up to date");
+            }
+            *seen = Some((config.extra_packages.clone(), failure));
+        }
+        let failure = seen.as_ref().and_then(|(_, failure)| failure.clone());
+        Tree::open(&self.image).ok_or_else(|| failure.unwrap_or_else(|| "it is gone".to_owned()))
+    }
+}
+
+/// What a container's root is.
+fn docker_image(config: &Sandbox, tree: Result<Tree, String>) -> Result<DockerImage, Error> {
+    match (&config.image, tree) {
+        (Some(name), _) => Ok(DockerImage::Named(name.clone())),
+        (None, Ok(tree)) => Ok(DockerImage::Tree(tree)),
+        (None, Err(why)) => Err(Error::Unavailable { what: "the sandbox's image", why }),
+    }
+}
+
+/// Where a program is by the operator's PATH; where Debian has it, if it is nowhere.
+#[allow(clippy::disallowed_methods, reason = "the machine's own programs")]
+#[must_use]
+pub fn find_program(name: &str) -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path).map(|directory| directory.join(name)).find(|program| program.is_file());
+    found.unwrap_or_else(|| Path::new("/usr/bin").join(name))
+}

@@ -1,0 +1,35 @@
+//! `terminal.attach`: what a terminal has shown, for who comes back to it.
+
+use crate::{contract::*, sandbox::Screen};
+
+#[test]
+fn keeps_the_contract() {
+    contract("terminal.attach", |stage| {
+        let spawned = stage.a.ok("terminal.spawn", json!({}));
+        json!({ "terminalId": spawned["terminalId"] })
+    });
+}
+
+#[test]
+fn a_terminal_outlives_the_connection_that_began_it() {
+    let daemon = Daemon::start();
+    let tenant = daemon.tenant("acme");
+    let mut screen = Screen::spawn(&tenant, json!({}));
+    screen.write("echo re$((1+1))member\n");
+    screen.until("re2member");
+    let id = screen.forget();
+    let attached = tenant.ok("terminal.attach", json!({ "sessionId": id }));
+    has_fields(&attached, "terminalId sessionId buffer cols rows");
+    assert!(attached["buffer"].as_str().is_some_and(|buffer| buffer.contains("re2member")), "{attached}");
+}
+
+#[test]
+fn of_a_flood_the_newest_part_is_kept_and_no_event_is_large() {
+    let daemon = Daemon::start();
+    let tenant = daemon.tenant("acme");
+    let mut screen = Screen::spawn(&tenant, json!({ "cmd": ["sh", "-c", "seq 1 200000; echo at-the-end; cat"] }));
+    screen.until("at-the-end");
+    let attached = tenant.ok("terminal.attach", json!({ "terminalId": screen.id() }));
+    let buffer = attached["buffer"].as_str().expect("text");
+    assert!(buffer.len() <= 256 << 10 && buffer.contains("200000\r\nat-the-end"), "{} bytes", buffer.len());
+}

@@ -1,0 +1,23 @@
+//! `terminal.resize`: changes a terminal's size.
+
+use crate::{contract::*, sandbox::Screen};
+
+#[test]
+fn keeps_the_contract() {
+    contract("terminal.resize", |stage| {
+        let spawned = stage.a.ok("terminal.spawn", json!({}));
+        json!({ "terminalId": spawned["terminalId"], "cols": 120, "rows": 40 })
+    });
+}
+
+#[test]
+fn the_program_sees_the_new_size() {
+    let daemon = Daemon::start();
+    let tenant = daemon.tenant("acme");
+    let mut screen = Screen::spawn(&tenant, json!({}));
+    let resized = tenant.ok("terminal.resize", json!({ "sessionId": screen.id(), "cols": 132, "rows": 43 }));
+    assert_eq!(resized, json!({ "cols": 132, "rows": 43 }));
+    // Asked until it has come through: a resize is told to the program, which sees to it when it can.
+    screen.write("until [ \"$(stty size)\" = '43 132' ]; do :; done; echo seen-$((1+1))\n");
+    screen.until("seen-2");
+}

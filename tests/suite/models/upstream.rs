@@ -1,0 +1,118 @@
+//! A model server on this machine: it answers as the public interface documents, in pieces that a test lets go.
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::{SocketAddr, TcpListener, TcpStream},
+    sync::{
+        Arc, Mutex, PoisonError,
+        mpsc::{Receiver, Sender, channel},
+    },
+    thread,
+};
+
+use serde_json::Value;
+
+/// What is sent in answer to a request.
+#[derive(Clone, Debug)]
+pub(super) enum Step {
+    Send(String),
+    /// Waits for the next [`Upstream::go`].
+    Wait,
+}
+
+/// The server; it serves until the test ends.
+pub(super) struct Upstream {
+    address: SocketAddr,
+    received: Arc<Mutex<Vec<Value>>>,
+    go: Sender<()>,
+}
+
+impl Upstream {
+    /// Answers every request by these steps, then closes the connection.
+    pub(super) fn start(steps: Vec<Step>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let received = Arc::<Mutex<Vec<Value>>>::default();
+        let (go, waiting) = channel();
+        let waiting = Arc::new(Mutex::new(waiting));
+        let kept = received.clone();
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let (kept, steps, waiting) = (kept.clone(), steps.clone(), waiting.clone());
+                thread::spawn(move || serve(stream, &kept, &steps, &waiting));
+            }
+        });
+        Self { address, received, go }
+    }
+
+    /// Answers every request with this body.
+    pub(super) fn whole(status: &str, body: &str) -> Self {
+        let length = body.len();
+        let response = format!(
+            "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+        );
+        Self::start(vec![Step::Send(response)])
+    }
+
+    /// Streams these events; a `None` waits for [`Self::go`].
+    pub(super) fn streaming(events: &[Option<&str>]) -> Self {
+        let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n".to_owned();
+        let events = events.iter().map(|event| match event {
+            Some(data) => Step::Send(format!("data: {data}\n\n")),
+            None => Step::Wait,
+        });
+        Self::start(std::iter::once(Step::Send(head)).chain(events).collect())
+    }
+
+    pub(super) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The bodies that came so far.
+    pub(super) fn received(&self) -> Vec<Value> {
+        self.received.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Lets one waiting answer go on.
+    pub(super) fn go(&self) {
+        self.go.send(()).expect("the server is there");
+    }
+}
+
+fn serve(stream: TcpStream, received: &Mutex<Vec<Value>>, steps: &[Step], waiting: &Mutex<Receiver<()>>) {
+    let mut reader = BufReader::new(stream);
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line).unwrap_or(0) == 0 {
+            return;
+        }
+        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+            length = value.trim().parse().expect("a length");
+        }
+        if line == "\r\n" {
+            break;
+        }
+    }
+    let mut body = vec![0; length];
+    if reader.read_exact(&mut body).is_err() {
+        return;
+    }
+    let body = serde_json::from_slice(&body).expect("the gateway sends JSON");
+    received.lock().unwrap_or_else(PoisonError::into_inner).push(body);
+    let mut stream = reader.into_inner();
+    for step in steps {
+        match step {
+            Step::Send(text) => {
+                if stream.write_all(text.as_bytes()).is_err() {
+                    return;
+                }
+            }
+            Step::Wait => {
+                if waiting.lock().unwrap_or_else(PoisonError::into_inner).recv().is_err() {
+                    return;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! The mode of Docker, by an engine of the test's own; skipped, loudly, where there is no dockerd or no root.
+
+use std::{
+    fs,
+    os::unix::net::UnixStream,
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use openclaw_tests::PATIENCE;
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::shell;
+use crate::contract::*;
+
+struct Engine {
+    dockerd: Child,
+    home: tempfile::TempDir,
+}
+
+impl Engine {
+    fn start() -> Option<Self> {
+        let home = tempfile::Builder::new().prefix("openclaw-dockerd-").tempdir().expect("a directory");
+        let at = |name: &str| home.path().join(name);
+        fs::write(at("none.json"), "{}").expect("a file");
+        let log = fs::File::create(at("log")).expect("a log");
+        let mut command = Command::new("dockerd");
+        command.arg("--host").arg(format!("unix://{}", at("docker.sock").display()));
+        for (option, name) in
+            [("--data-root", "data"), ("--exec-root", "exec"), ("--pidfile", "pid"), ("--config-file", "none.json")]
+        {
+            command.arg(option).arg(at(name));
+        }
+        command.args(["--bridge=none", "--iptables=false", "--ip6tables=false"]);
+        let spawned = command.stdout(Stdio::null()).stderr(log).spawn();
+        let root = rustix::process::geteuid().is_root();
+        let Ok(mut dockerd) =
+            spawned.and_then(|child| if root { Ok(child) } else { Err(std::io::ErrorKind::Other.into()) })
+        else {
+            skip();
+            return None;
+        };
+        let begun = Instant::now();
+        while UnixStream::connect(at("docker.sock")).is_err() {
+            let log = || fs::read_to_string(at("log")).unwrap_or_default();
+            let runs = dockerd.try_wait().is_ok_and(|ended| ended.is_none());
+            assert!(runs && begun.elapsed() < PATIENCE, "dockerd ended: {}", log());
+            // Only paces the questions.
+            thread::sleep(Duration::from_millis(50));
+        }
+        Some(Self { dockerd, home })
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.home.path().join("docker.sock")
+    }
+
+    /// A daemon whose workloads run by it.
+    fn daemon(&self, more: &str) -> Daemon {
+        Daemon::start_with(&format!("sandbox: {{docker_socket: {:?}{more}}}\n", self.socket()))
+    }
+
+    /// The containers that it has.
+    fn containers(&self) -> Vec<String> {
+        let host = format!("unix://{}", self.socket().display());
+        let listed = Command::new("docker").args(["--host", &host, "ps", "--all", "--quiet"]).output();
+        let listed = String::from_utf8(listed.expect("docker runs").stdout).expect("ids");
+        listed.lines().map(str::to_owned).collect()
+    }
+}
+
+impl Drop for Engine {
+    /// Politely: so it ends its containerd and unmounts what it has mounted.
+    fn drop(&mut self) {
+        let _ = kill_process(Pid::from_child(&self.dockerd), Signal::TERM);
+        let _ = self.dockerd.wait();
+    }
+}
+
+#[allow(clippy::print_stderr, reason = "for whoever reads the tests' output")]
+fn skip() {
+    eprintln!("\n==== SKIPPED: Docker: there is no dockerd, or no root to start it ====\n");
+}
+
+#[test]
+fn a_key_of_the_configuration_moves_a_workload_to_docker() {
+    let Some(engine) = Engine::start() else { return };
+    let daemon = engine.daemon(", mode: docker");
+    let tenant = daemon.tenant("acme");
+    let ran = tenant.ok("sandbox.run", shell("id -u; pwd; echo kept > file; ls /sys; touch /usr/x"));
+    assert_eq!(ran["mode"], "docker", "{ran}");
+    let out = ran["stdout"].as_str().unwrap_or_default();
+    assert!(out.starts_with("200001\n/work\n"), "{ran}");
+    assert!(ran["stderr"].as_str().is_some_and(|said| said.contains("Read-only file system")), "{ran}");
+    assert_eq!(fs::read_to_string(daemon.home().tenant("acme").join("sandbox/work/file")).expect("it"), "kept\n");
+    let info = tenant.ok("sandbox.info", json!({}));
+    assert_eq!((&info["modes"][0]["mode"], &info["modes"][0]["available"]), (&json!("docker"), &json!(true)), "{info}");
+    let slow = tenant.ok("sandbox.run", json!({ "command": ["sleep", "60"], "limits": { "wallMs": 500 } }));
+    assert_eq!(slow["reason"], "timeout", "{slow}");
+    assert_eq!(engine.containers(), [""; 0], "a container is left");
+}
+
+#[test]
+fn a_call_asks_for_the_stricter_mode_by_itself() {
+    let Some(engine) = Engine::start() else { return };
+    let daemon = engine.daemon("");
+    let tenant = daemon.tenant("acme");
+    let both = ["bwrap", "docker"].map(|mode| {
+        let script = "cat /etc/passwd; ls -a / /work; ulimit -n; echo $HOME $PATH";
+        let ran = tenant.ok("sandbox.run", json!({ "command": ["sh", "-c", script], "mode": mode }));
+        assert_eq!((&ran["mode"], &ran["exitCode"]), (&json!(mode), &json!(0)), "{ran}");
+        ran["stdout"].as_str().unwrap_or_default().replace(".dockerenv\n", "")
+    });
+    assert_eq!(both[0], both[1], "both modes have one surface");
+}
+
+#[test]
+fn a_container_of_a_killed_daemon_goes_with_the_next_one() {
+    let Some(engine) = Engine::start() else { return };
+    let mut daemon = engine.daemon(", mode: docker");
+    let tenant = daemon.tenant("acme");
+    let mut socket = tenant.socket();
+    let call =
+        json!({ "jsonrpc": "2.0", "id": 1, "method": "sandbox.run", "params": shell("touch begun; sleep 1000") });
+    socket.send(call.to_string());
+    super::wait_for(&daemon, "acme", "begun");
+    daemon.kill();
+    assert_eq!(engine.containers().len(), 1);
+    let _daemon = daemon.restarted();
+    let begun = Instant::now();
+    while !engine.containers().is_empty() {
+        assert!(begun.elapsed() < PATIENCE, "the container is left");
+        thread::yield_now();
+    }
+}
