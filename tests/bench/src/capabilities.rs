@@ -55,7 +55,7 @@ pub(crate) fn measure(setting: &Setting, report: &mut Report) -> Result<()> {
     let url = host()?;
     let mut pay = |what: &str, times: u32| -> Result<f64> {
         let params = json!({ "what": what, "times": times, "url": url }).to_string();
-        let mut once = |connection: &mut Connection| -> Result<f64> {
+        let once = |connection: &mut Connection| -> Result<f64> {
             let begun = Instant::now();
             connection.call(token, "toll.pay", &params)?;
             Ok(begun.elapsed().as_secs_f64() * 1e6)
