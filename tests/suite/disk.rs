@@ -70,6 +70,7 @@ fn what_is_left_of_the_gateways_disk_is_not_for_tenants() {
     let daemon = Daemon::start_with("gateway: {limits: {free_disk_mb: 1}}\n");
     let tenant = daemon.tenant("acme");
     assert_eq!(set_file(&tenant, "SOUL.md", MIB).status, 200);
+    tenant.done("sessions.create", json!({ "key": "agent:main:direct:1" }));
     daemon.home().configure(whole);
     daemon.signal(Signal::HUP);
     daemon.wait_for_log("the configuration is reloaded");

@@ -7,7 +7,7 @@ use std::{
     thread,
 };
 
-use openclaw_tests::{home::files_below, rpc::frame, wait_until};
+use openclaw_tests::{home::files_below, rpc::frame, wait_for, wait_until};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::contract::*;
@@ -166,8 +166,15 @@ fn what_was_installed_for_a_deleted_tenant_is_not_its_namesakes() {
     let [a, b, c] = ["a", "b", "c"].map(|id| daemon.tenant(id));
     keep_busy(&daemon, &a);
     keep_busy(&daemon, &b);
-    let install = begin(&c, "components.install", params(&swap("ok00001"), json!({})));
-    wait_until("the install", || daemon.calls_in_flight() == 3);
+    // Of two, one waits for a compiler, and the other is told so.
+    let mut installs = ["ok00001", "ok00002"]
+        .map(|version| begin(&c, "components.install", params(&swap(version), json!({}))))
+        .into_iter()
+        .collect::<Vec<_>>();
+    let refused = wait_for("a refusal", || installs.iter().position(thread::JoinHandle::is_finished));
+    let refused = installs.remove(refused).join().expect("the call").expect("an answer");
+    assert_eq!(refused["error"]["data"]["code"], "UNAVAILABLE", "{refused}");
+    let install = installs.remove(0);
     c.done("tenants.delete", json!({ "confirm": true }));
     let namesake = daemon.tenant("c");
     for compiler in compilers(&daemon) {

@@ -47,7 +47,7 @@ fn runs_to_its_end_whoever_hangs_up() {
         caller.write_request(&tenant.request(delete)).expect("the call");
         wait_until("the deletion", || tenant.respond("health", &json!({})).status == 401);
         drop(caller);
-        let wiped = || !daemon.home().files_with(MARK).iter().any(|path| !path.starts_with("control.db"));
+        let wiped = || !daemon.home().files_with(MARK).iter().any(|path| path.starts_with("tenants"));
         wait_until("its end", wiped);
         assert!(!daemon.home().tenant("acme").exists());
     }

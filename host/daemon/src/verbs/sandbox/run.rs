@@ -14,7 +14,7 @@ use crate::output::Output;
 const EXAMPLES: &str = "\
 EXAMPLES:
   openclaw sandbox run --tenant demo -- ls -la /work
-  echo hello | openclaw sandbox run --tenant demo --input - --seconds 10 -- tr a-z A-Z";
+  openclaw sandbox run --tenant demo --seconds 10 -- sh -c 'echo \"$HOME on $(uname -s)\"'";
 
 /// Run a command in a tenant's sandbox.
 ///
