@@ -78,8 +78,7 @@ impl Maker {
         let (accounting, entrances) = self.account(workload)?;
         let Streams { theirs, terminal, ours } = Streams::open(workload, (uid, gid))?;
         // The shim becomes the user, once what is bound is within that one's reach.
-        let (user, reaper) = (None, self.reaper.clone());
-        let launch = Launch { program, arguments, streams: theirs, inherited, entrances, user, reaper };
+        let launch = Launch { program, arguments, streams: theirs, inherited, entrances, reaper: self.reaper.clone() };
         let (pid, owed) = self.spawner.launch(launch).await?;
         let child = Child::watch(pid, Status::new(status), control, terminal, accounting, owed).await?;
         Ok(Ready { child, streams: ours, egress })

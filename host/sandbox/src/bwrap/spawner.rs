@@ -11,7 +11,6 @@ use std::thread;
 
 use rustix::io::FdFlags;
 use rustix::process::{Pid, Signal, WaitOptions, kill_process_group, waitpid};
-use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 use tokio::sync::oneshot;
 
 use crate::reaper::Owed;
@@ -27,8 +26,6 @@ pub(super) struct Launch {
     pub(super) inherited: Vec<OwnedFd>,
     /// A process that writes `0` there is in the cgroup.
     pub(super) entrances: Vec<OwnedFd>,
-    /// Whom it becomes, where we are root.
-    pub(super) user: Option<(u32, u32)>,
     pub(super) reaper: Reaper,
 }
 
@@ -70,7 +67,7 @@ impl Spawner {
 
 impl Launch {
     fn spawn(self) -> io::Result<(u32, Owed)> {
-        let Self { program, arguments, streams: [stdin, stdout, stderr], inherited, entrances, user, reaper } = self;
+        let Self { program, arguments, streams: [stdin, stdout, stderr], inherited, entrances, reaper } = self;
         let parent = rustix::process::getpid();
         let numbers: Vec<RawFd> = inherited.iter().map(AsRawFd::as_raw_fd).collect();
         let (announcement, announced) = reaper.announcement()?;
@@ -78,9 +75,6 @@ impl Launch {
             announcement.say()?;
             for entrance in &entrances {
                 rustix::io::write(entrance, b"0")?;
-            }
-            if let Some((uid, gid)) = user {
-                become_user(uid, gid)?;
             }
             rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
             if rustix::process::getppid() != Some(parent) {
@@ -101,13 +95,6 @@ impl Launch {
         let owed = announced.owed();
         Ok((spawned?.id(), owed.ok_or(io::ErrorKind::BrokenPipe)?))
     }
-}
-
-fn become_user(uid: u32, gid: u32) -> io::Result<()> {
-    let (uid, gid) = (rustix::fs::Uid::from_raw(uid), rustix::fs::Gid::from_raw(gid));
-    set_thread_groups(&[])?;
-    set_thread_res_gid(gid, gid, gid)?;
-    Ok(set_thread_res_uid(uid, uid, uid)?)
 }
 
 /// Of all that is open, only these stay open over exec.
