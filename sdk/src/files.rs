@@ -1,6 +1,6 @@
 //! The files of the tenant that belong to the handler's family.
 
-use crate::bindings::openclaw::gateway::files as raw;
+use crate::bindings::openclaw::gateway::{files as raw, workspace};
 use crate::{Call, Error, Result};
 
 pub use raw::{Entry, Kind, Metadata};
@@ -21,6 +21,14 @@ impl Call {
     /// FORBIDDEN when the capability was not granted.
     pub fn files(&self) -> Result<Directory> {
         raw::open(self).map(Directory)
+    }
+
+    /// Opens the tenant's workspace, which its sandbox sees as `/work`.
+    ///
+    /// # Errors
+    /// FORBIDDEN when it was not granted (`directory:workspace`, with `:write` to change it).
+    pub fn workspace(&self) -> Result<Directory> {
+        workspace::open(self).map(Directory)
     }
 }
 

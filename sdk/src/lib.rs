@@ -60,6 +60,7 @@ pub mod embeddings;
 mod error;
 pub mod events;
 pub mod files;
+pub mod http;
 pub mod log;
 pub mod methods;
 pub mod model;

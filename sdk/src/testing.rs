@@ -11,7 +11,7 @@
 //! | events, log, channels | kept, to be looked at |
 //! | clocks, randomness | stand still and repeat, until the test moves them |
 //! | methods | of the handlers that the tenant has, or played by the test |
-//! | sandbox, terminals, models, embeddings, nodes, usage | played by the test; else not granted |
+//! | requests to hosts elsewhere, sandbox, terminals, models, embeddings, nodes, usage | played by the test; else not granted |
 //!
 //! The greeter of the crate's documentation is tested so:
 //!

@@ -11,11 +11,13 @@ mod install;
 mod layers;
 mod migrate;
 mod nested;
+mod outbound;
 mod registry;
 mod restart;
 mod rollback;
 mod sticky;
 mod upload;
+mod workspace;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 

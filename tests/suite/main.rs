@@ -24,6 +24,7 @@ mod readme;
 mod reliability;
 mod sandbox;
 mod shutdown;
+mod telemetry;
 mod tls;
 
 mod methods {

@@ -9,7 +9,7 @@ mod network;
 mod operations;
 mod sandbox;
 
-pub use components::{CallLimits, CompileLimits, Components, ValidateResults};
+pub use components::{CallLimits, CompileLimits, Components, OutboundHttp, ValidateResults};
 pub use models::{Billing, Model, ModelEntry, Models, Provider, ProviderKind, QuotaDefaults, RateCardSource};
 pub use network::{FailedAuth, Gateway, RequestLimits, Tls};
 pub use operations::{

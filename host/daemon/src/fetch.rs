@@ -7,16 +7,16 @@
 mod guard;
 pub(crate) mod oci;
 
-use std::{error::Error, fmt, net::IpAddr, sync::Arc, time::Duration};
+use std::{error::Error, fmt, sync::Arc, time::Duration};
 
-use openclaw_sandbox::egress::is_public;
+pub(crate) use openclaw_egress::Reach;
+use openclaw_egress::tls;
 use reqwest::{
     Client, StatusCode, Url,
     dns::{Addrs, Name, Resolve, Resolving},
     redirect::{Attempt, Policy},
 };
 
-use crate::client::tls;
 use crate::error::{CliError, Kind};
 
 /// The largest component that a gateway looks at.
@@ -25,20 +25,8 @@ const CONNECT_TIME: Duration = Duration::from_secs(10);
 const TIME: Duration = Duration::from_secs(300);
 const REDIRECTS: usize = 5;
 
-/// Where files may come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reach {
-    /// Public addresses.
-    Public,
-    /// The operator's own networks too.
-    Anywhere,
-}
-
-impl Reach {
-    fn allows(self, address: IpAddr) -> bool {
-        self == Self::Anywhere || is_public(address)
-    }
-}
+/// The public addresses alone, where the operator says nothing else.
+pub(crate) const PUBLIC: Reach<'static> = Reach::Public(&[]);
 
 /// Why an address is not asked.
 #[derive(Debug, thiserror::Error)]
@@ -54,7 +42,7 @@ enum Refusal {
 }
 
 /// Fetches the file of a URL.
-pub(crate) async fn get(url: &str, reach: Reach) -> Result<Vec<u8>, CliError> {
+pub(crate) async fn get(url: &str, reach: Reach<'static>) -> Result<Vec<u8>, CliError> {
     let url = parse(url, reach)?;
     let failed = |error: reqwest::Error| unreachable(&url, &error);
     let client = client(reach)?;
@@ -80,7 +68,7 @@ pub(crate) async fn get(url: &str, reach: Reach) -> Result<Vec<u8>, CliError> {
     Ok(file)
 }
 
-fn parse(text: &str, reach: Reach) -> Result<Url, CliError> {
+fn parse(text: &str, reach: Reach<'static>) -> Result<Url, CliError> {
     let wrong = |what: &str| CliError::usage(format!("{text}: {what}"));
     let url = Url::parse(text).map_err(|error| wrong(&error.to_string()))?;
     if url.scheme() != "https" {
@@ -94,7 +82,7 @@ fn parse(text: &str, reach: Reach) -> Result<Url, CliError> {
 }
 
 /// A host that is an address is connected to without a look-up.
-fn check_host(url: &Url, reach: Reach) -> Result<(), Refusal> {
+fn check_host(url: &Url, reach: Reach<'static>) -> Result<(), Refusal> {
     let host = url.host_str().unwrap_or_default();
     match host.trim_matches(['[', ']']).parse() {
         Ok(address) if !reach.allows(address) => Err(Refusal::PrivateAddress(host.to_owned())),
@@ -102,7 +90,7 @@ fn check_host(url: &Url, reach: Reach) -> Result<(), Refusal> {
     }
 }
 
-fn client(reach: Reach) -> Result<Client, CliError> {
+fn client(reach: Reach<'static>) -> Result<Client, CliError> {
     let client = Client::builder()
         .tls_backend_preconfigured(tls::settings()?)
         .https_only(true)
@@ -116,7 +104,7 @@ fn client(reach: Reach) -> Result<Client, CliError> {
     client.map_err(|error| CliError::failed(format!("no HTTPS client: {error}")))
 }
 
-fn redirected(attempt: Attempt<'_>, reach: Reach) -> reqwest::redirect::Action {
+fn redirected(attempt: Attempt<'_>, reach: Reach<'static>) -> reqwest::redirect::Action {
     if attempt.previous().len() > REDIRECTS {
         return attempt.error(Refusal::Redirects);
     }
@@ -131,18 +119,19 @@ fn redirected(attempt: Attempt<'_>, reach: Reach) -> reqwest::redirect::Action {
 }
 
 /// Looks names up, and leaves out where they may not lead.
-struct Resolver(Reach);
+struct Resolver(Reach<'static>);
 
 impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
         let reach = self.0;
         Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let allowed: Vec<_> = found.filter(|address| reach.allows(address.ip())).collect();
-            if allowed.is_empty() {
-                return Err(Refusal::PrivateAddress(name.as_str().to_owned()).into());
+            match openclaw_egress::resolve(name.as_str(), 0, reach).await {
+                Ok(addresses) => Ok(Box::new(addresses.into_iter()) as Addrs),
+                Err(openclaw_egress::Refusal::PrivateAddress) => {
+                    Err(Refusal::PrivateAddress(name.as_str().to_owned()).into())
+                }
+                Err(refusal) => Err(refusal.into()),
             }
-            Ok(Box::new(allowed.into_iter()) as Addrs)
         })
     }
 }
@@ -175,7 +164,7 @@ mod tests {
 
     #[test]
     fn only_https_to_a_public_address_is_fetched() {
-        let refused = |url: &str| parse(url, Reach::Public).map(|url| url.to_string()).expect_err("it is refused");
+        let refused = |url: &str| parse(url, PUBLIC).map(|url| url.to_string()).expect_err("it is refused");
         for (url, why) in [
             ("http://example.com/a.wasm", "https:// alone"),
             ("file:///etc/passwd", "https:// alone"),
@@ -190,7 +179,7 @@ mod tests {
             let error = refused(url);
             assert!(format!("{error:?}").contains(why), "{url}: {error:?}");
         }
-        assert!(parse("https://example.com/a.wasm", Reach::Public).is_ok());
+        assert!(parse("https://example.com/a.wasm", PUBLIC).is_ok());
         assert!(parse("https://127.0.0.1/a.wasm", Reach::Anywhere).is_ok());
     }
 }

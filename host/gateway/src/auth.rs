@@ -38,6 +38,8 @@ pub struct Identity {
     pub acting_for: Option<String>,
     /// Which token, for closing its connections.
     pub token: Option<TokenId>,
+    /// The trace that its request belongs to: its id, and its caller's span.
+    pub(crate) trace: Option<([u8; 16], [u8; 8])>,
 }
 
 impl Identity {
@@ -45,13 +47,13 @@ impl Identity {
     #[must_use]
     pub fn operator(acting_for: Option<String>) -> Self {
         let caller = Caller { actor: Actor::Operator, scopes: Arc::new([Scope::Admin]) };
-        Self { caller, tenant: None, acting_for, token: None }
+        Self { caller, tenant: None, acting_for, token: None, trace: None }
     }
 
     fn tenant(tenant: Arc<TenantRecord>, token: TokenId, acting_for: Option<String>) -> Self {
         let actor = Actor::Tenant { tenant: tenant.id.clone(), token };
         let caller = Caller { actor, scopes: Arc::new(Scope::OF_TENANTS) };
-        Self { caller, tenant: Some(tenant), acting_for, token: Some(token) }
+        Self { caller, tenant: Some(tenant), acting_for, token: Some(token), trace: None }
     }
 
     /// Refuses a tenant's request that names another one, in the same words whether or not that one exists.

@@ -170,6 +170,11 @@ pub(crate) async fn body_of(
 impl Gateway {
     /// Who makes a request, within the limits on failed tries.
     pub(crate) fn identify(&self, peer: Peer, headers: &HeaderMap) -> Result<Identity, Problem> {
+        let identity = self.known(peer, headers)?;
+        Ok(Identity { trace: TraceParent::of(headers).map(TraceParent::ids), ..identity })
+    }
+
+    fn known(&self, peer: Peer, headers: &HeaderMap) -> Result<Identity, Problem> {
         let address = match peer {
             // Whoever opens it is the operator, unless they bring a token to be judged by.
             Peer::Control if auth::bearer(headers).is_none() => {

@@ -21,6 +21,7 @@ mod reply;
 mod request;
 mod rpc;
 mod serve;
+mod telemetry;
 mod tls;
 mod trace_context;
 mod uploads;
@@ -65,6 +66,7 @@ use auth::FailedAuthLimiter;
 use discover::Discovered;
 use in_flight::InFlight;
 use metrics::Metrics;
+use telemetry::Telemetry;
 
 /// How often counters reach the disk and idle databases are closed.
 const HOUSEKEEPING: Duration = Duration::from_secs(1);
@@ -147,6 +149,7 @@ pub struct Gateway {
     pub(crate) replies: InFlight,
     pub(crate) sockets: InFlight,
     metrics: Metrics,
+    telemetry: Telemetry,
     /// `rpc.discover` of what is bound for everyone.
     discovered: ArcSwap<Discovered>,
     draining: watch::Sender<bool>,
@@ -168,6 +171,7 @@ impl Gateway {
         let compiling = Compiling { apart: compiler, limits: config.components.compile.clone() };
         let runtime = runtime_settings(&services, control, &config, builtin, compiling)?;
         let runtime = Runtime::start(runtime, services.clone()).await?;
+        let metrics = Metrics::new();
         let gateway = Arc::new(Self {
             config: ArcSwap::from_pointee(config),
             generation: AtomicU64::new(1),
@@ -180,12 +184,20 @@ impl Gateway {
             bodies: InFlight::new("bytes of requests", BODY_BYTES_PER_TENANT),
             replies: InFlight::new("bytes of replies that nobody reads", REPLY_BYTES_PER_TENANT),
             sockets: InFlight::new("WebSockets", SOCKETS_PER_TENANT),
-            metrics: Metrics::new(),
+            telemetry: Telemetry::new(metrics.untold.clone()),
+            metrics,
             discovered: ArcSwap::default(),
             draining: watch::Sender::new(false),
             config_written: Notify::new(),
             _lock: lock,
         });
+        let told = Arc::downgrade(&gateway);
+        gateway.services.tell_of_inner_calls(Box::new(move |inner| {
+            if let Some(gateway) = told.upgrade() {
+                gateway.inner_ended(inner);
+            }
+        }));
+        gateway.telemetry.follow(&gateway, gateway.config().telemetry.otlp.as_ref());
         gateway.services.tidy_sandboxes();
         let services = gateway.services.clone();
         tokio::spawn(async move { money::check(&services.usage).await });
@@ -195,7 +207,7 @@ impl Gateway {
     }
 
     /// Puts a new, valid configuration in force for the requests that come, the operator's token with it.
-    pub async fn reload(&self, loaded: Loaded) -> Result<(), OpenError> {
+    pub async fn reload(self: &Arc<Self>, loaded: Loaded) -> Result<(), OpenError> {
         let configured = loaded.config.gateway.control_plane_token.as_ref().map(Secret::expose);
         let operator = self.services.home.operator_token(configured)?;
         let (policy, card) = (Policy::read(&loaded.config.components)?, rate_card(&loaded)?);
@@ -209,6 +221,7 @@ impl Gateway {
         self.services.keep_free(loaded.config.gateway.limits.free_disk_mb);
         self.services.sandboxes.configure(loaded.config.sandbox.clone());
         self.services.config.set_base(loaded.config.clone());
+        self.telemetry.follow(self, loaded.config.telemetry.otlp.as_ref());
         self.config.store(Arc::new(loaded.config));
         self.generation.fetch_add(1, Ordering::Relaxed);
         Ok(())
@@ -222,6 +235,7 @@ impl Gateway {
     /// Writes what is still in memory. The gateway is of no use afterwards.
     pub async fn close(&self) {
         self.drain();
+        self.telemetry.close().await;
         if let Err(error) = self.services.usage.flush().await {
             tracing::error!(%error, "the last second of usage could not be written");
         }
@@ -249,6 +263,10 @@ impl Gateway {
 
     pub(crate) fn metrics(&self) -> &Metrics {
         &self.metrics
+    }
+
+    pub(crate) fn telemetry(&self) -> &Telemetry {
+        &self.telemetry
     }
 
     pub(crate) fn certificate(&self) -> Option<Certificate> {

@@ -12,7 +12,7 @@ use std::{
     future::Future,
     hash::Hash,
     sync::{Arc, PoisonError, RwLock},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use axum::http::StatusCode;
@@ -96,6 +96,8 @@ pub(crate) struct Metrics {
     pub(crate) refused: Counter,
     /// Requests without a token that is valid.
     pub(crate) failed_auth: Counter,
+    /// Calls that the collector of telemetry was not told of.
+    pub(crate) untold: Counter,
     now: Now,
 }
 
@@ -126,7 +128,8 @@ impl Metrics {
         let versions = Family::<VersionLabels, Counter>::default();
         let of_tenants = Family::<TenantLabels, Counter>::default();
         let unread = Family::<StatusLabels, Counter>::default();
-        let (refused, failed_auth, now) = (Counter::default(), Counter::default(), Now::default());
+        let (refused, failed_auth, untold) = (Counter::default(), Counter::default(), Counter::default());
+        let now = Now::default();
         registry.register("openclaw_calls", "Calls, by family and how they ended", calls.clone());
         registry.register_with_unit(
             "openclaw_call",
@@ -143,6 +146,11 @@ impl Metrics {
             unread.clone(),
         );
         registry.register("openclaw_failed_auth", "Requests without a valid token", failed_auth.clone());
+        registry.register(
+            "openclaw_telemetry_lost",
+            "Calls that the collector of telemetry.otlp was not told of",
+            untold.clone(),
+        );
         registry.register("openclaw_calls_in_flight", "Calls that have a place", now.in_flight.clone());
         registry.register("openclaw_calls_queued", "Calls that wait for a place", now.queued.clone());
         registry.register("openclaw_tenants", "Tenants of this gateway", now.tenants.clone());
@@ -160,6 +168,7 @@ impl Metrics {
             host,
             refused,
             failed_auth,
+            untold,
             now,
         }
     }
@@ -189,13 +198,13 @@ impl Metrics {
     }
 
     /// Counts a call for its tenant.
-    pub(crate) fn count_for(&self, tenant: &TenantId, result: &Result<String, Problem>) {
+    pub(crate) fn count_for(&self, tenant: &TenantId, code: Option<&str>) {
         let outcomes = kept(&self.tenants, tenant, |_| {
             let tenant: Arc<str> = tenant.as_str().into();
             OUTCOMES
                 .map(|outcome| self.of_tenants.get_or_create_owned(&TenantLabels { tenant: tenant.clone(), outcome }))
         });
-        outcomes[outcome(result)].inc();
+        outcomes[outcome(code)].inc();
     }
 
     /// Forgets the tenants that are not to be named any more.
@@ -233,21 +242,29 @@ impl CallMetrics {
     pub(crate) async fn measure<T>(&self, call: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> {
         let started = Instant::now();
         let result = call.await;
-        self.seconds.observe(started.elapsed().as_secs_f64());
-        self.outcomes[outcome(&result)].inc();
+        self.count(started.elapsed(), code(&result));
+        result
+    }
+
+    /// Counts a call that has ended.
+    pub(crate) fn count(&self, took: Duration, code: Option<&str>) {
+        self.seconds.observe(took.as_secs_f64());
+        self.outcomes[outcome(code)].inc();
         if let Some(version) = &self.version {
             version.inc();
         }
-        result
     }
 }
 
+/// The contract's word for how a call failed; none where it did not.
+pub(crate) fn code<T>(result: &Result<T, Problem>) -> Option<&'static str> {
+    result.as_ref().err().map(|problem| problem.code)
+}
+
 /// The place in [`OUTCOMES`].
-fn outcome<T>(result: &Result<T, Problem>) -> usize {
-    match result {
-        Ok(_) => 0,
-        Err(problem) => OUTCOMES.iter().position(|code| *code == problem.code).unwrap_or(OUTCOMES.len() - 1),
-    }
+fn outcome(code: Option<&str>) -> usize {
+    let Some(code) = code else { return 0 };
+    OUTCOMES.iter().position(|known| *known == code).unwrap_or(OUTCOMES.len() - 1)
 }
 
 /// What is kept for a key; made the first time, of how many others there are.

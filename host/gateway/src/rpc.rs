@@ -24,8 +24,10 @@ use crate::{
     components::{self, ComponentMethod},
     discover,
     in_flight::Share,
+    metrics,
     reply::Problem,
     request::{self, BadBody, Body, Call, Frame},
+    telemetry::Begun,
 };
 
 /// How many calls of one batch run at once.
@@ -157,8 +159,13 @@ impl Gateway {
         let params = self.at_length(identity, raw.len(), || params(raw)).await?;
         match self.route(identity, tenant.as_deref(), &call.method, &params.value, request_id).await? {
             Destination::Host(method) => {
+                let trace = self.telemetry().place(identity);
+                let told = tenant.as_ref().map(|tenant| tenant.id.to_string());
+                let begun = trace.map(|trace| Begun::of_host(trace, &call.method, told, request_id));
                 let call = self.host_call(identity, tenant, method, params.value, request_id);
-                self.metrics().host().measure(call).await
+                let result = self.metrics().host().measure(call).await;
+                self.telemetry().ended(begun, metrics::code(&result));
+                result
             }
             Destination::Component(route) => {
                 let subject = self.subject(identity, tenant, &route, &params.value)?;
@@ -309,20 +316,24 @@ impl Gateway {
             subject,
             caller: identity.caller.clone(),
             request_id: request_id.clone(),
+            trace: self.telemetry().place(identity),
         };
         let tenant = facts.subject.tenant().cloned();
+        let begun = Begun::of(&facts, route.component());
         let configures = tenant.is_none() && route.component().manifest.family.as_str() == "config";
         let call = async {
             self.runtime().call(route, facts, params).await.map_err(|error| Problem::of_call(error, request_id))
         };
         let result = self.metrics().component(route.component()).measure(call).await;
+        let code = metrics::code(&result);
+        self.telemetry().ended(begun, code);
         if configures && result.is_ok() && route.method().scope == Scope::Write {
             self.config_written.notify_one();
         }
         if let Some(tenant) = tenant
             && self.config().telemetry.tenant_label
         {
-            self.metrics().count_for(&tenant.id, &result);
+            self.metrics().count_for(&tenant.id, code);
         }
         result
     }

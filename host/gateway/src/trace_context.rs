@@ -37,6 +37,14 @@ impl<'a> TraceParent<'a> {
         self.0
     }
 
+    /// The trace's id, and that of the caller's span.
+    pub(crate) fn ids(self) -> ([u8; 16], [u8; 8]) {
+        // Both are hexadecimal, as it was read.
+        let trace = u128::from_str_radix(&self.0[3..35], 16).unwrap_or_default();
+        let parent = u64::from_str_radix(&self.0[36..52], 16).unwrap_or_default();
+        (trace.to_be_bytes(), parent.to_be_bytes())
+    }
+
     /// What everything that is logged for the request stands in, at every level of the log.
     pub(crate) fn span(self) -> Span {
         tracing::error_span!("request", trace_id = self.0.get(3..35))
@@ -52,6 +60,9 @@ mod tests {
     #[test]
     fn one_as_the_recommendation_says_is_taken() {
         assert_eq!(TraceParent::parse(GOOD).map(TraceParent::as_str), Some(GOOD));
+        let (trace, parent) = TraceParent::parse(GOOD).map(TraceParent::ids).expect("it is taken");
+        assert_eq!(u128::from_be_bytes(trace), 0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736);
+        assert_eq!(u64::from_be_bytes(parent), 0x00f0_67aa_0ba9_02b7);
         let later = GOOD.replacen("00", "01", 1) + "-more";
         assert!(TraceParent::parse(&later).is_some());
     }

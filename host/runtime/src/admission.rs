@@ -22,6 +22,9 @@ const LARGE_PER_TENANT: usize = 8;
 /// Operations of one tenant that block a thread at once, on top of what its databases do.
 const BLOCKING_PER_TENANT: usize = 4;
 
+/// Requests of one tenant's components to hosts elsewhere that are under way at once.
+const OUTBOUND_PER_TENANT: usize = 16;
+
 /// A few slots stay back for manifests, which have no tenant to wait for.
 const fn places(pool: Pool) -> usize {
     pool.slots() as usize - 8
@@ -75,6 +78,7 @@ struct Gate {
     waiting: AtomicU32,
     long_lane: Arc<Semaphore>,
     blocking: Arc<Semaphore>,
+    outbound: Arc<Semaphore>,
 }
 
 /// A call's place; given back when dropped.
@@ -158,6 +162,11 @@ impl Admission {
         self.gate(tenant).long_lane.clone()
     }
 
+    /// The places of a tenant's requests to hosts elsewhere.
+    pub(crate) fn outbound(&self, tenant: Option<&TenantId>) -> Arc<Semaphore> {
+        self.gate(tenant).outbound.clone()
+    }
+
     /// Runs work that blocks off the async threads. Its place among the tenant's few is taken before a
     /// thread is, and held until the work ends: whoever hangs up meanwhile has not got rid of it.
     pub(crate) async fn off_thread<T: Send + 'static>(
@@ -217,6 +226,7 @@ impl Admission {
                 waiting: AtomicU32::new(0),
                 long_lane: Arc::new(Semaphore::new(1)),
                 blocking: Arc::new(Semaphore::new(BLOCKING_PER_TENANT)),
+                outbound: Arc::new(Semaphore::new(OUTBOUND_PER_TENANT)),
             })
         });
         gate.clone()

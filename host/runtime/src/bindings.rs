@@ -16,6 +16,7 @@ wasmtime::component::bindgen!({
             import openclaw:gateway/shared-documents@0.1.0;
             import openclaw:gateway/shared-documents-write@0.1.0;
             import openclaw:gateway/files@0.1.0;
+            import openclaw:gateway/workspace@0.1.0;
             import openclaw:gateway/config@0.1.0;
             import openclaw:gateway/config-write@0.1.0;
             import openclaw:gateway/secrets@0.1.0;

@@ -14,6 +14,7 @@ use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
 use crate::{
     Failure,
+    capability::http::Outbound,
     component::Component,
     cost::Cost,
     disk::Room,
@@ -24,6 +25,7 @@ use crate::{
     manifest::Scope,
     meter::CpuMeter,
     services::Services,
+    trace::Trace,
 };
 
 /// Whom a call is for.
@@ -88,6 +90,8 @@ pub struct CallFacts {
     pub caller: Caller,
     /// The id in log and reply.
     pub request_id: Arc<str>,
+    /// Its place in a trace, where those are collected.
+    pub trace: Option<Trace>,
 }
 
 /// The state of one call's store: dropped with it.
@@ -122,6 +126,8 @@ pub(crate) struct CallState {
     /// What it wrote so, all of which counts until the call ends.
     pub(crate) wasi_written: Option<Arc<Mutex<Room>>>,
     wasi: Option<WasiCtx>,
+    /// Its way out of the gateway, once it has looked for one.
+    pub(crate) http: Option<Box<Outbound>>,
     pub(crate) events: usize,
     host_calls: u64,
     returned: bool,
@@ -173,6 +179,7 @@ impl CallState {
             wasi_root: None,
             wasi_written: None,
             wasi: None,
+            http: None,
             events: 0,
             host_calls: 0,
             returned: false,

@@ -10,6 +10,7 @@ pub(crate) mod config;
 pub(crate) mod documents;
 pub(crate) mod events;
 pub(crate) mod files;
+pub(crate) mod http;
 mod log;
 pub(crate) mod methods;
 pub(crate) mod model;
@@ -207,5 +208,6 @@ pub(crate) fn add_to_linker(linker: &mut Linker<CallState>) -> wasmtime::Result<
     wasmtime_wasi::p2::add_to_linker_async(linker)?;
     clock::add_to_linker(linker)?;
     wasi_files::add_to_linker(linker)?;
+    http::add_to_linker(linker)?;
     Gateway::add_to_linker::<_, HasSelf<CallState>>(linker, |state| state)
 }

@@ -143,6 +143,20 @@ pub enum CallError {
     },
 }
 
+impl CallError {
+    /// The contract's word for it.
+    #[must_use]
+    pub fn code(&self) -> &str {
+        match self {
+            Self::InvalidParams(_) => "INVALID_REQUEST",
+            Self::Refused(refusal) => &refusal.code,
+            Self::Quota(_) => "QUOTA_EXCEEDED",
+            Self::Failed(_) | Self::InnerFailed(_) => "COMPONENT_FAILED",
+            Self::Unavailable { .. } => "UNAVAILABLE",
+        }
+    }
+}
+
 /// A refusal in the words of the contract.
 #[derive(Clone, Debug)]
 pub struct Refusal {

@@ -30,6 +30,7 @@ pub(crate) const BASIC: &[&str] = &["documents", "files", "events"];
 pub(crate) const RESTRICTED: &[&str] = &[
     "shared-documents",
     "shared-documents-write",
+    WORKSPACE,
     "config",
     "config-write",
     "secrets",
@@ -43,12 +44,19 @@ pub(crate) const RESTRICTED: &[&str] = &[
     "model",
 ];
 
+/// Granted as `directory:workspace`, with `:write` or without.
+const WORKSPACE: &str = "workspace";
+
 /// Granted one collection at a time, on what the manifest names.
 pub(crate) const BY_COLLECTION: &[&str] = &["shared-documents", "shared-documents-write"];
 
 /// WASI 0.2 packages that are always linked; what is not granted behind them denies.
 pub(crate) const WASI: &[&str] =
-    &["wasi:io/", "wasi:clocks/", "wasi:random/", "wasi:cli/", "wasi:filesystem/", "wasi:sockets/"];
+    &["wasi:io/", "wasi:clocks/", "wasi:random/", "wasi:cli/", "wasi:filesystem/", "wasi:sockets/", HTTP_TYPES, HTTP];
+
+/// Sends requests to hosts that are granted one by one.
+pub(crate) const HTTP: &str = "wasi:http/outgoing-handler@";
+const HTTP_TYPES: &str = "wasi:http/types@";
 
 /// What a binding is granted beyond the basics.
 #[derive(Clone, Debug, PartialEq)]
@@ -82,7 +90,7 @@ impl Grants {
         let interfaces = interfaces.filter(|name| !FREE.contains(name) && !BY_COLLECTION.contains(name));
         let shared = manifest.shared_documents.iter().map(|shared| collection_grant(shared).to_string());
         let named = manifest.capabilities.iter().map(|asked| asked.grant.to_string());
-        interfaces.map(str::to_owned).chain(shared).chain(named).collect()
+        interfaces.map(as_granted).chain(shared).chain(named).collect()
     }
 
     /// Those that nothing serves yet, as they are written.
@@ -143,6 +151,19 @@ impl Grants {
         self.any(|grant| matches!(grant, Grant::Method(granted) if granted == name))
     }
 
+    /// Whether the tenant's workspace may be changed.
+    pub(crate) fn allow_workspace_writes(&self) -> bool {
+        self.any(|grant| matches!(grant, Grant::Workspace { write: true }))
+    }
+
+    /// Whether a host may be asked at this port.
+    pub(crate) fn allow_host(&self, host: &str, port: u16) -> bool {
+        self.any(|grant| match grant {
+            Grant::Http { host: granted, port: at } => at.is_none_or(|at| at == port) && granted.is(host),
+            _ => false,
+        })
+    }
+
     /// Whether workloads may be run in this mode.
     pub(crate) fn allow_sandbox(&self, mode: SandboxMode) -> bool {
         matches!(self, Self::Builtin) || self.covers(&Grant::Sandbox(Some(mode)))
@@ -191,7 +212,7 @@ impl Grants {
             // A manifest that names single secrets asks for those, not for the whole interface.
             let named = asked.iter().any(|grant| opens(grant, interface));
             if restricted && !named && !self.allow_interface(interface) {
-                missing.push(interface.into());
+                missing.push(as_granted(interface));
             }
         }
         let shared = manifest.shared_documents.iter().map(collection_grant);
@@ -231,10 +252,19 @@ fn interface(import: &str) -> Option<&str> {
     rest.split('@').next()
 }
 
+/// The least grant of an interface, as it is written.
+pub(crate) fn as_granted(interface: &str) -> String {
+    match interface {
+        WORKSPACE => Grant::Workspace { write: false }.to_string(),
+        interface => interface.to_owned(),
+    }
+}
+
 fn opens(grant: &Grant, interface: &str) -> bool {
     match grant {
         Grant::Interface(granted) => *granted == interface,
         Grant::Method(_) => interface == "methods",
+        Grant::Workspace { .. } => interface == WORKSPACE,
         Grant::Sandbox(_) => interface == "sandbox",
         Grant::Model(_) => interface == "model",
         Grant::Secret { reveal, .. } => interface == "secrets" || (*reveal && interface == "secrets-reveal"),

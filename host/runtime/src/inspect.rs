@@ -11,7 +11,7 @@ mod shape;
 
 use wasmparser::{Encoding, Parser, Payload};
 
-use crate::{Digest, Limits, LoadError, Manifest, engine::Pool};
+use crate::{Digest, Limits, LoadError, Manifest, bindings::migrating, engine::Pool};
 
 pub use code::Code;
 pub use imports::{Import, Need};
@@ -88,6 +88,12 @@ impl Inspection {
     pub fn wit_version(&self) -> Option<&str> {
         let names = self.exports.iter().map(String::as_str).chain(self.imports.iter().map(|import| &*import.name));
         names.filter_map(|name| name.strip_prefix(imports::PACKAGE)).find_map(|name| Some(name.split_once('@')?.1))
+    }
+
+    /// Whether it converts the documents that another version left.
+    #[must_use]
+    pub fn migrates(&self) -> bool {
+        self.exports.iter().any(|export| export == migrating::NAME)
     }
 
     /// What the file says of itself. Compiles it, and runs its `manifest` without any capability.

@@ -40,6 +40,7 @@ mod sandboxes;
 mod services;
 mod stats;
 mod sticky;
+mod trace;
 mod uploads;
 
 use std::{path::PathBuf, sync::Arc};
@@ -73,6 +74,7 @@ pub use plugins::{
 pub use sandboxes::{Sandboxes, find_program};
 pub use services::{Services, ServicesParts};
 pub use stats::{Counted, Stats};
+pub use trace::{InnerCall, InnerCalls, Trace};
 pub use uploads::{UPLOAD_BYTES, Upload, UploadError};
 
 use component::Loader;
@@ -126,6 +128,7 @@ impl Runtime {
             control: settings.control,
             services: services.clone(),
             validate_results: settings.validate_results,
+            alone: settings.builtin.is_empty(),
         });
         let plugins = Arc::new(plugins.map_err(failed)?);
         services.set_plugins(&plugins);

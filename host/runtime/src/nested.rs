@@ -5,7 +5,7 @@
 //! its own caller's. It runs in a task of its own, so on a stack of its own,
 //! and to its caller it is time in the host.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use openclaw_config::json;
 use serde_json::Value;
@@ -20,6 +20,7 @@ use crate::{
     invoke::{Answer, Outer, Params},
     limits::Limit,
     plugins::Plugins,
+    trace::{InnerCall, Trace},
 };
 
 /// How deep calls may nest: the client's own is none of these.
@@ -59,14 +60,19 @@ impl CallState {
         }
         let routed = plugins.route(Some(&tenant), method).await;
         let route = routed.map_err(|error| self.inner_error(error))?;
-        let route = route.ok_or_else(|| CapabilityError::not_found(format!("method not found: {method}")))?;
+        let route = route.ok_or_else(|| CapabilityError::not_found(plugins.no_such_method(method)))?;
         let facts = self.inner_facts(&route)?;
+        let (told, version, started) = (facts.clone(), route.version().clone(), Instant::now());
         let outer = Outer { depth: self.depth, deadline: self.deadline };
         // Ended with this call, whatever ends it.
         let mut inner = JoinSet::new();
         inner.spawn(plugins.run_inner(route, facts, params, outer).in_current_span());
         let answer = inner.join_next().await.ok_or_else(|| CapabilityError::internal("an inner call was not run"))?;
-        let answer = answer.map_err(CapabilityError::internal)?.map_err(|error| self.inner_error(error))?;
+        let answer = answer.map_err(CapabilityError::internal)?;
+        let component = &version.component;
+        let error = answer.as_ref().err();
+        self.services.inner_ended(&InnerCall { facts: &told, component, took: started.elapsed(), error });
+        let answer = answer.map_err(|error| self.inner_error(error))?;
         self.delete_tenant |= answer.delete_tenant;
         Ok(answer.result.into_bytes())
     }
@@ -80,7 +86,12 @@ impl CallState {
             let message = format!("{} needs the scope {scope}, which this call does not carry", method.name);
             return Err(CapabilityError::forbidden(message));
         }
-        Ok(CallFacts { method: method.name.as_str().into(), caller, ..call.clone() })
+        Ok(CallFacts {
+            method: method.name.as_str().into(),
+            caller,
+            trace: call.trace.map(Trace::inner),
+            ..call.clone()
+        })
     }
 
     /// What the caller is told, and what is kept for the client should it pass that on.

@@ -36,6 +36,7 @@ use crate::{
     CallError, LoadError,
     binding::{BindingScope, Bound, Canary, Origin, Route, Version, Way},
     call::CallFacts,
+    capability::http::HttpLimits,
     compile::Client,
     component::{Component, Loader},
     grants::{GrantSource, Grants},
@@ -88,6 +89,8 @@ pub struct Plugins {
     sticky: Sticky,
     services: Arc<Services>,
     validate_results: ValidateResults,
+    /// None of our own components is loaded: one of somebody else's is tried out.
+    alone: bool,
     /// Changes are made one after another; loading is not part of it.
     changing: Mutex<()>,
 }
@@ -99,6 +102,7 @@ pub(crate) struct PluginParts {
     pub(crate) control: ControlDb,
     pub(crate) services: Arc<Services>,
     pub(crate) validate_results: ValidateResults,
+    pub(crate) alone: bool,
 }
 
 impl Plugins {
@@ -117,6 +121,7 @@ impl Plugins {
             control: parts.control,
             services: parts.services,
             validate_results: parts.validate_results,
+            alone: parts.alone,
             changing: Mutex::default(),
         })
     }
@@ -161,6 +166,21 @@ impl Plugins {
             slots.entry((entry.row.scope.clone(), entry.row.family.clone())).or_default().push(entry);
         }
         Ok(slots.into_iter().map(|((scope, family), entries)| Slot::stored(family, scope, entries)).collect())
+    }
+
+    /// What a component is told of a method that nothing serves.
+    pub(crate) fn no_such_method(&self, method: &str) -> String {
+        match self.alone {
+            true => {
+                format!("{method} is not served here: the component is tried alone, and calls its own methods only")
+            }
+            false => format!("method not found: {method}"),
+        }
+    }
+
+    /// What a component's requests to hosts elsewhere may take.
+    pub(crate) fn http_limits(&self) -> HttpLimits {
+        self.policy.load().http.clone()
     }
 
     /// Takes over what a reload says.

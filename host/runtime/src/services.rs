@@ -24,7 +24,7 @@ use crate::{
     AdmissionLimits, CallError,
     admission::Admission,
     call::{CallFacts, Subject},
-    capability::CapabilityError,
+    capability::{CapabilityError, http::HttpLimits},
     cost::CostLog,
     disk::{Disks, Room},
     engine::Counting,
@@ -34,6 +34,7 @@ use crate::{
     meter::LongLane,
     plugins::Plugins,
     sandboxes::Sandboxes,
+    trace::{InnerCall, InnerCalls},
 };
 
 /// What the services are made of.
@@ -103,6 +104,8 @@ pub struct Services {
     tenants: Mutex<HashMap<TenantId, Arc<OpenTenant>>>,
     /// What serves the calls that components make: it owns these services.
     plugins: OnceLock<Weak<Plugins>>,
+    /// Who is told of those calls.
+    inner_calls: OnceLock<InnerCalls>,
 }
 
 /// How many tenants' directories stay open: a descriptor each, and one more for each family with files.
@@ -154,6 +157,7 @@ impl Services {
             disks: Disks::default(),
             tenants: Mutex::default(),
             plugins: OnceLock::new(),
+            inner_calls: OnceLock::new(),
         })
     }
 
@@ -165,6 +169,22 @@ impl Services {
     /// What serves the calls that components make; none while the gateway opens or closes.
     pub(crate) fn plugins(&self) -> Option<Arc<Plugins>> {
         self.plugins.get().and_then(Weak::upgrade)
+    }
+
+    /// Says, once, who is told of the calls that components make.
+    pub fn tell_of_inner_calls(&self, told: InnerCalls) {
+        let _ = self.inner_calls.set(told);
+    }
+
+    pub(crate) fn inner_ended(&self, call: &InnerCall<'_>) {
+        if let Some(told) = self.inner_calls.get() {
+            told(call);
+        }
+    }
+
+    /// What a component's requests to hosts elsewhere may take; none while the gateway opens or closes.
+    pub(crate) fn http_limits(&self) -> Option<HttpLimits> {
+        self.plugins().map(|plugins| plugins.http_limits())
     }
 
     /// The present, by both clocks.
@@ -206,6 +226,13 @@ impl Services {
         let files = opened.map_err(CapabilityError::internal)?.files;
         open.files().insert(family.clone(), files.clone());
         Ok(files)
+    }
+
+    /// A tenant's workspace, which its sandboxes see as `/work`.
+    pub(crate) async fn workspace(&self, tenant: &TenantRecord) -> Result<Directory, CapabilityError> {
+        let open = self.open_tenant(tenant)?;
+        let opened = self.admission.off_thread(Some(&tenant.id), move || open.directory.workspace(None)).await?;
+        opened.map_err(CapabilityError::internal)
     }
 
     /// The configuration of a call, unless it cannot be read.

@@ -2,6 +2,7 @@
 
 use super::call::Facts;
 use crate::bindings::openclaw::gateway::{nodes::Link, sandbox};
+use crate::http::{Request, Response};
 use crate::{Error, Result};
 use serde_json::Value;
 use std::cell::{Cell, RefCell};
@@ -28,6 +29,7 @@ pub struct Invocation {
 #[derive(Default)]
 pub(crate) struct Scripts {
     pub(crate) sandbox: Script<sandbox::Workload, sandbox::Outcome>,
+    pub(crate) http: Script<Request, Response>,
     pub(crate) terminal: Script<[u8], Vec<u8>>,
     pub(crate) model: Script<Value, Vec<Piece>>,
     pub(crate) embedder: Script<str, Vec<f32>>,

@@ -4,10 +4,13 @@ use super::call::{Caller, Facts, answer, migrate};
 use super::manifest::Served;
 use super::scripts::Invocation;
 use super::state::{Event, LogLine, State, Usage};
-use crate::bindings::openclaw::gateway::{documents as raw_documents, files as raw_files, nodes::Link};
+use crate::bindings::openclaw::gateway::{
+    documents as raw_documents, files as raw_files, nodes::Link, workspace as raw_workspace,
+};
 use crate::channels::Message;
 use crate::documents::Database;
 use crate::files::Directory;
+use crate::http::{Request, Response};
 use crate::sandbox::{Outcome, Workload};
 use crate::timers::Timer;
 use crate::{Error, Handler, Result};
@@ -192,6 +195,13 @@ impl Tenant {
         self
     }
 
+    /// Plays the hosts that the handler sends requests to.
+    #[must_use]
+    pub fn with_http(self, play: impl FnMut(&Request) -> Result<Response> + 'static) -> Self {
+        self.state.scripts.http.set(play);
+        self
+    }
+
     /// Plays what runs in the terminals: it answers what is typed.
     #[must_use]
     pub fn with_terminal(self, play: impl FnMut(&[u8]) -> Result<Vec<u8>> + 'static) -> Self {
@@ -244,6 +254,12 @@ impl Tenant {
     #[must_use]
     pub fn files(&self, family: &str) -> Directory {
         Directory(self.opened(|facts| raw_files::Directory::of(facts, family)))
+    }
+
+    /// The workspace, to look into it or to fill it.
+    #[must_use]
+    pub fn workspace(&self) -> Directory {
+        self.files(raw_workspace::NAME)
     }
 
     /// The value of a family's secret.

@@ -7,10 +7,12 @@
 #![allow(clippy::disallowed_methods, reason = "it opens its own temporary homes and /proc, nobody's tenant files")]
 
 mod bare;
+mod capabilities;
 mod cold;
 mod daemon;
 mod engine;
 mod home;
+mod installs;
 mod load;
 mod native;
 mod neighbours;
@@ -54,7 +56,7 @@ struct Arguments {
     output: PathBuf,
 }
 
-const ROWS: [&str; 9] = ["P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P9"];
+const ROWS: [&str; 12] = ["P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P9", "C1", "C2", "C3"];
 
 /// What every row needs to know.
 #[derive(Clone, Debug)]
@@ -124,6 +126,15 @@ fn bench(arguments: &Arguments) -> Result<ExitCode> {
     }
     if wanted(&["P9"]) {
         workloads::measure(&setting, &mut report).context("P9")?;
+    }
+    if wanted(&["C1"]) {
+        capabilities::measure(&setting, &mut report).context("C1")?;
+    }
+    if wanted(&["C2"]) {
+        installs::of_a_megabyte(&setting, &mut report).context("C2")?;
+    }
+    if wanted(&["C3"]) {
+        installs::of_many_tenants(&setting, &mut report).context("C3")?;
     }
     report.write(&arguments.output, &machine, arguments.quick)?;
     println!("written to {}", arguments.output.display());

@@ -28,10 +28,13 @@ fn path(fixture_name: &str) -> String {
 
 /// Runs these calls of the fixture `echo`.
 fn test(calls: &str, arguments: &[&str]) -> Output {
+    test_of("echo", calls, arguments)
+}
+
+fn test_of(fixture: &str, calls: &str, arguments: &[&str]) -> Output {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join("calls.yaml"), calls).expect("the calls");
-    let echo = path("echo");
-    Cli::bare(&[&["components", "test", &echo], arguments].concat()).within(folder.path()).run()
+    Cli::bare(&[&["components", "test", &path(fixture)], arguments].concat()).within(folder.path()).run()
 }
 
 #[test]
@@ -45,6 +48,24 @@ fn check_shows_what_a_component_is_and_asks_for() {
     assert_eq!(report["warnings"], json!([]), "the SDK's own tuning keeps it small");
     let text = Cli::bare(&["components", "check", &path("echo")]).run().exited(0).stdout;
     assert!(text.contains("echo00.text") && text.contains("sha256:"), "{text}");
+}
+
+#[test]
+fn check_says_whether_a_component_migrates() {
+    assert_eq!(check("migrates").json()["migrates"], true);
+    assert_eq!(check("echo").json()["migrates"], false);
+    let text = Cli::bare(&["components", "check", &path("migrates")]).run().exited(0).stdout;
+    assert!(text.contains("migration") && text.contains("first call"), "{text}");
+}
+
+#[test]
+fn a_component_that_is_tried_alone_is_told_so_when_it_calls_others() {
+    let calls = "- method: leans.sessions\n  expect: { error: { code: NOT_FOUND, message: tried alone } }\n";
+    test_of("leans", calls, &[]).exited(0);
+    let refused = test_of("caller", "- method: caller.again\n  expect: { result: {} }\n", &[]).exited(1).stderr;
+    assert!(refused.contains("method:<name>"), "{refused}");
+    let report = check("caller").exited(1).json();
+    assert!(report["problems"][0].as_str().is_some_and(|why| why.contains("method:<name>")), "{report}");
 }
 
 #[test]

@@ -73,6 +73,25 @@ fn the_operators_call_makes_no_component_an_operator() {
 }
 
 #[test]
+fn a_call_inside_another_is_counted_as_any_other() {
+    let daemon = Daemon::start_with("telemetry: {tenant_label: true}\n");
+    let a = daemon.tenant("a");
+    install_caller(&daemon.operator_for("a"), &["sessions.list", "agents.delete"]);
+    a.done("caller.call", through("sessions.list", json!({})));
+    let _ = a.err("caller.call", through("agents.delete", json!({ "agentId": "nobody" })));
+    let text = daemon.send(&Request::get("/metrics").token(daemon.operator_token())).text();
+    for sample in [
+        r#"openclaw_calls_total{family="sessions",outcome="ok"} 1"#,
+        r#"openclaw_calls_total{family="agents",outcome="NOT_FOUND"} 1"#,
+        r#"openclaw_calls_total{family="caller",outcome="ok"} 1"#,
+        r#"openclaw_call_seconds_count{family="sessions"} 1"#,
+        r#"openclaw_tenant_calls_total{tenant="a",outcome="ok"} 2"#,
+    ] {
+        assert!(text.lines().any(|line| line == sample), "{sample} is not in {text}");
+    }
+}
+
+#[test]
 fn calls_nest_four_deep() {
     let daemon = Daemon::start();
     let a = daemon.tenant("a");

@@ -1,6 +1,6 @@
 //! `components`: the limits of a call, what a family may ask for, what is loaded.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, net::IpAddr};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -17,6 +17,7 @@ pub struct Components {
     /// such as `config`, or something narrower: `documents:<family>/<collection>` to read a collection of
     /// another family, with `:write` to change it too; `secret:<name>`, with `:reveal` to read it back;
     /// `method:<name>` to call one method of the same tenant; `memory-mb:<n>` for the memory of a call, up to `limits.memory_mb`;
+    /// `http:<host>[:<port>]` for requests to one host, which may begin with `*.`;
     /// `sticky:<n>` for so many instances that stay for a tenant's next calls.
     pub grants: BTreeMap<String, Vec<String>>,
     /// Groups of tenants, by name: a component can be installed for one of them.
@@ -30,6 +31,8 @@ pub struct Components {
     /// Public keys (minisign, the line of base64), one of which must have signed a component that is
     /// installed. Empty: a signature is not asked for.
     pub trusted_keys: Vec<String>,
+    /// Requests that components make to the hosts that they are granted (`http:<host>`).
+    pub http: OutboundHttp,
     /// An installed component is rolled back when so many of its calls fail in a row; 0: never.
     pub rollback_after: u32,
 }
@@ -45,8 +48,29 @@ impl Default for Components {
             self_service: false,
             validate_results: ValidateResults::default(),
             trusted_keys: Vec::new(),
+            http: OutboundHttp::default(),
             rollback_after: 5,
         }
+    }
+}
+
+/// What a component's request to a host elsewhere may take. It never gets more than its call has.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct OutboundHttp {
+    /// Addresses of private networks to which a granted host may lead all the same.
+    pub private_addresses: Vec<IpAddr>,
+    /// Longest request, up to the end of its answer, in milliseconds.
+    #[schemars(range(min = 1, max = 3_600_000))]
+    pub timeout_ms: u64,
+    /// Largest body of a request, and of an answer, in bytes.
+    #[schemars(range(min = 1024, max = 1_073_741_824))]
+    pub body_bytes: u64,
+}
+
+impl Default for OutboundHttp {
+    fn default() -> Self {
+        Self { private_addresses: Vec::new(), timeout_ms: 30_000, body_bytes: 8 * 1024 * 1024 }
     }
 }
 

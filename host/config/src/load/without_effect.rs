@@ -24,7 +24,6 @@ const TABLE: &[(&str, &str)] = &[
     ("backup", NO_BACKUP),
     ("cron", NO_JOB),
     ("nodes.allow_commands", "has no effect yet: no node is paired"),
-    ("telemetry.otlp", "has no effect yet: nothing is exported"),
     ("channels", NO_CHANNEL),
     ("messages", NO_CHANNEL),
     ("commands", NO_CHANNEL),

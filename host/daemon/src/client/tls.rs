@@ -2,32 +2,18 @@
 
 use std::{io, sync::Arc};
 
+use openclaw_egress::tls::settings;
 use tokio::net::TcpStream;
 use tokio_rustls::{
     TlsConnector,
     client::TlsStream,
-    rustls::{CertificateError, ClientConfig, Error, RootCertStore, crypto::ring, pki_types::ServerName},
+    rustls::{CertificateError, Error, pki_types::ServerName},
 };
 
 /// Agrees on a key with the host of this name.
 pub(super) async fn connect(name: &str, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
     let name = ServerName::try_from(name.to_owned()).map_err(io::Error::other)?;
     TlsConnector::from(Arc::new(settings()?)).connect(name, stream).await
-}
-
-/// Trusts whom this machine trusts.
-pub(crate) fn settings() -> io::Result<ClientConfig> {
-    let trusted = rustls_native_certs::load_native_certs();
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(trusted.certs);
-    if roots.is_empty() {
-        let reason = trusted.errors.first().map(|error| format!(": {error}")).unwrap_or_default();
-        return Err(io::Error::other(format!("this machine trusts no certificate authority{reason}")));
-    }
-    let settings = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(io::Error::other)?;
-    Ok(settings.with_root_certificates(roots).with_no_client_auth())
 }
 
 /// What whoever met this failure can do.

@@ -9,20 +9,17 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
-    time::Duration,
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
-    net::{TcpListener, TcpStream, lookup_host},
+    net::{TcpListener, TcpStream},
     task::{JoinHandle, JoinSet},
-    time::timeout,
 };
 
 use super::{Reach, Refusal};
 
-const CONNECT_TIME: Duration = Duration::from_secs(10);
 const HEAD_BYTES: u64 = 8 << 10;
 
 /// The proxy, as long as it lives.
@@ -33,7 +30,7 @@ pub(super) struct Guard {
 }
 
 struct State {
-    reach: Reach,
+    reach: Reach<'static>,
     /// What our own client says of itself: others on this machine find the port, too.
     password: String,
     /// Bytes that may still come in.
@@ -43,7 +40,7 @@ struct State {
 
 impl Guard {
     /// Begins to listen. So many bytes come through in all.
-    pub(super) async fn listen(reach: Reach, bytes: u64) -> io::Result<Self> {
+    pub(super) async fn listen(reach: Reach<'static>, bytes: u64) -> io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let (port, word) = (listener.local_addr()?.port(), ulid::Ulid::new());
         let password = format!("Basic {}", STANDARD.encode(format!("openclaw:{word}")));
@@ -95,23 +92,22 @@ impl State {
         let (Some(target), true) = (target, known) else {
             return stream.write_all(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n").await;
         };
-        match timeout(CONNECT_TIME, self.connect(target)).await {
-            Ok(Ok(outside)) => {
+        match self.connect(target).await {
+            Some(outside) => {
                 stream.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await?;
                 self.pass(stream, outside).await
             }
-            _ => stream.write_all(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n").await,
+            None => stream.write_all(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n").await,
         }
     }
 
-    async fn connect(&self, target: &str) -> io::Result<TcpStream> {
-        let allowed: Vec<_> = lookup_host(target).await?.filter(|address| self.reach.allows(address.ip())).collect();
-        if allowed.is_empty() {
-            let host = target.rsplit_once(':').map_or(target, |(host, _)| host);
+    async fn connect(&self, target: &str) -> Option<TcpStream> {
+        let (host, port) = target.rsplit_once(':')?;
+        let connected = openclaw_egress::connect(host.trim_matches(['[', ']']), port.parse().ok()?, self.reach).await;
+        if let Err(openclaw_egress::Refusal::PrivateAddress) = connected {
             self.refuse(Refusal::PrivateAddress(host.to_owned()));
-            return Err(io::ErrorKind::PermissionDenied.into());
         }
-        TcpStream::connect(&*allowed).await
+        connected.ok()
     }
 
     async fn pass(&self, inside: BufReader<TcpStream>, outside: TcpStream) -> io::Result<()> {

@@ -50,7 +50,7 @@ pub(crate) struct Registry {
 
 impl Registry {
     /// Of an address such as `oci://ghcr.io/acme/greeter:1.0.0`.
-    pub(crate) async fn of(address: &str, login: Login, reach: Reach) -> Result<Self, CliError> {
+    pub(crate) async fn of(address: &str, login: Login, reach: Reach<'static>) -> Result<Self, CliError> {
         let wrong = |what: &dyn fmt::Display| {
             CliError::usage(format!("{address}: {what}")).hint("write it as oci://registry/name:tag")
         };

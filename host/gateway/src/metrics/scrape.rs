@@ -38,7 +38,8 @@ pub(crate) async fn scrape(
 }
 
 impl Gateway {
-    fn metrics_text(&self) -> Result<String, std::fmt::Error> {
+    /// All metrics as they are now, in Prometheus' text.
+    pub(crate) fn metrics_text(&self) -> Result<String, std::fmt::Error> {
         let metrics = self.metrics();
         let standing = self.runtime().standing();
         let registry = &self.services().registry;

@@ -1,10 +1,14 @@
-//! `files`: the family's own directory, on the blocking pool unless the kernel has it in memory.
+//! `files`: the family's own directory, and `workspace`: the tenant's, on the blocking pool unless the kernel has it in memory.
 
 use openclaw_tenancy::{Directory, DirectoryError, FileKind, Metadata, NAME_BYTES, TenantPath};
 use wasmtime::component::Resource;
 
 use super::CapabilityError;
-use crate::{bindings::openclaw::gateway::files, call::CallState, capability::calls::Call};
+use crate::{
+    bindings::openclaw::gateway::{files, workspace},
+    call::CallState,
+    capability::calls::Call,
+};
 
 const READ_BYTES: u32 = 1 << 20;
 const LIST_ENTRIES: u32 = 1000;
@@ -23,6 +27,16 @@ impl files::Host for CallState {
     async fn open(&mut self, _call: Resource<Call>) -> Result<Resource<OpenDirectory>, CapabilityError> {
         let directory = self.services.files(self.tenant()?, self.own_family()?).await?;
         Ok(self.table.push(OpenDirectory { directory, read_only: self.migrating })?)
+    }
+}
+
+/// `workspace`: the tenant's, whichever family asks.
+impl workspace::Host for CallState {
+    async fn open(&mut self, _call: Resource<Call>) -> Result<Resource<OpenDirectory>, CapabilityError> {
+        self.granted("workspace")?;
+        let directory = self.services.workspace(self.tenant()?).await?;
+        let read_only = self.migrating || !self.grants.allow_workspace_writes();
+        Ok(self.table.push(OpenDirectory { directory, read_only })?)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
+use openclaw_egress::HostPattern;
 use openclaw_sandbox::Mode;
 use openclaw_tenancy::Family;
 
@@ -37,8 +38,8 @@ pub enum Grant {
     },
     /// `http:<host>[:<port>]`; the host may begin with `*.`.
     Http {
-        /// In lower case.
-        host: String,
+        /// One, or all below one.
+        host: HostPattern,
         /// Any, where there is none.
         port: Option<u16>,
     },
@@ -80,12 +81,13 @@ impl Grant {
             Self::Interface(interface) => RESTRICTED.contains(interface),
             Self::Documents { .. }
             | Self::Secret { .. }
+            | Self::Http { .. }
+            | Self::Workspace { .. }
             | Self::Method(_)
             | Self::Model(_)
             | Self::Sandbox(_)
             | Self::MemoryMb(_)
             | Self::Sticky(_) => true,
-            Self::Workspace { .. } | Self::Http { .. } => false,
         }
     }
 }
@@ -183,12 +185,12 @@ fn http(rest: &str) -> Result<Grant, String> {
         Some((host, port)) => (host, Some(port.parse().map_err(|_| "a port is 1 to 65535")?)),
         None => (rest, None),
     };
-    let named = host.strip_prefix("*.").unwrap_or(host);
-    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
-    if named.is_empty() || !named.chars().all(allowed) || port == Some(0) {
-        return Err("it reads http:<host>[:<port>], where the host may begin with \"*.\"".into());
+    let wrong = || "it reads http:<host>[:<port>], where the host may begin with \"*.\"".to_owned();
+    // An address of IPv6 stands in brackets, so that its last part is no port.
+    if port == Some(0) || (host.contains(':') && !host.ends_with(']')) {
+        return Err(wrong());
     }
-    Ok(Grant::Http { host: host.to_ascii_lowercase(), port })
+    Ok(Grant::Http { host: host.parse().map_err(|_| wrong())?, port })
 }
 
 fn flagged<'t>(text: &'t str, flag: &str) -> (&'t str, bool) {
@@ -243,16 +245,11 @@ impl Grant {
             ) => family == of && collection == asked,
             (Self::Secret { name, reveal: true }, Self::Secret { name: asked, .. }) => name == asked,
             (Self::Http { host, port }, Self::Http { host: asked, port: at }) => {
-                (port.is_none() || port == at) && covers_host(host, asked)
+                (port.is_none() || port == at) && host.covers(asked)
             }
             (Self::MemoryMb(granted), Self::MemoryMb(asked)) => granted >= asked,
             (Self::Sticky(granted), Self::Sticky(asked)) => granted >= asked,
             (granted, asked) => granted == asked,
         }
     }
-}
-
-fn covers_host(granted: &str, asked: &str) -> bool {
-    let below = granted.strip_prefix('*').is_some_and(|end| asked.len() > end.len() && asked.ends_with(end));
-    below || granted == asked
 }

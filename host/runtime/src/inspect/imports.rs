@@ -1,7 +1,7 @@
 //! The import list, each entry with what it takes to have it.
 
 pub(super) use crate::grants::PACKAGE;
-use crate::grants::{BASIC, BY_COLLECTION, FREE, RESTRICTED, WASI};
+use crate::grants::{BASIC, BY_COLLECTION, FREE, HTTP, RESTRICTED, WASI, as_granted};
 
 /// One entry of the import list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub enum Need {
     Grant(String),
     /// A grant for each collection that the manifest names.
     Collections,
+    /// A grant for each host that it asks.
+    Hosts,
     /// It is linked, and denies what is not granted otherwise.
     Wasi,
     /// This gateway does not serve it.
@@ -35,6 +37,9 @@ impl Import {
 
 fn need(import: &str) -> Need {
     let Some(rest) = import.strip_prefix(PACKAGE) else {
+        if import.starts_with(HTTP) {
+            return Need::Hosts;
+        }
         let linked = WASI.iter().any(|package| import.starts_with(package));
         return if linked { Need::Wasi } else { Need::Unserved };
     };
@@ -44,7 +49,7 @@ fn need(import: &str) -> Need {
     } else if BY_COLLECTION.contains(&interface) {
         Need::Collections
     } else if RESTRICTED.contains(&interface) {
-        Need::Grant(interface.to_owned())
+        Need::Grant(as_granted(interface))
     } else {
         Need::Unserved
     }

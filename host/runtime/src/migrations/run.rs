@@ -57,6 +57,7 @@ pub(crate) async fn convert(
         subject: Subject::Tenant(tenant),
         caller: Caller { actor: Actor::Gateway, scopes: Arc::default() },
         request_id,
+        trace: None,
     };
     let mut state = CallState::new(facts, component.clone(), grants, services, limits.clone(), limits.wall);
     // What it did elsewhere could not be taken back.

@@ -1,7 +1,7 @@
 //! Changing what is bound of what is stored: activate, roll back, remove. And
 //! the one place where any change is written down, put in force and told of.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use openclaw_tenancy::{Actor, AuditEvent, Family};
 use serde_json::{json, value::RawValue};
@@ -225,6 +225,7 @@ impl Plugins {
             _ => Vec::new(),
         };
         rows::replace(&self.control, scope.clone(), family.clone(), rows, withdrawn.clone()).await?;
+        let written = Instant::now();
         self.sequence.withdraw(&withdrawn);
         let active = versions.active().map(|active| active.digest);
         let slot = (!versions.entries.is_empty())
@@ -233,6 +234,9 @@ impl Plugins {
         self.put_in_force(layers);
         let tenant = scope.tenant().and_then(|tenant| self.services.registry.get(tenant));
         self.sticky().retire(tenant.map(|tenant| tenant.row), Some(family));
+        let digest = made.digest.map(|digest| digest.to_string());
+        let micros = u64::try_from(written.elapsed().as_micros()).unwrap_or(u64::MAX);
+        tracing::info!(%scope, %family, digest, what = made.what, micros, "a component was changed");
         self.tell(scope, family, active, made).await;
         if let Some(old) = old {
             self.forget_bytes(&old).await;
@@ -269,7 +273,6 @@ impl Plugins {
         if !matches!(&written, Ok(Ok(()))) {
             tracing::error!(%scope, %family, ?written, "a change of a component is not in the audit log");
         }
-        tracing::info!(%scope, %family, digest, what = made.what, "a component was changed");
         let active = active.map(|active| active.to_string());
         let payload = json!({ "family": family.as_str(), "what": made.what, "digest": digest, "active": active });
         let Ok(payload) = RawValue::from_string(payload.to_string()) else { return };

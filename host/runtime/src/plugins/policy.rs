@@ -8,11 +8,12 @@ use openclaw_config::gateway::Components;
 use openclaw_tenancy::{Family, TenantIdError};
 
 use crate::{
+    capability::http::HttpLimits,
     grants::{GrantError, GrantSource, Grants},
     layers::Groups,
 };
 
-/// `components.grants`, `.groups`, `.trusted_keys` and `.rollback_after`, read.
+/// `components.grants`, `.groups`, `.trusted_keys`, `.rollback_after` and `.http`, read.
 #[derive(Debug)]
 pub struct Policy {
     grants: HashMap<String, Arc<Grants>>,
@@ -20,6 +21,7 @@ pub struct Policy {
     keys: Vec<PublicKey>,
     pub(crate) groups: Groups,
     pub(crate) rollback_after: u32,
+    pub(crate) http: HttpLimits,
 }
 
 /// A part of the configuration that is not what it should be.
@@ -80,6 +82,7 @@ impl Policy {
             keys: components.trusted_keys.iter().enumerate().map(key).collect::<Result<_, _>>()?,
             groups,
             rollback_after: components.rollback_after,
+            http: HttpLimits::from(&components.http),
         })
     }
 

@@ -4,8 +4,6 @@
 //! and plain HTTP, lets through what the [`Policy`] allows, resolves names itself, and connects to the very address that it
 //! has checked. A redirect comes back as a new request, and is checked as one.
 
-mod address;
-mod allow;
 mod proxy;
 
 use std::fmt;
@@ -20,8 +18,7 @@ use rustix::fs::{Gid, Mode, OFlags, Uid};
 use tokio::net::UnixListener;
 use tokio::task::JoinHandle;
 
-pub use address::is_public;
-pub use allow::{AllowList, InvalidEntry};
+pub use openclaw_egress::{AllowList, Attempt, InvalidEntry, Refusal};
 
 use crate::reaper::{Kind, Owed};
 use crate::{Error, Reaper};
@@ -37,27 +34,6 @@ pub struct Policy {
     pub private: Vec<IpAddr>,
     /// Told of every attempt, before it is answered.
     pub audit: Box<dyn Fn(&Attempt) + Send + Sync>,
-}
-
-/// A workload wanted to reach something.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Attempt {
-    pub host: String,
-    pub port: u16,
-    pub refused: Option<Refusal>,
-}
-
-/// Why an attempt was refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    #[error("the host and port are not on the allow list")]
-    NotAllowed,
-    #[error("the name has no address")]
-    Unresolved,
-    #[error("the name leads to a private, local or reserved address")]
-    PrivateAddress,
-    #[error("the host does not answer")]
-    Unreachable,
 }
 
 impl fmt::Debug for Policy {

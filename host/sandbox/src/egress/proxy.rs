@@ -1,9 +1,7 @@
 //! The proxy: CONNECT and plain HTTP/1.1.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, combinators::BoxBody};
@@ -12,21 +10,18 @@ use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
+use openclaw_egress::Reach;
 use tokio::io::copy_bidirectional;
-use tokio::net::{TcpStream, UnixListener, UnixStream, lookup_host};
+use tokio::net::{TcpStream, UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use tokio::time::timeout;
 
-use super::address::is_public;
 use super::{Attempt, Policy, Refusal};
 
 type Body = BoxBody<Bytes, hyper::Error>;
 
 /// Connections of one workload at a time; further ones wait.
 const CONNECTIONS: usize = 64;
-/// For a name to be resolved and a connection to be made.
-const CONNECT: Duration = Duration::from_secs(10);
 
 /// Serves until it is dropped, and its connections with it.
 pub(super) async fn serve(listener: UnixListener, policy: Arc<Policy>) {
@@ -118,30 +113,12 @@ fn target(request: &Request<Incoming>) -> Option<(String, u16)> {
 
 /// The one place that decides, and tells of it.
 async fn connect(host: &str, port: u16, policy: &Policy) -> Result<TcpStream, Refusal> {
-    let result = timeout(CONNECT, try_connect(host, port, policy)).await.unwrap_or(Err(Refusal::Unreachable));
+    let result = match policy.allow.allows(host, port) {
+        true => openclaw_egress::connect(host, port, Reach::Public(&policy.private)).await,
+        false => Err(Refusal::NotAllowed),
+    };
     (policy.audit)(&Attempt { host: host.to_owned(), port, refused: result.as_ref().err().copied() });
     result
-}
-
-async fn try_connect(host: &str, port: u16, policy: &Policy) -> Result<TcpStream, Refusal> {
-    if !policy.allow.allows(host, port) {
-        return Err(Refusal::NotAllowed);
-    }
-    let resolved: Vec<SocketAddr> = lookup_host((host, port)).await.map_err(|_| Refusal::Unresolved)?.collect();
-    if resolved.is_empty() {
-        return Err(Refusal::Unresolved);
-    }
-    let may = |address: &&SocketAddr| is_public(address.ip()) || policy.private.contains(&address.ip());
-    let mut reachable = resolved.iter().filter(may).peekable();
-    if reachable.peek().is_none() {
-        return Err(Refusal::PrivateAddress);
-    }
-    for address in reachable {
-        if let Ok(stream) = TcpStream::connect(address).await {
-            return Ok(stream);
-        }
-    }
-    Err(Refusal::Unreachable)
 }
 
 /// Sends a request on, without what is meant for a proxy.

@@ -127,6 +127,7 @@ impl Subjects {
                     subject: Subject::Tenant(tenant.clone()),
                     caller: caller.clone(),
                     request_id: "bench".into(),
+                    trace: None,
                 };
                 let raw = rotation.params().as_bytes().to_vec();
                 let params = Params { value: openclaw_config::json::read(&raw, 64)?, raw };

@@ -15,8 +15,8 @@ fn a_setting_without_effect_is_told_with_its_place() {
         ["config.yaml:3:1: backup has no effect yet: no backup is made"]
     );
     assert_eq!(
-        warnings("telemetry:\n  otlp: {endpoint: \"http://collector:4318\"}\n", &[]),
-        ["config.yaml:2:3: telemetry.otlp has no effect yet: nothing is exported"]
+        warnings("nodes:\n  allow_commands: [camera.snap]\n", &[]),
+        ["config.yaml:2:3: nodes.allow_commands has no effect yet: no node is paired"]
     );
 }
 

@@ -71,6 +71,7 @@ impl<'a> Report<'a> {
         match file.manifest(&limits).await {
             Ok(manifest) => {
                 report.grants = file.grants(&manifest);
+                report.problems.extend(file.ungrantable(&report.grants));
                 report.manifest = Some(manifest);
             }
             Err(error) => report.problems.push(error.to_string()),
@@ -102,6 +103,7 @@ impl<'a> Report<'a> {
                 "needs": needs(&import.need),
             })).collect::<Vec<_>>(),
             "grants": self.grants,
+            "migrates": inspection.migrates(),
             "initialMemoryBytes": shape.initial_memory_bytes,
             "coreInstances": shape.core_instances,
             "memories": shape.memories,
@@ -135,6 +137,9 @@ impl<'a> Report<'a> {
             fields["family"] = format!("{} {}", manifest.family, manifest.version).into();
             fields["description"] = manifest.description.as_str().into();
         }
+        if inspection.migrates() {
+            fields["migration"] = "before a tenant's first call, of the documents that another version left".into();
+        }
         output.fields(&fields)?;
         if let Some(manifest) = &self.manifest {
             let methods = manifest.methods.values();
@@ -164,6 +169,7 @@ fn needs(need: &Need) -> String {
         Need::Nothing => "nothing".into(),
         Need::Grant(grant) => format!("the grant {grant}"),
         Need::Collections => "a grant for each collection that the manifest names".into(),
+        Need::Hosts => "nothing; each host that it asks is granted by name: http:<host>".into(),
         Need::Wasi => "nothing: linked, and denied beyond the component's own".into(),
         Need::Unserved => "not served".into(),
     }

@@ -41,6 +41,13 @@ impl ComponentFile {
         let imports: Vec<String> = self.inspection.imports.iter().map(|import| import.name.clone()).collect();
         Grants::needed(&imports, manifest)
     }
+
+    /// Why nobody could grant it what it needs, where that is so.
+    pub(super) fn ungrantable(&self, grants: &[String]) -> Option<String> {
+        let unnamed = grants.iter().any(|grant| grant == "methods");
+        let reason = "it calls other methods and names none: each stands among its capabilities, as method:<name>";
+        unnamed.then(|| reason.to_owned())
+    }
 }
 
 /// A file that the author named and that cannot be read.

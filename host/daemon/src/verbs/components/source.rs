@@ -46,8 +46,8 @@ pub(super) struct Access {
 }
 
 impl Access {
-    fn reach(&self) -> Reach {
-        if self.allow_private_addresses { Reach::Anywhere } else { Reach::Public }
+    fn reach(&self) -> Reach<'static> {
+        if self.allow_private_addresses { Reach::Anywhere } else { fetch::PUBLIC }
     }
 
     pub(super) async fn registry(&self, address: &str) -> Result<Registry, CliError> {

@@ -86,6 +86,9 @@ pub(super) async fn open(file: &ComponentFile, costs: Option<Arc<CostLog>>) -> R
     let limits = Limits::from(&CallLimits::default());
     let manifest = file.manifest(&limits).await.map_err(|error| refused(error.to_string()))?;
     let grants = file.grants(&manifest);
+    if let Some(reason) = file.ungrantable(&grants) {
+        return Err(refused(reason));
+    }
     Trial::open(file, manifest.family.as_str(), grants, costs).await?.map_err(|error| refused(error.to_string()))
 }
 

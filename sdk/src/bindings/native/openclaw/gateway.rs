@@ -23,5 +23,6 @@ pub mod tenancy_control;
 pub mod timers;
 pub mod usage;
 pub mod vectors;
+pub mod workspace;
 
 pub use crate::bindings::generated::openclaw::gateway::types;

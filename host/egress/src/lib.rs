@@ -1,0 +1,120 @@
+//! Connections to hosts elsewhere: who is out in the world, who is on a list, and whom this machine trusts.
+//!
+//! Whoever lets something of a tenant's, or of the internet's, choose where this machine connects to goes through
+//! [`connect`]: it looks the name up itself and connects to the very address that it has checked, so no name that
+//! leads elsewhere the second time gets around it. A redirect is another connection, and is checked as one.
+
+#![forbid(unsafe_code)]
+
+mod address;
+mod allow;
+pub mod tls;
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
+
+use tokio::{
+    net::{TcpStream, lookup_host},
+    time::timeout,
+};
+
+pub use address::is_public;
+pub use allow::{AllowList, HostPattern, InvalidEntry, InvalidPattern};
+
+/// For a name to be looked up and a connection to be made.
+const CONNECT_TIME: Duration = Duration::from_secs(10);
+
+/// Which addresses may be connected to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach<'a> {
+    /// Those out in the world, and the private ones that the operator vouches for.
+    Public(&'a [IpAddr]),
+    /// The operator's own networks too.
+    Anywhere,
+}
+
+impl Reach<'_> {
+    /// Whether this address may be connected to.
+    #[must_use]
+    pub fn allows(&self, address: IpAddr) -> bool {
+        match self {
+            Self::Public(private) => is_public(address) || private.contains(&address.to_canonical()),
+            Self::Anywhere => true,
+        }
+    }
+}
+
+/// Something wanted to reach a host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    pub host: String,
+    pub port: u16,
+    pub refused: Option<Refusal>,
+}
+
+/// Why an attempt was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    #[error("the host and port are not on the allow list")]
+    NotAllowed,
+    #[error("the name has no address")]
+    Unresolved,
+    #[error("the name leads to a private, local or reserved address")]
+    PrivateAddress,
+    #[error("the host does not answer")]
+    Unreachable,
+}
+
+/// The addresses of a host that may be connected to: one at least.
+pub async fn resolve(host: &str, port: u16, reach: Reach<'_>) -> Result<Vec<SocketAddr>, Refusal> {
+    let found: Vec<SocketAddr> = lookup_host((host, port)).await.map_err(|_| Refusal::Unresolved)?.collect();
+    if found.is_empty() {
+        return Err(Refusal::Unresolved);
+    }
+    let allowed: Vec<_> = found.into_iter().filter(|address| reach.allows(address.ip())).collect();
+    if allowed.is_empty() { Err(Refusal::PrivateAddress) } else { Ok(allowed) }
+}
+
+/// Connects to the first address of a host that may be, and does.
+pub async fn connect(host: &str, port: u16, reach: Reach<'_>) -> Result<TcpStream, Refusal> {
+    let connected = async {
+        let addresses = resolve(host, port, reach).await?;
+        TcpStream::connect(&*addresses).await.map_err(|_| Refusal::Unreachable)
+    };
+    timeout(CONNECT_TIME, connected).await.unwrap_or(Err(Refusal::Unreachable))
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_leads_home_is_reached_where_the_operator_says_so() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let refused = async |host: &str, reach: Reach<'_>| connect(host, port, reach).await.err();
+        for host in ["127.0.0.1", "localhost", "::ffff:127.0.0.1"] {
+            assert_eq!(refused(host, Reach::Public(&[])).await, Some(Refusal::PrivateAddress), "{host}");
+        }
+        assert_eq!(
+            refused("127.0.0.1", Reach::Public(&["10.0.0.1".parse().expect("an address")])).await,
+            Some(Refusal::PrivateAddress)
+        );
+        for reach in [Reach::Public(&["127.0.0.1".parse().expect("an address")]), Reach::Anywhere] {
+            assert_eq!(refused("127.0.0.1", reach).await, None, "{reach:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn who_does_not_answer_is_told_from_who_is_not_there() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        drop(listener);
+        assert_eq!(connect("127.0.0.1", port, Reach::Anywhere).await.err(), Some(Refusal::Unreachable));
+        assert_eq!(connect("no such name", 80, Reach::Anywhere).await.err(), Some(Refusal::Unresolved));
+    }
+}
