@@ -36,7 +36,6 @@ test *flags: build
 
 # a handler in each language, built by its own toolchain and called; what is missing is installed, or fails
 test-languages *flags: build
-    scripts/build-languages
     OPENCLAW_LANGUAGES=1 scripts/run-tests -p openclaw-tests languages "$@"
 
 # OpenAI's own Python client against the gateway; it is installed into target/clients

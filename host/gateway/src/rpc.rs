@@ -242,7 +242,6 @@ impl Gateway {
         Ok(Destination::Component(route))
     }
 
-    /// Whom the call is for: the token's own tenant, or the one that the operator names.
     /// Says so, and what was probably meant.
     async fn no_such_method(&self, tenant: Option<&TenantId>, method: &str) -> Problem {
         let method = printable(method);
@@ -255,6 +254,7 @@ impl Gateway {
         Problem::method(format!("method not found: {method}{meant}"))
     }
 
+    /// Whom the call is for: the token's own tenant, or the one that the operator names.
     fn subject(
         &self,
         identity: &Identity,
