@@ -387,6 +387,19 @@ pub(crate) fn families_of(method: &str) -> impl Iterator<Item = &str> {
     [Some(word), other].into_iter().flatten()
 }
 
+/// The tenant that a call names among its parameters: the methods of `tenants` take its id.
+#[must_use]
+pub fn named_tenant<'p>(method: &str, params: &'p Value) -> Option<&'p Value> {
+    families_of(method).next().filter(|family| *family == "tenants").and_then(|_| params.get("tenantId"))
+}
+
+/// Whether the operator administers a tenant by this method: then no component of the tenant's own answers the
+/// operator, since it could say that a token was replaced or a tenant deleted, and do nothing.
+#[must_use]
+pub fn administers(method: &str) -> bool {
+    matches!(families_of(method).next(), Some("tenants" | "config"))
+}
+
 fn belongs(name: &str, family: &Family) -> bool {
     let plain = !name.is_empty()
         && name.len() <= 128

@@ -209,6 +209,13 @@ impl Plugins {
         self.layers.load().differs(tenant)
     }
 
+    /// Whether a tenant's calls of a family go elsewhere than everyone's.
+    fn is_overridden(&self, tenant: &TenantId, family: &Family) -> bool {
+        let layers = self.layers.load();
+        let (own, everyones) = (layers.find(Some(tenant), family.as_str()), layers.find(None, family.as_str()));
+        own.map(Arc::as_ptr) != everyones.map(Arc::as_ptr)
+    }
+
     /// Whether `components.groups` has this name.
     #[must_use]
     pub fn has_group(&self, name: &str) -> bool {
@@ -233,6 +240,11 @@ impl Plugins {
             }
         }
         Ok(None)
+    }
+
+    /// The version that answers a call for a tenant that the tenant's own component must not answer.
+    pub async fn route_for_everyone(&self, method: &str) -> Result<Option<Route>, CallError> {
+        Ok(self.route(None, method).await?.map(Route::for_everyone))
     }
 
     /// What is bound in a slot; loaded now where it was not.

@@ -110,3 +110,14 @@ fn a_method_belongs_to_its_family() {
         assert!(read("crm", method, "").is_err(), "{method}");
     }
 }
+
+#[test]
+fn the_tenant_that_a_call_names_is_a_parameter_of_tenants_alone() {
+    let params = serde_json::json!({ "tenantId": "a" });
+    for (method, named) in [("tenants.rotate", true), ("tenants", true), ("tenantsx.y", false), ("crm.find", false)] {
+        assert_eq!(named_tenant(method, &params).is_some(), named, "{method}");
+    }
+    for (method, administers) in [("tenants.delete", true), ("config.set", true), ("crm.config", false)] {
+        assert_eq!(super::administers(method), administers, "{method}");
+    }
+}
