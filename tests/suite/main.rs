@@ -19,6 +19,7 @@ mod languages;
 mod lessons;
 mod metrics;
 mod models;
+mod not_tested;
 mod quotas;
 mod readme;
 mod reliability;
