@@ -167,6 +167,11 @@ impl Admission {
         self.gate(tenant).outbound.clone()
     }
 
+    /// The places of a tenant's operations that block a thread.
+    pub(crate) fn blocking(&self, tenant: Option<&TenantId>) -> Arc<Semaphore> {
+        self.gate(tenant).blocking.clone()
+    }
+
     /// Runs work that blocks off the async threads. Its place among the tenant's few is taken before a
     /// thread is, and held until the work ends: whoever hangs up meanwhile has not got rid of it.
     pub(crate) async fn off_thread<T: Send + 'static>(
@@ -174,7 +179,7 @@ impl Admission {
         tenant: Option<&TenantId>,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, CapabilityError> {
-        let place = self.gate(tenant).blocking.clone().acquire_owned().await.map_err(CapabilityError::internal)?;
+        let place = self.blocking(tenant).acquire_owned().await.map_err(CapabilityError::internal)?;
         let worked = tokio::task::spawn_blocking(move || {
             let _place = place;
             work()
@@ -188,7 +193,7 @@ impl Admission {
         tenant: Option<&TenantId>,
         change: impl Future<Output = T> + Send + 'static,
     ) -> Result<T, CapabilityError> {
-        let place = self.gate(tenant).blocking.clone().acquire_owned().await.map_err(CapabilityError::internal)?;
+        let place = self.blocking(tenant).acquire_owned().await.map_err(CapabilityError::internal)?;
         let changed = tokio::spawn(async move {
             let _place = place;
             change.await
