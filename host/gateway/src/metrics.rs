@@ -49,7 +49,7 @@ const SECONDS: [f64; 15] =
 /// What is loaded beyond so many components is counted together, as the family `other`.
 const COMPONENTS_MAX: usize = 512;
 
-/// The family under which the host's own methods are counted, and the uploads.
+/// The family under which is counted what the host itself answers: its methods, `/v1`, uploads, frames that are no call.
 const HOST: &str = "gateway";
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -130,7 +130,11 @@ impl Metrics {
         let unread = Family::<StatusLabels, Counter>::default();
         let (refused, failed_auth, untold) = (Counter::default(), Counter::default(), Counter::default());
         let now = Now::default();
-        registry.register("openclaw_calls", "Calls, by family and how they ended", calls.clone());
+        registry.register(
+            "openclaw_calls",
+            "Calls, uploads and requests of /v1 that were admitted, by family and how they ended",
+            calls.clone(),
+        );
         registry.register_with_unit(
             "openclaw_call",
             "How long calls took, waiting included",
@@ -138,7 +142,7 @@ impl Metrics {
             seconds.clone(),
         );
         registry.register("openclaw_component_calls", "Calls, by the version that answered", versions.clone());
-        registry.register("openclaw_tenant_calls", "Calls, by tenant and how they ended", of_tenants.clone());
+        registry.register("openclaw_tenant_calls", "The same by tenant and how they ended", of_tenants.clone());
         registry.register("openclaw_refused", "Requests answered 429 by a rate or a quota", refused.clone());
         registry.register(
             "openclaw_refused_unread",
