@@ -133,7 +133,7 @@ fn a_host_or_port_that_is_not_granted_is_refused_by_name() {
 }
 
 #[test]
-fn a_private_address_is_refused_whatever_leads_there() {
+fn users_5_a_private_address_is_refused_whatever_leads_there() {
     let host = Host::start();
     let strict = Daemon::start();
     let a = strict.tenant("a");
