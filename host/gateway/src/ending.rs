@@ -1,8 +1,8 @@
 //! How every request ends: in the log, in the counters and in the collector's traces.
 //!
-//! Whatever was taken in ends in [`Gateway::logged`], and what was admitted is counted, by [`Gateway::counted`] where the
-//! host itself answers: its methods, `/v1`, uploads, frames that are no call. What is refused before its body is read
-//! ends in `http.rs` (`turn_away`), and a call inside another in `telemetry.rs`.
+//! Whatever was taken in ends in [`Gateway::logged`], and what was admitted is counted, by [`Gateway::counted`] where
+//! the host itself answers: its methods, `/v1`, uploads, frames that are no call. What is refused before its body is
+//! read ends in `http.rs` (`turn_away`), and a call inside another in `telemetry.rs`.
 
 use std::{sync::Arc, time::Instant};
 

@@ -49,7 +49,7 @@ const SECONDS: [f64; 15] =
 /// What is loaded beyond so many components is counted together, as the family `other`.
 const COMPONENTS_MAX: usize = 512;
 
-/// The family under which is counted what the host itself answers: its methods, `/v1`, uploads, frames that are no call.
+/// The family of what the host itself answers: its methods, `/v1`, uploads, frames that are no call.
 const HOST: &str = "gateway";
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
