@@ -130,3 +130,18 @@ fn descriptors(params: &Value) -> Value {
         .map(|(name, schema)| json!({ "name": name, "required": required.contains(&name.as_str()), "schema": schema }))
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_foreign_component_has_a_name_of_the_hosts_methods() {
+        let names = AdminMethod::ALL.map(AdminMethod::name).into_iter();
+        let names = names.chain(BillingMethod::ALL.map(BillingMethod::name));
+        for name in names.chain(ComponentMethod::ALL.map(ComponentMethod::name)).chain([METHOD]) {
+            let word = name.split('.').next().unwrap_or_default();
+            assert!(openclaw_runtime::is_own_family(word), "{name}");
+        }
+    }
+}

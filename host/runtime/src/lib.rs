@@ -31,6 +31,7 @@ mod inspect;
 mod invoke;
 mod layers;
 mod limits;
+mod log_rate;
 mod manifest;
 mod meter;
 mod migrations;

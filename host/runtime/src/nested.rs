@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// How deep calls may nest: the client's own is none of these.
-const DEPTH: u8 = 4;
+pub(crate) const DEPTH: u8 = 4;
 
 impl Plugins {
     async fn run_inner(

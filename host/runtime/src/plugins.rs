@@ -38,7 +38,7 @@ use crate::{
     call::CallFacts,
     capability::http::HttpLimits,
     compile::Client,
-    component::{Component, Loader},
+    component::{self, Component, Loader},
     grants::{GrantSource, Grants},
     invoke::{self, Answer, Outer, Params},
     layers::{Layers, Slot},
@@ -131,6 +131,7 @@ impl Plugins {
     pub(crate) async fn open(&self, base: Vec<Version>) -> Result<(), LoadError> {
         let damaged = |error: &dyn std::fmt::Display| LoadError::Damaged(error.to_string());
         let rows = rows::load(&self.control).map_err(|error| damaged(&error))?;
+        rows::prune_withdrawn(&self.control).await.map_err(|error| damaged(&error))?;
         let withdrawn = rows::withdrawn(&self.control).map_err(|error| damaged(&error))?;
         let last = rows.iter().map(|row| row.sequence).max().unwrap_or_default();
         self.sequence.resume(last.max(self.migrations.last_sequence()), withdrawn);
@@ -296,7 +297,7 @@ impl Plugins {
     async fn component(&self, entry: &Entry) -> Result<Arc<Component>, LoadError> {
         let Row { scope, digest, .. } = &entry.row;
         let wasm = bytes::read(&self.services.home, scope, *digest).await?;
-        Ok(self.loader.load(wasm.into(), &Client::of(scope.tenant()), &self.services).await?.component)
+        Ok(self.loader.load(wasm.into(), *digest, &Client::of(scope.tenant()), &self.services).await?.component)
     }
 
     fn version_of(&self, component: Arc<Component>, entry: &Entry) -> Result<Version, LoadError> {
@@ -317,7 +318,8 @@ impl Plugins {
 
     /// Loads what comes with the gateway, or a file that the operator names, beside those that are there.
     pub(crate) async fn base(&self, others: &[Version], wasm: Arc<[u8]>, origin: Origin) -> Result<Version, LoadError> {
-        let loaded = self.loader.load(wasm, &Client::Operator, &self.services).await?;
+        let digest = component::digest(&wasm).await?;
+        let loaded = self.loader.load(wasm, digest, &Client::Operator, &self.services).await?;
         let version = self.base_version(loaded.component, origin);
         let component = &version.component;
         let manifest = &component.manifest;
