@@ -24,7 +24,7 @@ fn the_gateways_errors_become_the_documented_exit_codes() {
 #[test]
 fn a_method_for_the_operator_alone_is_told_by_its_reason_and_not_by_its_words() {
     let message = "method not available for tenant token: tenants.list";
-    let said = |data| CliError::of_rpc(&json!({ "code": -32601, "message": message, "data": data }));
+    let said = |data: serde_json::Value| CliError::of_rpc(&json!({ "code": -32601, "message": message, "data": data }));
     let refused = said(json!({ "reason": "operator_only" }));
     assert_eq!((refused.kind, refused.is_operators_alone()), (Kind::Authentication, true));
     let unknown = said(json!({}));
