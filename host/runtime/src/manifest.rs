@@ -16,7 +16,7 @@ use openclaw_tenancy::Family;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::grants::Grant;
+use crate::{grants::Grant, invoke::printable};
 use budget::Budget;
 
 /// The most bytes of a compiled pattern, which bound what a byte of a text takes.
@@ -275,8 +275,12 @@ struct RawMethod {
 }
 
 impl Manifest {
-    /// Reads a manifest; the error says which part is wrong.
+    /// Reads a manifest; the error says which part is wrong, in few of the manifest's own words.
     pub fn parse(bytes: &[u8]) -> Result<Self, String> {
+        Self::read(bytes).map_err(|error| printable(&error))
+    }
+
+    fn read(bytes: &[u8]) -> Result<Self, String> {
         if bytes.len() > texts::BYTES_MAX {
             return Err(format!("the manifest has {} bytes, more than {}", bytes.len(), texts::BYTES_MAX));
         }

@@ -165,6 +165,8 @@ fn a_manifests_words_are_short() {
     };
     assert!(version("1.0.0-rc.1").is_ok());
     assert!(version(&long).expect_err("it is long").contains("SemVer"));
+    let scope = read("crm", "crm.x", &format!(r#", "methods": "{}""#, "x".repeat(100_000)));
+    assert!(scope.expect_err("it is no list").len() < 5_000, "an error has few of its words");
 }
 
 #[test]

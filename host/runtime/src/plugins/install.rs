@@ -12,10 +12,14 @@ use crate::{
     component::{Component, Loaded},
     digest::Digest,
     grants::{GrantSource, Grants},
+    invoke::printable,
     layers::Slot,
 };
 
 use super::{ChangeError, Plugins, Row, State, bytes, change::Made, versions::Versions};
+
+/// How many differences between two versions are told.
+const DIFFERENCES: usize = 50;
 
 /// What is to be installed, and for whom.
 #[derive(Debug)]
@@ -280,10 +284,12 @@ impl Plugins {
             };
             new.manifest.check_foreign(Some(&present.manifest)).map_err(foreign)?;
             let differences = compatible::differences(&present.manifest, &new.manifest);
-            match differences.is_empty() {
-                true => Ok(Some(present.digest)),
-                false => Err(ChangeError::Incompatible(differences)),
+            if differences.is_empty() {
+                return Ok(Some(present.digest));
             }
+            // Their words are the manifests' authors'.
+            let told = differences.iter().take(DIFFERENCES).map(|difference| printable(difference));
+            Err(ChangeError::Incompatible(told.collect()))
         };
         self.services.admission.off_thread(install.scope.tenant(), compare).await?
     }
