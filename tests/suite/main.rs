@@ -7,6 +7,7 @@
 #![allow(clippy::disallowed_methods, reason = "looks at homes from outside, as an attacker or an operator does")]
 
 mod bad_input;
+mod capabilities;
 mod cli;
 mod compat;
 mod components;
@@ -16,6 +17,7 @@ mod damage;
 mod disk;
 mod jsonrpc;
 mod languages;
+mod layers;
 mod lessons;
 mod metrics;
 mod models;
