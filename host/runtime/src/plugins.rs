@@ -39,6 +39,7 @@ use crate::{
     capability::http::HttpLimits,
     compile::Client,
     component::{self, Component, Loader},
+    digest::Digest,
     grants::{GrantSource, Grants},
     invoke::{self, Answer, Outer, Params},
     layers::{Layers, Slot},
@@ -455,6 +456,12 @@ impl Plugins {
             }
         }
         serving
+    }
+
+    /// Whether a component is loaded, in whichever binding.
+    #[must_use]
+    pub fn is_loaded(&self, digest: &Digest) -> bool {
+        self.loader.find(digest).is_some()
     }
 
     /// Everything that `components.list` tells of a tenant, or of one scope.

@@ -51,6 +51,7 @@ impl Gateway {
         metrics.now.memory.set(signed(process::resident_bytes().unwrap_or_default()));
         let names_tenants = self.config().telemetry.tenant_label;
         metrics.keep_tenants(|id| names_tenants && registry.get(id).is_some());
+        metrics.keep_components(|digest| self.runtime().plugins().is_loaded(digest));
         let mut text = String::new();
         prometheus_text::encode(&mut text, &metrics.registry)?;
         Ok(text)
