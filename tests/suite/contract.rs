@@ -20,10 +20,6 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    pub(crate) fn set() -> Self {
-        Self::on(Daemon::start())
-    }
-
     fn on(daemon: Daemon) -> Self {
         let (a, b) = (daemon.tenant("a"), daemon.tenant("b"));
         canary::plant(&daemon, &a, MARK);

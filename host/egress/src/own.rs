@@ -40,7 +40,7 @@ fn addresses() -> HashSet<IpAddr> {
 /// Each address stands on a line of its own, what it is on the next: `|-- 127.0.0.1`, `/32 host LOCAL`.
 fn local_routes(trie: &str) -> Vec<IpAddr> {
     let mut found = Vec::new();
-    let mut last = None;
+    let mut last: Option<IpAddr> = None;
     for line in trie.lines().map(str::trim) {
         if let Some(address) = line.strip_prefix("|-- ") {
             last = address.parse().ok();

@@ -52,6 +52,9 @@ const COMPONENTS_MAX: usize = 512;
 /// The family of what the host itself answers: its methods, `/v1`, uploads, frames that are no call.
 const HOST: &str = "gateway";
 
+/// The family of the components beyond [`COMPONENTS_MAX`].
+const OTHER: &str = "other";
+
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct CallLabels {
     family: Arc<str>,

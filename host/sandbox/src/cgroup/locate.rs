@@ -63,7 +63,7 @@ impl Hierarchy {
     }
 
     /// Where the parent is, from the roots on.
-    pub(super) fn from_root(&self) -> &Path {
+    pub(super) fn below_mount(&self) -> &Path {
         self.parent.memory.strip_prefix(&self.mounted.memory).unwrap_or(Path::new(""))
     }
 

@@ -107,7 +107,7 @@ impl Group {
 
     /// From each hierarchy's root on, as the Docker Engine takes it for a parent.
     pub(crate) fn path(&self) -> PathBuf {
-        Path::new("/").join(self.hierarchy.from_root()).join(&self.name)
+        Path::new("/").join(self.hierarchy.below_mount()).join(&self.name)
     }
 
     /// A process that writes `0` to each is in the group, with all that it starts.

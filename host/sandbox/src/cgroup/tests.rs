@@ -50,8 +50,8 @@ fn all_workloads_together_stand_back() {
 #[test]
 fn the_engine_is_told_of_a_group_from_the_root_on() {
     let hierarchy = Hierarchy::parse(VERSION_TWO, "0::/user.slice/openclaw.service\n", false).unwrap();
-    assert_eq!(hierarchy.from_root(), Path::new("user.slice/openclaw.service"));
-    assert_eq!(Hierarchy::parse(VERSION_ONE, "", true).unwrap().from_root(), Path::new(""));
+    assert_eq!(hierarchy.below_mount(), Path::new("user.slice/openclaw.service"));
+    assert_eq!(Hierarchy::parse(VERSION_ONE, "", true).unwrap().below_mount(), Path::new(""));
 }
 
 #[test]
