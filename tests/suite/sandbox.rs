@@ -5,6 +5,7 @@ mod docker;
 use std::{thread, time::Instant};
 
 use openclaw_tests::{PATIENCE, Socket};
+use rustix::process::Signal;
 
 use crate::contract::*;
 
@@ -150,6 +151,56 @@ fn a_workload_that_fills_the_disk_is_ended() {
     let ran = tenant.ok("sandbox.run", shell("head -c 8M /dev/zero > large; sleep 1000"));
     assert_eq!(ran["reason"], "killed", "{ran}");
     assert!(ran["stderr"].as_str().is_some_and(|said| said.contains("disk_bytes is used up")), "{ran}");
+}
+
+#[test]
+fn what_fills_the_gateways_own_disk_is_ended_though_its_tenant_has_no_quota() {
+    let daemon = Daemon::start_with("gateway: {limits: {free_disk_mb: 1}}\n");
+    let tenant = daemon.tenant("acme");
+    let mut screen = Screen::spawn(&tenant, json!({ "cmd": ["sleep", "1000"] }));
+    let ran = thread::scope(|scope| {
+        let running = scope.spawn(|| tenant.ok("sandbox.run", shell("touch begun; sleep 1000")));
+        wait_for(&daemon, "acme", "begun");
+        // As if somebody had filled it: more is to be left than there is.
+        daemon.home().configure("gateway: {limits: {free_disk_mb: 1048576}}\n");
+        daemon.signal(Signal::HUP);
+        running.join().expect("it is ended")
+    });
+    assert_eq!(ran["reason"], "killed", "{ran}");
+    assert!(ran["stderr"].as_str().is_some_and(|said| said.contains("the gateway's disk is full")), "{ran}");
+    let ended = screen.ended();
+    assert_eq!((&ended["reason"], &ended["error"]), (&json!("disk_full"), &json!("the gateway's disk is full")));
+}
+
+#[test]
+fn a_terminal_that_fills_its_tenants_disk_is_ended() {
+    let daemon = Daemon::start();
+    let tenant = daemon.tenant("acme");
+    daemon.operator().done("tenants.quota.update", json!({ "tenantId": "acme", "quotas": { "disk_bytes": 4 << 20 } }));
+    let script = "head -c 8M /dev/zero > large; sleep 1000";
+    let mut screen = Screen::spawn(&tenant, json!({ "cmd": ["sh", "-c", script] }));
+    let ended = screen.ended();
+    assert_eq!((&ended["reason"], &ended["error"]), (&json!("quota"), &json!("disk_bytes is used up")), "{ended}");
+}
+
+/// The moment itself cannot be hit at will: whatever is hit, nothing is left.
+#[test]
+fn no_terminal_outlives_a_deletion_that_comes_while_it_begins() {
+    let daemon = Daemon::start_with("sandbox: {terminals_per_tenant: 64}\n");
+    let mark = format!("{}.{}", std::process::id(), daemon.address().port());
+    for _ in 0..5 {
+        let tenant = daemon.tenant("acme");
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                let client = daemon.client(tenant.token());
+                let command = json!({ "cmd": ["sleep", format!("1000.{mark}")] });
+                scope.spawn(move || while client.call("terminal.spawn", command.clone()).is_ok() {});
+            }
+            until(|| processes_with(&mark) > 0);
+            tenant.done("tenants.delete", json!({ "confirm": true }));
+        });
+        until(|| processes_with(&mark) == 0);
+    }
 }
 
 #[test]

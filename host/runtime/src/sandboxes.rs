@@ -2,9 +2,11 @@
 //!
 //! A back end is opened when the first workload wants it (`backends.rs`), with the configuration of that moment. What
 //! a workload may use is the least of what the configuration, the tenant and the call say (`terms.rs`). A workload
-//! ends with the call that wanted it (`run.rs`), unless it is a terminal (`terminals.rs`).
+//! ends with the call that wanted it (`run.rs`), unless it is a terminal (`terminals.rs`), and where it fills the disk
+//! (`full.rs`).
 
 mod backends;
+mod full;
 mod info;
 mod run;
 mod terminals;

@@ -100,7 +100,7 @@ pub struct Services {
     disk: Mutex<HashMap<TenantId, u64>>,
     /// What tenants occupy of their `disk_bytes`.
     pub(crate) disks: Disks,
-    free_space: FreeSpace,
+    pub(crate) free_space: FreeSpace,
     tenants: Mutex<HashMap<TenantId, Arc<OpenTenant>>>,
     /// What serves the calls that components make: it owns these services.
     plugins: OnceLock<Weak<Plugins>>,

@@ -47,9 +47,6 @@ const SHELL: &str = "/bin/bash";
 /// Who uses a terminal for longer opens another.
 const LONGEST_TERMINAL: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How often a workload's tenant is measured, where its disk is limited.
-const DISK_LOOKS: Duration = Duration::from_secs(2);
-
 /// Different attempts to reach something that one workload has in the audit log, which is nobody's to fill.
 const ATTEMPTS: usize = 1000;
 
@@ -129,8 +126,13 @@ impl CallState {
         let (terminal, session) =
             services.sandboxes.terminals.begin(session, &record, size, config.terminals_per_tenant)?;
         let idle = Duration::from_secs(config.terminal_idle_seconds);
-        let attended = Attended { services, record, session, reservation, idle };
+        let attended = Attended { services, record: record.clone(), session, reservation, idle };
         tokio::spawn(terminal.clone().attend(attended));
+        // Whoever ended its tenant, or its token, ended the terminals that there were: this one may have come after.
+        if !self.services.is_current(&record) {
+            terminal.end("closed");
+            return Err(CapabilityError::forbidden("this tenant is deleted or disabled, or its token was rotated"));
+        }
         Ok(terminal)
     }
 
@@ -222,18 +224,10 @@ impl Services {
         })
     }
 
-    /// Resolves when a tenant occupies more than its `disk_bytes`; never where it has no such quota.
-    async fn until_full(&self, record: &TenantRecord) {
-        let Some(limit) = record.quotas.disk_bytes else { return std::future::pending().await };
-        loop {
-            tokio::time::sleep(DISK_LOOKS).await;
-            match self.occupied(record).await {
-                Ok(bytes) if bytes > limit => return,
-                Ok(_) => {}
-                // It moves its files about so fast that nobody can count them.
-                Err(error) => tracing::debug!(tenant = %record.id, ?error, "a workload's tenant is not measured"),
-            }
-        }
+    /// Whether a tenant is who it was when its call began: neither deleted nor disabled, and with the token of then.
+    fn is_current(&self, record: &TenantRecord) -> bool {
+        let same = |now: Arc<TenantRecord>| now.row == record.row && now.generation == record.generation && !now.disabled;
+        self.registry.get(&record.id).is_some_and(same)
     }
 }
 
@@ -262,18 +256,18 @@ impl Running {
     async fn watch(&self, session: Session, gone: oneshot::Receiver<()>) -> Outcome {
         let remote = session.remote();
         let (mut ended, mut gone) = (pin!(session.collect()), pin!(gone));
-        let mut full = pin!(self.services.until_full(&self.record));
-        let (mut given_up, mut is_full) = (false, false);
+        let mut room = pin!(self.services.until_full(&self.record));
+        let (mut given_up, mut full) = (false, None);
         let mut outcome = loop {
             tokio::select! {
                 outcome = &mut ended => break outcome,
                 _ = &mut gone, if !given_up => given_up = true,
-                () = &mut full, if !is_full => is_full = true,
+                what = &mut room, if full.is_none() => full = Some(what),
             }
             remote.kill();
         };
-        if is_full {
-            outcome.stderr.extend_from_slice(b"\ndisk_bytes is used up: the workload was ended\n");
+        if let Some(what) = full {
+            outcome.stderr.extend_from_slice(format!("\n{what}: the workload was ended\n").as_bytes());
         }
         if outcome.reason == Reason::FailedToStart {
             self.explain(&mut outcome);

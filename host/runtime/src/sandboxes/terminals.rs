@@ -6,6 +6,7 @@
 
 use std::{
     collections::HashMap,
+    pin::pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -176,6 +177,8 @@ impl Terminal {
         let (ended, stop) = oneshot::channel();
         let charging = tokio::spawn(charge(services.clone(), record.clone(), self.clone(), reservation, stop));
         let (mut pending, mut number, mut due, mut is_idle) = (Vec::new(), 0_u64, Instant::now(), false);
+        let mut room = pin!(services.until_full(&record));
+        let mut full = None;
         loop {
             let known = pending.len();
             tokio::select! {
@@ -186,6 +189,11 @@ impl Terminal {
                 () = self.idle_for(idle), if !is_idle => {
                     is_idle = true;
                     self.end("idle");
+                    continue;
+                }
+                what = &mut room, if full.is_none() => {
+                    full = Some(what);
+                    self.end(what.reason());
                     continue;
                 }
             }
@@ -212,7 +220,7 @@ impl Terminal {
             "terminalId": self.id, "sessionId": self.id, "reason": reason,
             "exitCode": outcome.exit_code, "signal": outcome.signal,
         });
-        if let Some(message) = outcome.message.filter(|_| failed) {
+        if let Some(message) = full.map(|full| full.to_string()).or(outcome.message.filter(|_| failed)) {
             ended["error"] = message.into();
         }
         tell(&services, &record.id, "terminal.exit", ended);
