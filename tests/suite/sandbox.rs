@@ -4,7 +4,7 @@ mod docker;
 
 use std::{thread, time::Instant};
 
-use openclaw_tests::{PATIENCE, Socket};
+use openclaw_tests::{Event, PATIENCE, Socket};
 use rustix::process::Signal;
 
 use crate::contract::*;
@@ -52,13 +52,36 @@ pub(crate) struct Screen {
 
 impl Screen {
     pub(crate) fn spawn(tenant: &Client, params: Value) -> Self {
+        Self::begin(tenant, "terminal.spawn", params)
+    }
+
+    /// As OpenClaw's clients do.
+    pub(crate) fn open(tenant: &Client, params: Value) -> Self {
+        Self::begin(tenant, "terminal.open", params)
+    }
+
+    fn begin(tenant: &Client, method: &str, params: Value) -> Self {
         let mut socket = tenant.socket();
         socket.subscribe(None);
-        Self { spawned: tenant.ok("terminal.spawn", params), tenant: tenant.clone(), socket }
+        Self { spawned: tenant.ok(method, params), tenant: tenant.clone(), socket }
     }
 
     pub(crate) fn id(&self) -> String {
-        self.spawned["terminalId"].as_str().expect("an id").to_owned()
+        let name = if self.spawned["terminalId"].is_null() { "sessionId" } else { "terminalId" };
+        self.spawned[name].as_str().expect("an id").to_owned()
+    }
+
+    pub(crate) fn input(&self, data: &str) {
+        self.tenant.done("terminal.input", json!({ "sessionId": self.id(), "data": data }));
+    }
+
+    pub(crate) fn next(&mut self) -> Event {
+        self.socket.event()
+    }
+
+    /// The payload of the next event of a name.
+    pub(crate) fn event(&mut self, name: &str) -> Value {
+        self.socket.event_named(name).payload
     }
 
     pub(crate) fn write(&self, data: &str) {

@@ -71,7 +71,7 @@ pub use manifest::{Access, AskedCapability, Manifest, Method, Schema, Scope, Sha
 pub use plugins::{
     Based, ChangeError, Changed, Deed, Entry, Install, Installed, Listed, Plugins, Policy, PolicyError, Row, State,
 };
-pub use sandboxes::{Sandboxes, find_program};
+pub use sandboxes::{Sandboxes, Typist, Watched, Watcher, find_program};
 pub use services::{Services, ServicesParts};
 pub use stats::{Counted, Stats};
 pub use trace::{InnerCall, InnerCalls, Trace};

@@ -28,7 +28,8 @@ use terminals::Terminals;
 
 pub use backends::find_program;
 pub(crate) use run::{Asked, AskedTerminal};
-pub(crate) use terminals::Terminal;
+pub(crate) use terminals::{OutputEvent, Terminal};
+pub use terminals::{Typist, Watched, Watcher};
 pub(crate) use terms::AskedLimits;
 
 /// Runs the tenants' workloads.
@@ -64,7 +65,7 @@ impl Sandboxes {
 
     /// Ends the terminals of a tenant, by its row.
     pub fn end_terminals(&self, row: u64) {
-        self.terminals.end(Some(row));
+        self.terminals.end(row);
     }
 
     /// Puts another configuration in force for the workloads that come.

@@ -1,4 +1,4 @@
-//! `pty`: the calling tenant's terminals.
+//! `pty`: the calling tenant's terminals; for the operator's call that is for no tenant, a list of everyone's.
 
 use openclaw_sandbox::Size;
 use wasmtime::component::Resource;
@@ -8,7 +8,7 @@ use crate::{
     bindings::openclaw::gateway::pty,
     call::CallState,
     capability::calls::Call,
-    sandboxes::{AskedTerminal, Terminal as Running},
+    sandboxes::{AskedTerminal, OutputEvent, Terminal as Running},
 };
 
 /// The calling tenant's terminals.
@@ -22,7 +22,10 @@ pub struct Terminal(String);
 impl pty::Host for CallState {
     async fn open(&mut self, _call: Resource<Call>) -> Result<Resource<Terminals>, CapabilityError> {
         self.granted("pty")?;
-        self.tenant()?;
+        // The operator's, where it is for no tenant: it can list, and no more.
+        if self.call()?.subject.tenant().is_some() {
+            self.tenant()?;
+        }
         Ok(self.table.push(Terminals)?)
     }
 }
@@ -32,6 +35,11 @@ impl CallState {
         let row = self.tenant()?.row;
         self.services.sandboxes.terminals.find(row, &self.table.get(handle)?.0)
     }
+
+    async fn begin_terminal(&mut self, asked: AskedTerminal) -> Result<Resource<Terminal>, CapabilityError> {
+        let terminal = self.spawn_terminal(asked).await?;
+        Ok(self.table.push(Terminal(terminal.id.clone()))?)
+    }
 }
 
 impl pty::HostTerminals for CallState {
@@ -40,8 +48,27 @@ impl pty::HostTerminals for CallState {
         _terminals: Resource<Terminals>,
         options: pty::SpawnOptions,
     ) -> Result<Resource<Terminal>, CapabilityError> {
-        let terminal = self.spawn_terminal(options.into()).await?;
-        Ok(self.table.push(Terminal(terminal.id.clone()))?)
+        self.begin_terminal(asked(options, OutputEvent::Output, String::new())).await
+    }
+
+    async fn begin(
+        &mut self,
+        _terminals: Resource<Terminals>,
+        options: pty::SpawnOptions,
+        event: String,
+        note: String,
+    ) -> Result<Resource<Terminal>, CapabilityError> {
+        let event = OutputEvent::parse(&event)?;
+        self.begin_terminal(asked(options, event, note)).await
+    }
+
+    async fn survey(&mut self, _terminals: Resource<Terminals>) -> Result<Vec<pty::Surveyed>, CapabilityError> {
+        let row = match self.call()?.subject.tenant() {
+            Some(_) => Some(self.tenant()?.row),
+            None => None,
+        };
+        let found = self.services.sandboxes.terminals.of(row);
+        Ok(found.iter().map(|terminal| (&**terminal).into()).collect())
     }
 
     async fn attach(
@@ -54,7 +81,7 @@ impl pty::HostTerminals for CallState {
     }
 
     async fn list(&mut self, _terminals: Resource<Terminals>) -> Result<Vec<pty::Information>, CapabilityError> {
-        let own = self.services.sandboxes.terminals.of(self.tenant()?.row);
+        let own = self.services.sandboxes.terminals.of(Some(self.tenant()?.row));
         Ok(own.iter().map(|terminal| (&**terminal).into()).collect())
     }
 
@@ -86,6 +113,20 @@ impl pty::HostTerminal for CallState {
         Ok(())
     }
 
+    async fn details(&mut self, handle: Resource<Terminal>) -> Result<pty::Details, CapabilityError> {
+        Ok((&*self.terminal(&handle)?).into())
+    }
+
+    async fn replay(&mut self, handle: Resource<Terminal>) -> Result<(u64, Vec<u8>), CapabilityError> {
+        Ok(self.terminal(&handle)?.replay())
+    }
+
+    async fn tell_also(&mut self, handle: Resource<Terminal>, event: String) -> Result<(), CapabilityError> {
+        let event = OutputEvent::parse(&event)?;
+        self.terminal(&handle)?.tell_also(event);
+        Ok(())
+    }
+
     async fn drop(&mut self, handle: Resource<Terminal>) -> wasmtime::Result<()> {
         self.table.delete(handle)?;
         Ok(())
@@ -98,15 +139,15 @@ impl From<pty::Size> for Size {
     }
 }
 
-impl From<pty::SpawnOptions> for AskedTerminal {
-    fn from(options: pty::SpawnOptions) -> Self {
-        Self {
-            command: options.command,
-            environment: options.environment,
-            working_directory: options.working_directory,
-            mode: options.mode,
-            size: options.size.into(),
-        }
+fn asked(options: pty::SpawnOptions, event: OutputEvent, note: String) -> AskedTerminal {
+    AskedTerminal {
+        command: options.command,
+        environment: options.environment,
+        working_directory: options.working_directory,
+        mode: options.mode,
+        size: options.size.into(),
+        event,
+        note,
     }
 }
 
@@ -120,5 +161,22 @@ impl From<&Running> for pty::Information {
             created_ms: terminal.created_ms,
             last_activity_ms: terminal.active_ms(),
         }
+    }
+}
+
+impl From<&Running> for pty::Details {
+    fn from(terminal: &Running) -> Self {
+        Self {
+            command: terminal.begun.command.clone(),
+            working_directory: terminal.begun.working_directory.clone(),
+            watchers: terminal.watchers(),
+            note: terminal.begun.note.clone(),
+        }
+    }
+}
+
+impl From<&Running> for pty::Surveyed {
+    fn from(terminal: &Running) -> Self {
+        Self { tenant: terminal.tenant.to_string(), information: terminal.into(), details: terminal.into() }
     }
 }

@@ -24,8 +24,8 @@ use serde_json::json;
 use tokio::sync::oneshot;
 
 use super::{
-    Place, Terminal,
-    terminals::{self, Attended},
+    OutputEvent, Place, Terminal,
+    terminals::{self, Attended, Begun},
     terms::{self, AskedLimits, Most},
 };
 use crate::{
@@ -71,6 +71,10 @@ pub(crate) struct AskedTerminal {
     pub(crate) working_directory: String,
     pub(crate) mode: String,
     pub(crate) size: Size,
+    /// How its output is told.
+    pub(crate) event: OutputEvent,
+    /// The component's own, which stays with it.
+    pub(crate) note: String,
 }
 
 /// A workload that is about to begin, and all that it holds until it has ended.
@@ -109,14 +113,17 @@ impl CallState {
         let config = self.services.sandboxes.config();
         // The grant of `pty` is of terminals, however they are confined.
         let mode = terms::mode(&config, &asked.mode, &Grants::Builtin)?;
-        let AskedTerminal { mut command, environment, working_directory, size, .. } = asked;
+        let AskedTerminal { mut command, environment, working_directory, size, event, note, .. } = asked;
         if command.is_empty() {
             command.push(SHELL.to_owned());
         }
+        let mut begun = Begun { command: command.clone(), working_directory: String::new(), event, note };
+        begun.check()?;
         let limits = AskedLimits::default();
         let asked = Asked { command, environment, working_directory, stdin: Vec::new(), mode: String::new(), limits };
         let mut workload = self.workload(asked, &config, &record)?;
         (workload.pty, workload.limits.wall) = (Some(size), LONGEST_TERMINAL);
+        begun.working_directory = workload.cwd.inside();
         self.room_for(NAME_BYTES).await?.settle(0);
         let backend = self.services.backend(mode, &config).await?;
         let tenant = self.services.sandbox_tenant(&record, &config).await?;
@@ -124,7 +131,7 @@ impl CallState {
         let session = backend.start(&tenant, workload).await.map_err(|error| explained(error, mode))?;
         let services = self.services.clone();
         let (terminal, session) =
-            services.sandboxes.terminals.begin(session, &record, size, config.terminals_per_tenant)?;
+            services.sandboxes.terminals.begin(session, &record, size, begun, config.terminals_per_tenant)?;
         let idle = Duration::from_secs(config.terminal_idle_seconds);
         let attended = Attended { services, record: record.clone(), session, reservation, idle };
         tokio::spawn(terminal.clone().attend(attended));

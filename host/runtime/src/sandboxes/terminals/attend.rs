@@ -1,0 +1,176 @@
+//! A terminal from its beginning to its end: what it shows goes to who watches at once, and to its tenant's connections
+//! as events, a few large ones rather than many.
+
+use std::{pin::pin, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use openclaw_billing::SandboxReservation;
+use openclaw_sandbox::{Output, Outcome, Reason, Session};
+use openclaw_tenancy::TenantRecord;
+use serde_json::{Value, json, value::RawValue};
+use tokio::{
+    sync::oneshot,
+    time::{Instant, sleep_until},
+};
+
+use super::{PIECE, STEP, Terminal, now_ms, text};
+use crate::{sandboxes::full::Full, services::Services};
+
+/// An event comes no sooner after the one before.
+const PACE: Duration = Duration::from_millis(10);
+
+/// What it takes to look after a terminal until its end.
+pub(in crate::sandboxes) struct Attended {
+    pub(in crate::sandboxes) services: Arc<Services>,
+    pub(in crate::sandboxes) record: Arc<TenantRecord>,
+    pub(in crate::sandboxes) session: Session,
+    pub(in crate::sandboxes) reservation: SandboxReservation,
+    pub(in crate::sandboxes) idle: Duration,
+}
+
+impl Terminal {
+    /// Looks after it until its end, and tells its tenant's connections.
+    pub(in crate::sandboxes) async fn attend(self: Arc<Self>, attended: Attended) {
+        let Attended { services, record, mut session, reservation, idle } = attended;
+        let (ended, stop) = oneshot::channel();
+        let charging = tokio::spawn(charge(services.clone(), record.clone(), self.clone(), reservation, stop));
+        let full = self.follow(&services, &record, &mut session, idle).await;
+        let outcome = session.outcome().await;
+        services.sandboxes.terminals.forget(&self.id);
+        services.disks.written_unseen(&record);
+        services.forget_measure(&record.id);
+        drop(ended);
+        // What it was charged is written down before anybody hears of its end.
+        let _ = charging.await;
+        let Some(payload) = raw(&self.exit(&outcome, full)) else { return };
+        services.events.publish(&record.id, "terminal.exit", payload.clone());
+        self.told.send_modify(|told| told.ended = Some(payload.into()));
+    }
+
+    /// Passes on what it shows, to its end. Answers what had no room left, where that ended it.
+    async fn follow(
+        &self,
+        services: &Services,
+        record: &TenantRecord,
+        session: &mut Session,
+        idle: Duration,
+    ) -> Option<Full> {
+        let (mut pending, mut due, mut is_idle) = (Vec::new(), Instant::now(), false);
+        let mut room = pin!(services.until_full(record));
+        let mut full = None;
+        loop {
+            tokio::select! {
+                piece = self.next_piece(session), if pending.len() < PIECE => {
+                    let Some(piece) = piece else { break };
+                    self.show(&piece);
+                    pending.extend_from_slice(&piece);
+                }
+                () = sleep_until(due), if text::is_in(&pending) => {
+                    due = Instant::now() + PACE;
+                    let text = text::take(&mut pending);
+                    self.tell(services, text);
+                }
+                () = self.idle_for(idle), if !is_idle => {
+                    is_idle = true;
+                    self.end("idle");
+                }
+                what = &mut room, if full.is_none() => {
+                    full = Some(what);
+                    self.end(what.reason());
+                }
+            }
+        }
+        if !pending.is_empty() {
+            self.tell(services, (String::from_utf8_lossy(&pending).into_owned(), pending.len()));
+        }
+        full
+    }
+
+    /// The next piece of output, once those who watch have read enough of what was before.
+    async fn next_piece(&self, session: &mut Session) -> Option<Bytes> {
+        loop {
+            let caught_up = self.caught_up.notified();
+            let Some(until) = self.screen().waits_until(Instant::now()) else { break };
+            tokio::select! {
+                () = caught_up => {}
+                () = sleep_until(until) => {}
+            }
+        }
+        Some(match session.next().await? {
+            Output::Stdout(bytes) | Output::Stderr(bytes) => bytes,
+        })
+    }
+
+    fn show(&self, bytes: &[u8]) {
+        self.touch();
+        self.screen().show(bytes);
+        self.told.send_modify(|_| {});
+    }
+
+    /// Tells of a text, which stands for so many bytes.
+    fn tell(&self, services: &Services, (text, bytes): (String, usize)) {
+        let number = self.screen().tell(bytes);
+        let shown = raw(&json!({ "terminalId": self.id, "sessionId": self.id, "data": text, "seq": number }));
+        let Some(shown) = shown else { return };
+        for event in self.output_events() {
+            services.events.publish(&self.tenant, event, shown.clone());
+        }
+    }
+
+    fn exit(&self, outcome: &Outcome, full: Option<Full>) -> Value {
+        let failed = outcome.reason == Reason::FailedToStart;
+        let reason = self.screen().ending.unwrap_or(if failed { "error" } else { "process_exit" });
+        let mut exit = json!({
+            "terminalId": self.id, "sessionId": self.id, "reason": reason,
+            "exitCode": outcome.exit_code, "signal": outcome.signal,
+        });
+        let why = full.map(|full| full.to_string()).or_else(|| outcome.message.clone().filter(|_| failed));
+        if let Some(why) = why {
+            exit["error"] = why.into();
+        }
+        exit
+    }
+
+    /// Resolves when nothing has happened for so long.
+    async fn idle_for(&self, idle: Duration) {
+        loop {
+            let since = Duration::from_millis(now_ms().saturating_sub(self.active_ms()));
+            match idle.checked_sub(since) {
+                None | Some(Duration::ZERO) => return,
+                Some(left) => sleep_until(Instant::now() + left).await,
+            }
+        }
+    }
+}
+
+/// Charges a terminal's time as it goes by, a little ahead; where no more of it is left, the terminal is ended.
+async fn charge(
+    services: Arc<Services>,
+    record: Arc<TenantRecord>,
+    terminal: Arc<Terminal>,
+    mut reservation: SandboxReservation,
+    mut ended: oneshot::Receiver<()>,
+) {
+    loop {
+        let begun = Instant::now();
+        let is_over = tokio::time::timeout(STEP, &mut ended).await.is_ok();
+        let took = if is_over { begun.elapsed() } else { STEP };
+        if let Err(error) = reservation.settle(took.as_millis() as u64).await {
+            tracing::error!(tenant = %record.id, %error, "the seconds of a terminal are charged as they were reserved");
+        }
+        if is_over {
+            return;
+        }
+        match services.reserve_seconds(&record, STEP).await {
+            Ok(next) => reservation = next,
+            Err(error) => {
+                tracing::info!(tenant = %record.id, %error, "a terminal is ended");
+                return terminal.end("quota");
+            }
+        }
+    }
+}
+
+fn raw(value: &Value) -> Option<Box<RawValue>> {
+    RawValue::from_string(value.to_string()).ok()
+}
