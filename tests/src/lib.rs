@@ -7,6 +7,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "looks at homes from outside, as an attacker or an operator does")]
 
+pub mod browser;
 pub mod canary;
 pub mod cli;
 pub mod daemon;
@@ -16,13 +17,16 @@ pub mod http;
 pub mod redact;
 pub mod rpc;
 pub mod socket;
+pub mod terminal;
 
+pub use browser::Browser;
 pub use cli::Output;
 pub use daemon::{Daemon, Failed};
 pub use home::Home;
 pub use http::{Connection, Request, Response};
 pub use rpc::{Client, RpcError, Tenant};
 pub use socket::{Event, Socket};
+pub use terminal::Terminal;
 
 use std::{
     path::PathBuf,

@@ -25,6 +25,7 @@ mod reliability;
 mod sandbox;
 mod shutdown;
 mod telemetry;
+mod terminal;
 mod tls;
 
 mod methods {

@@ -26,6 +26,7 @@ use crate::{
     metrics,
     reply::Problem,
     rpc::Reply,
+    terminal_page,
     trace_context::{TRACEPARENT, TraceParent},
     uploads, v1, websocket,
 };
@@ -59,13 +60,16 @@ const ROOM_FOR_A_REPLY: u64 = 1 << 20;
 const DISCARD_BYTES: usize = 32 << 20;
 const DISCARD_TIME: Duration = Duration::from_secs(5);
 
-/// `POST /rpc`, `GET /rpc` (WebSocket), `GET /healthz`, `GET /readyz`, `GET /metrics`; uploads and `/v1` have their own.
+/// `POST /rpc`, `GET /rpc` (WebSocket), `GET /terminal` (WebSocket), `GET /healthz`, `GET /readyz`, `GET /metrics`; the
+/// terminal's page, uploads and `/v1` have their own.
 pub(crate) fn router(gateway: Arc<Gateway>) -> Router {
     Router::new()
         .route(RPC, post(rpc).get(websocket::upgrade))
+        .route("/terminal", get(websocket::terminal))
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics::scrape))
+        .merge(terminal_page::routes())
         .merge(uploads::routes())
         .merge(v1::routes())
         .fallback(any(not_found))

@@ -22,6 +22,7 @@ mod request;
 mod rpc;
 mod serve;
 mod telemetry;
+mod terminal_page;
 mod tls;
 mod trace_context;
 mod uploads;

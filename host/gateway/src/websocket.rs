@@ -6,6 +6,7 @@
 
 mod handshake;
 mod incoming;
+mod terminal;
 
 use std::{
     pin::pin,
@@ -54,6 +55,10 @@ use crate::{
     serve::Held,
 };
 use incoming::{Cut, Incoming};
+pub(crate) use terminal::upgrade as terminal;
+
+/// The subprotocol for clients that must name one.
+const PROTOCOL: &str = "openclaw.rpc";
 
 const SUBSCRIBE: &str = "events.subscribe";
 /// No subscription is longer, and nothing longer is looked into for one.
@@ -70,6 +75,7 @@ const SEND_TIME: Duration = Duration::from_secs(30);
 const LAST_REPLIES: Duration = Duration::from_secs(5);
 
 // RFC 6455, 7.4.1, and its registry.
+const NORMAL: u16 = 1000;
 const UNSUPPORTED: u16 = 1003;
 const POLICY: u16 = 1008;
 const TOO_BIG: u16 = 1009;
@@ -84,24 +90,14 @@ pub(crate) async fn upgrade(
     Extension(RequestId(id)): Extension<RequestId>,
     request: Request,
 ) -> Response {
-    let headers = request.headers();
-    // Listened to before the token is looked at, so that no rotation falls between.
-    let endings =
-        Endings { tenants: gateway.services().registry.subscribe(), operator: gateway.operator_changes(), peer };
-    let identity = match gateway.identify(peer, headers) {
-        Ok(identity) => identity,
-        Err(problem) => return refuse(&gateway, &problem, &id, Body::empty()).await,
-    };
-    let share = match gateway.sockets.take(&identity, 1) {
-        Ok(share) => share,
-        Err(problem) => return refuse(&gateway, &problem, &id, Body::empty()).await,
-    };
-    let (response, upgraded) = match handshake::accept(request) {
-        Ok(accepted) => accepted,
+    let (response, entered) = match Entered::by(&gateway, peer, request, PROTOCOL) {
+        Ok(entered) => entered,
         Err(problem) => return refuse(&gateway, &problem, &id, Body::empty()).await,
     };
     let serve = async move {
-        if let Some(socket) = open(upgraded, &gateway, &identity).await {
+        let Entered { identity, endings, share, upgraded } = entered;
+        let limit = usize::try_from(gateway.config().gateway.limits.body_bytes).unwrap_or(usize::MAX);
+        if let Some(socket) = open(upgraded, &gateway, &identity, limit).await {
             Connection::new(gateway, identity, id).serve(socket, endings).await;
         }
         drop((share, held));
@@ -111,18 +107,37 @@ pub(crate) async fn upgrade(
     response
 }
 
+/// Somebody with a token, whose request becomes a WebSocket.
+struct Entered {
+    identity: Identity,
+    endings: Endings,
+    share: Share,
+    upgraded: OnUpgrade,
+}
+
+impl Entered {
+    /// Judges the request; answers it too.
+    fn by(gateway: &Gateway, peer: Peer, request: Request, protocol: &str) -> Result<(Response, Self), Problem> {
+        // Listened to before the token is looked at, so that no rotation falls between.
+        let endings =
+            Endings { tenants: gateway.services().registry.subscribe(), operator: gateway.operator_changes(), peer };
+        let identity = gateway.identify(peer, request.headers())?;
+        let share = gateway.sockets.take(&identity, 1)?;
+        let (response, upgraded) = handshake::accept(request, protocol)?;
+        Ok((response, Self { identity, endings, share, upgraded }))
+    }
+}
+
 type Socket = WebSocketStream<Incoming<TokioIo<Upgraded>>>;
 
 /// The connection, once the client has read that it is one; none where it went away before.
-async fn open(upgraded: OnUpgrade, gateway: &Gateway, identity: &Identity) -> Option<Socket> {
+async fn open(upgraded: OnUpgrade, gateway: &Gateway, identity: &Identity, limit: usize) -> Option<Socket> {
     let upgraded = upgraded.await.ok()?;
-    let limits = gateway.config().gateway.limits.clone();
-    let limit = usize::try_from(limits.body_bytes).unwrap_or(usize::MAX);
     let settings = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER)
         .max_message_size(Some(limit))
         .max_frame_size(Some(limit));
-    let patience = Duration::from_secs(limits.request_seconds);
+    let patience = Duration::from_secs(gateway.config().gateway.limits.request_seconds);
     let incoming = Incoming::new(TokioIo::new(upgraded), gateway.bodies.hold(identity, 0), patience);
     Some(WebSocketStream::from_raw_socket(incoming, Role::Server, Some(settings)).await)
 }
