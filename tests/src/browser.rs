@@ -29,7 +29,8 @@ pub struct Browser {
 #[must_use]
 pub fn program() -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let named = |name: &'static str| std::env::split_paths(&path).map(move |folder| folder.join(name)).collect::<Vec<_>>();
+    let named =
+        |name: &'static str| std::env::split_paths(&path).map(move |folder| folder.join(name)).collect::<Vec<_>>();
     ["chromium", "chromium-browser", "google-chrome"].into_iter().flat_map(named).find(|program| program.is_file())
 }
 

@@ -100,11 +100,14 @@ impl Terminal {
     /// What is shown until this is among it.
     #[track_caller]
     pub fn until(&mut self, text: &str) -> String {
+        let mut from = 0;
         loop {
-            if let Some(at) = self.shown.windows(text.len()).position(|window| window == text.as_bytes()) {
-                let rest = self.shown.split_off(at + text.len());
+            let searched = self.shown.get(from..).unwrap_or_default();
+            if let Some(at) = searched.windows(text.len()).position(|window| window == text.as_bytes()) {
+                let rest = self.shown.split_off(from + at + text.len());
                 return String::from_utf8_lossy(&std::mem::replace(&mut self.shown, rest)).into_owned();
             }
+            from = self.shown.len().saturating_sub(text.len());
             let shown = || String::from_utf8_lossy(&self.shown).into_owned();
             assert!(self.closed.is_none(), "closed ({:?}) before {text:?}: {}", self.closed, shown());
             self.read();

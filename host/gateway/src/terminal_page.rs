@@ -35,9 +35,9 @@ const FILES: [(&str, &str, &str); 7] = [
 
 pub(crate) fn routes() -> Router<Arc<Gateway>> {
     let page = Router::new().route("/terminal.html", get(page));
-    FILES.into_iter().fold(page, |routes, (path, kind, content)| {
-        routes.route(path, get(move || async move { file(kind, content) }))
-    })
+    FILES
+        .into_iter()
+        .fold(page, |routes, (path, kind, content)| routes.route(path, get(move || async move { file(kind, content) })))
 }
 
 async fn page() -> Response {
@@ -56,7 +56,10 @@ async fn page() -> Response {
 
 /// A new release of the gateway brings its own: nothing is kept unasked.
 fn file(kind: &'static str, content: impl IntoResponse) -> Response {
-    let headers =
-        [(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-cache"), (header::X_CONTENT_TYPE_OPTIONS, "nosniff")];
+    let headers = [
+        (header::CONTENT_TYPE, kind),
+        (header::CACHE_CONTROL, "no-cache"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ];
     (headers, content).into_response()
 }

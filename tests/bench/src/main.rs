@@ -21,6 +21,7 @@ mod rpc;
 mod services;
 mod stats;
 mod swaps;
+mod terminals;
 mod wire;
 mod workloads;
 mod writes;
@@ -56,7 +57,7 @@ struct Arguments {
     output: PathBuf,
 }
 
-const ROWS: [&str; 12] = ["P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P9", "C1", "C2", "C3"];
+const ROWS: [&str; 13] = ["P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P9", "C1", "C2", "C3", "C4"];
 
 /// What every row needs to know.
 #[derive(Clone, Debug)]
@@ -135,6 +136,9 @@ fn bench(arguments: &Arguments) -> Result<ExitCode> {
     }
     if wanted(&["C3"]) {
         installs::of_many_tenants(&setting, &mut report).context("C3")?;
+    }
+    if wanted(&["C4"]) {
+        terminals::measure(&setting, &mut report).context("C4")?;
     }
     report.write(&arguments.output, &machine, arguments.quick)?;
     println!("written to {}", arguments.output.display());

@@ -1,18 +1,18 @@
 //! `openclaw terminal`, in a terminal of the test's own.
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io::{Read, Write},
-    os::fd::OwnedFd,
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex},
-    thread,
+    thread::{self, JoinHandle},
 };
 
-use openclaw_tests::{cli::Cli, wait_until};
+use openclaw_tests::{cli::Cli, wait_for, wait_until};
 use rustix::{
+    process::{Pid, Signal, kill_process},
     pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt},
-    termios::{Termios, Winsize, tcgetattr, tcsetwinsize},
+    termios::{Winsize, tcsetwinsize},
 };
 
 use crate::contract::*;
@@ -20,11 +20,14 @@ use crate::contract::*;
 /// A terminal as a person sits at one, and the command in it.
 struct Seat {
     keyboard: File,
-    theirs: OwnedFd,
+    screen: Option<JoinHandle<()>>,
     shown: Arc<Mutex<Vec<u8>>>,
     child: Child,
-    before: String,
 }
+
+/// Runs the command, and says where the terminal is not as it was before.
+const SHELL: &str =
+    r#"before=$(stty -g); "$@"; code=$?; [ "$(stty -g)" = "$before" ] || echo NOT-AS-IT-WAS; exit $code"#;
 
 impl Seat {
     fn take(home: &Home, arguments: &[&str]) -> Self {
@@ -33,15 +36,14 @@ impl Seat {
         grantpt(&ours).and_then(|()| unlockpt(&ours)).expect("its other side");
         let theirs = ioctl_tiocgptpeer(&ours, flags).expect("its other side");
         tcsetwinsize(&ours, size(90, 30)).expect("its size");
-        let before = settings(&theirs);
         let side = || Stdio::from(theirs.try_clone().expect("a descriptor"));
         // With it as its controlling terminal, it hears of new sizes.
         let child = Command::new("setsid")
-            .args(["--ctty", "--wait"])
+            .args(["--ctty", "sh", "-c", SHELL, "sh"])
             .arg(openclaw_tests::program())
             .args(arguments)
             .env_clear()
-            .envs([("OPENCLAW_HOME", home.path().to_string_lossy().as_ref()), ("PATH", "/usr/bin:/bin"), ("NO_COLOR", "1")])
+            .envs([("OPENCLAW_HOME", &*home.path().to_string_lossy()), ("PATH", "/usr/bin:/bin"), ("NO_COLOR", "1")])
             .stdin(side())
             .stdout(side())
             .stderr(side())
@@ -49,13 +51,14 @@ impl Seat {
             .expect("setsid runs");
         let shown = Arc::new(Mutex::new(Vec::new()));
         let (seen, mut screen) = (shown.clone(), File::from(ours.try_clone().expect("a descriptor")));
-        thread::spawn(move || {
+        // Until nobody has the other side any more.
+        let screen = thread::spawn(move || {
             let mut piece = [0; 4096];
             while let Ok(length @ 1..) = screen.read(&mut piece) {
                 seen.lock().expect("the screen").extend_from_slice(&piece[..length]);
             }
         });
-        Self { keyboard: ours.into(), theirs, shown, child, before }
+        Self { keyboard: ours.into(), screen: Some(screen), shown, child }
     }
 
     fn write(&mut self, keys: &str) {
@@ -71,11 +74,22 @@ impl Seat {
         wait_until(text, || self.shows().contains(text));
     }
 
+    /// The command's process, which a shell waits for.
+    fn command(&self) -> Pid {
+        let shell = self.child.id();
+        let child = wait_for("the command", || {
+            let children = fs::read_to_string(format!("/proc/{shell}/task/{shell}/children")).unwrap_or_default();
+            children.split_whitespace().next().and_then(|pid| pid.parse().ok())
+        });
+        Pid::from_raw(child).expect("a process")
+    }
+
     /// Waits for the command's end: its exit code. The terminal is as it was before.
     #[track_caller]
     fn code(&mut self) -> Option<i32> {
         let status = self.child.wait().expect("its end");
-        assert_eq!(settings(&self.theirs), self.before, "the terminal is not as it was: {}", self.shows());
+        self.screen.take().map(JoinHandle::join).expect("once").expect("the screen is read");
+        assert!(!self.shows().contains("NOT-AS-IT-WAS"), "{}", self.shows());
         status.code()
     }
 }
@@ -89,11 +103,6 @@ impl Drop for Seat {
 
 fn size(columns: u16, rows: u16) -> Winsize {
     Winsize { ws_col: columns, ws_row: rows, ws_xpixel: 0, ws_ypixel: 0 }
-}
-
-fn settings(terminal: &OwnedFd) -> String {
-    let Termios { input_modes, output_modes, control_modes, local_modes, .. } = tcgetattr(terminal).expect("settings");
-    format!("{input_modes:?} {output_modes:?} {control_modes:?} {local_modes:?}")
 }
 
 #[test]
@@ -123,7 +132,8 @@ fn it_is_left_by_a_key_and_come_back_to() {
     assert_eq!(seat.code(), Some(0), "{}", seat.shows());
     let id = tenant.ok("terminal.list", json!({}))["sessions"][0]["terminalId"].as_str().expect("it runs").to_owned();
     assert!(seat.shows().contains(&id), "{}", seat.shows());
-    let mut seat = Seat::take(daemon.home(), &["terminal", "--tenant", "acme", "--attach", &id, "--detach-key", "ctrl-o"]);
+    let mut seat =
+        Seat::take(daemon.home(), &["terminal", "--tenant", "acme", "--attach", &id, "--detach-key", "ctrl-o"]);
     seat.until("be2ore");
     seat.write("\u{1d}echo af$((1+1))er\r");
     seat.until("af2er");
@@ -145,8 +155,7 @@ fn whatever_ends_it_the_terminal_is_as_it_was() {
     assert!(failed.shows().contains("exit code 7"), "{}", failed.shows());
 
     let mut told_to_end = begin("echo ready; sleep 1000");
-    let pid = child_of(told_to_end.child.id());
-    rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("a signal");
+    kill_process(told_to_end.command(), Signal::TERM).expect("a signal");
     assert_eq!(told_to_end.code(), Some(130), "{}", told_to_end.shows());
 
     let mut closed = begin("echo ready; sleep 1000");
@@ -157,16 +166,6 @@ fn whatever_ends_it_the_terminal_is_as_it_was() {
     let mut rotated = begin("echo ready; sleep 1000");
     tenant.done("tenants.rotate", json!({}));
     assert_eq!(rotated.code(), Some(1), "{}", rotated.shows());
-}
-
-/// The command itself, which setsid waits for.
-fn child_of(parent: u32) -> rustix::process::Pid {
-    let children = openclaw_tests::wait_for("the command", || {
-        let path = format!("/proc/{parent}/task/{parent}/children");
-        let children = std::fs::read_to_string(path).unwrap_or_default();
-        children.split_whitespace().next().and_then(|pid| pid.parse().ok())
-    });
-    rustix::process::Pid::from_raw(children).expect("a process")
 }
 
 #[test]
@@ -194,9 +193,8 @@ fn what_is_refused_has_the_exit_code_of_its_kind() {
     daemon.cli(&["terminal", "--tenant", "acme", "--attach", "x", "--", "ls"]).exited(2);
     daemon.cli(&["terminal", "--tenant", "acme", "--detach-key", "1"]).exited(2);
     daemon.cli(&["terminal", "--tenant", "acme", "--cwd", "../x"]).exited(2);
-    let by_url = |token: &str| {
-        Cli::bare(&["terminal", "--url", &daemon.url(), "--", "true"]).env("OPENCLAW_TOKEN", token).run()
-    };
+    let by_url =
+        |token: &str| Cli::bare(&["terminal", "--url", &daemon.url(), "--", "true"]).env("OPENCLAW_TOKEN", token).run();
     by_url("tk_acme_00000000000000000000000000000000").exited(4);
     by_url(daemon.tenant("other").token()).exited(0);
 }

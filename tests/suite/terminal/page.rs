@@ -13,7 +13,11 @@ fn the_page_has_a_strict_policy_and_all_that_it_loads_is_here() {
     assert!(policy.starts_with("default-src 'none'; script-src 'self'; style-src 'self' 'nonce-"), "{policy}");
     assert!(!policy.contains("unsafe") && !policy.contains("http"), "{policy}");
     assert_eq!(page.header("x-content-type-options"), Some("nosniff"));
-    assert_ne!(daemon.get("/terminal.html").header("content-security-policy"), Some(policy.as_str()), "a nonce is used once");
+    assert_ne!(
+        daemon.get("/terminal.html").header("content-security-policy"),
+        Some(policy.as_str()),
+        "a nonce is used once"
+    );
     let text = page.text();
     let loaded: Vec<&str> = text.split(['"']).filter(|part| part.starts_with("/terminal/")).collect();
     assert_eq!(loaded.len(), 5, "{loaded:?}");
@@ -30,12 +34,17 @@ fn the_page_has_a_strict_policy_and_all_that_it_loads_is_here() {
 fn browse(daemon: &Daemon) -> Option<Browser> {
     let Some(program) = browser::program() else {
         assert!(std::env::var_os("CI").is_none(), "CI installs chromium: ./bootstrap test");
-        eprintln!("SKIPPED: there is no Chromium here, and so nobody has looked at /terminal.html (apt-get install chromium)");
+        skip();
         return None;
     };
     let mut browser = Browser::start(&program);
     browser.open(&format!("{}/terminal.html", daemon.url()));
     Some(browser)
+}
+
+#[allow(clippy::print_stderr, reason = "for whoever reads the tests' output")]
+fn skip() {
+    eprintln!("\n==== SKIPPED: /terminal.html: there is no Chromium to look at it (apt-get install chromium) ====\n");
 }
 
 /// What stands on the screen.
@@ -63,14 +72,14 @@ fn a_command_is_typed_read_resized_and_come_back_to() {
     until(&mut browser, "re2dy é");
 
     browser.resize(640, 400);
-    let size = |browser: &mut Browser| {
-        browser.write("clear; stty size | tr ' ' x\n");
+    let size = || {
         let row = tenant.ok("terminal.list", json!({}))["sessions"][0].clone();
         (row["cols"].as_u64().expect("columns"), row["rows"].as_u64().expect("rows"))
     };
-    wait_until("the terminal is as small as the window", || size(&mut browser).0 < 80);
-    let (columns, rows) = size(&mut browser);
-    until(&mut browser, &format!("{rows}x{columns}"));
+    wait_until("the terminal is as small as the window", || size().0 < 80 && size().1 < 25);
+    let (columns, rows) = size();
+    browser.write(&format!("until [ \"$(stty size)\" = '{rows} {columns}' ]; do :; done; echo si$((1+1))e\n"));
+    until(&mut browser, "si2e");
 
     browser.write("echo be$((1+1))ore\n");
     until(&mut browser, "be2ore");
@@ -87,7 +96,8 @@ fn a_command_is_typed_read_resized_and_come_back_to() {
     assert_eq!(browser.evaluate("document.getElementById('token').value"), "");
     log_in(&mut browser, tenant.token());
     until(&mut browser, "af2er");
-    let kept = "location.href + JSON.stringify({ ...localStorage }) + JSON.stringify({ ...sessionStorage }) + document.cookie";
+    let kept =
+        "location.href + JSON.stringify({ ...localStorage }) + JSON.stringify({ ...sessionStorage }) + document.cookie";
     let kept = browser.evaluate(kept);
     assert!(!kept.to_string().contains(tenant.token()), "{kept}");
 

@@ -110,7 +110,7 @@ fn who_reads_nothing_is_sent_a_little_and_holds_up_nobody_for_long() {
     wait_until("the program goes on", || written.exists());
     // Whoever says at last what it has read is told what it missed.
     greedy.say(&json!({ "type": "ack", "bytes": 256 << 10 }));
-    assert!(greedy.control("skipped")["bytes"].as_u64() > Some(1_000_000));
+    assert!(greedy.control("skipped")["bytes"].as_u64() > Some(500_000));
     let (mut other, attached) = Terminal::attach(&tenant, &id);
     assert_eq!(attached["replayBytes"], 256 << 10);
     other.bytes(256 << 10);

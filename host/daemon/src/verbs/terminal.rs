@@ -19,7 +19,7 @@ use own::{Own, Typed};
 const EXAMPLES: &str = "\
 EXAMPLES:
   openclaw terminal --tenant demo
-  openclaw terminal --tenant demo --cwd notes -- bash -c 'stty size; ls -la'";
+  openclaw terminal --tenant demo -- bash -c 'stty size; ls -la'";
 
 /// The subprotocol.
 const PROTOCOL: &str = "openclaw.terminal";

@@ -44,9 +44,7 @@ use tokio::{
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes, protocol::CloseFrame};
 use tracing::Instrument;
 
-use super::{
-    Close, Endings, Entered, LAST_REPLIES, NORMAL, POLICY, RESTART, Sink, Socket, cut, open, send,
-};
+use super::{Close, Endings, Entered, LAST_REPLIES, NORMAL, POLICY, RESTART, Sink, Socket, cut, open, send};
 use crate::{
     Gateway,
     auth::Identity,
@@ -274,9 +272,7 @@ impl Connection {
         match (control, &mut self.watching) {
             (None, _) => Err(MALFORMED.into()),
             (Some(Control::Spawn { params }), None) => self.spawn(params, sink).await,
-            (Some(Control::Spawn { .. }), Some(_)) => {
-                Err(Some((POLICY, "a connection has one terminal")).into())
-            }
+            (Some(Control::Spawn { .. }), Some(_)) => Err(Some((POLICY, "a connection has one terminal")).into()),
             (Some(_), None) => Err(Some((POLICY, "there is no terminal yet: spawn one")).into()),
             (Some(Control::Resize { cols, rows }), Some(watching)) => {
                 if !SIZES.contains(&cols) || !SIZES.contains(&rows) {
@@ -314,7 +310,9 @@ impl Connection {
     async fn attach(&mut self, id: &str, sink: &mut Sink) -> Result<(), End> {
         self.gateway.admit(&self.identity, &self.request_id).await?;
         if !self.identity.caller.may(Scope::Write) {
-            return Err(Problem::forbidden("a terminal needs the scope write, which this request does not carry").into());
+            return Err(
+                Problem::forbidden("a terminal needs the scope write, which this request does not carry").into()
+            );
         }
         let tenant = self.tenant()?;
         self.watch(&tenant, id, sink).await

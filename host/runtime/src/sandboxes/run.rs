@@ -233,7 +233,8 @@ impl Services {
 
     /// Whether a tenant is who it was when its call began: neither deleted nor disabled, and with the token of then.
     fn is_current(&self, record: &TenantRecord) -> bool {
-        let same = |now: Arc<TenantRecord>| now.row == record.row && now.generation == record.generation && !now.disabled;
+        let same =
+            |now: Arc<TenantRecord>| now.row == record.row && now.generation == record.generation && !now.disabled;
         self.registry.get(&record.id).is_some_and(same)
     }
 }

@@ -5,7 +5,7 @@ use std::{pin::pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use openclaw_billing::SandboxReservation;
-use openclaw_sandbox::{Output, Outcome, Reason, Session};
+use openclaw_sandbox::{Outcome, Output, Reason, Session};
 use openclaw_tenancy::TenantRecord;
 use serde_json::{Value, json, value::RawValue};
 use tokio::{

@@ -90,6 +90,7 @@ impl Watcher {
             if begins > self.place {
                 let skipped = begins - self.place;
                 self.place = begins;
+                self.read(0);
                 return Watched::Skipped(skipped);
             }
             if !bytes.is_empty() {

@@ -50,8 +50,7 @@ impl Terminals {
             below => format!("/work/{below}"),
         };
         let command = if options.command.is_empty() { vec!["/bin/bash".to_owned()] } else { options.command.clone() };
-        let details =
-            Details { command, working_directory, watchers: 0, note: note.to_owned() };
+        let details = Details { command, working_directory, watchers: 0, note: note.to_owned() };
         terminals.insert(id.clone(), Running { information, details, scrollback: Vec::new(), typed: 0 });
         Ok(Terminal { facts: Rc::clone(&self.0), id })
     }
