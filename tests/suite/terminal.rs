@@ -1,5 +1,5 @@
 //! Terminals as people use them: over their own WebSocket, by the command line, in a browser.
 
 mod command;
-mod page;
+pub(crate) mod page;
 mod socket;

@@ -52,7 +52,6 @@ use crate::{
     in_flight::Share,
     reply::Problem,
     request::Call,
-    rpc,
     serve::Held,
 };
 
@@ -73,6 +72,9 @@ const DEPTH: usize = 8;
 
 /// By which a terminal is begun.
 const SPAWN: &str = "terminal.spawn";
+
+/// How one that runs is watched, for the log.
+const WATCH: &str = "GET /terminal?id=";
 
 /// Columns and rows of a screen.
 const SIZES: std::ops::RangeInclusive<u16> = 1..=2000;
@@ -130,6 +132,10 @@ pub(crate) async fn upgrade(
     // The connection is served after this request has ended, in the same trace.
     tokio::spawn(serve.instrument(tracing::Span::current()));
     response
+}
+
+fn no_such_terminal() -> Problem {
+    Problem::not_found("there is no such terminal")
 }
 
 fn malformed_query() -> Problem {
@@ -298,29 +304,31 @@ impl Connection {
         let params = if params.is_null() { "{}".to_owned() } else { params.to_string() };
         let params = RawValue::from_string(params).map_err(Problem::internal)?;
         let call = Call { id: None, method: SPAWN.to_owned(), params: Some(&params) };
-        let started = Instant::now();
-        let result = self.gateway.call(&self.identity, &call, &self.request_id).await;
-        rpc::log(&self.identity, SPAWN, &self.request_id, started, result.as_ref().err());
-        let spawned = parsed(&result?);
-        let tenant = self.tenant()?;
-        self.watch(&tenant, spawned["terminalId"].as_str().unwrap_or_default(), sink).await
+        let spawned = parsed(&self.gateway.call(&self.identity, &call, &self.request_id).await?);
+        let id = spawned["terminalId"].as_str().unwrap_or_default();
+        let watcher = self.gateway.services().watch_terminal(&*self.tenant()?, id).ok_or_else(no_such_terminal)?;
+        self.watch(watcher, sink).await
     }
 
     /// Watches a terminal that runs, which counts as a request.
     async fn attach(&mut self, id: &str, sink: &mut Sink) -> Result<(), End> {
-        self.gateway.admit(&self.identity, &self.request_id).await?;
-        if !self.identity.caller.may(Scope::Write) {
-            return Err(
-                Problem::forbidden("a terminal needs the scope write, which this request does not carry").into()
-            );
-        }
-        let tenant = self.tenant()?;
-        self.watch(&tenant, id, sink).await
+        let (gateway, identity, request_id) = (&self.gateway, &self.identity, &self.request_id);
+        let work = async {
+            let own = gateway.admit(identity, request_id).await?;
+            let found = async {
+                if !identity.caller.may(Scope::Write) {
+                    return Err(Problem::missing_scope(WATCH, Scope::Write));
+                }
+                let tenant = self.tenant()?;
+                gateway.services().watch_terminal(&tenant, id).ok_or_else(no_such_terminal)
+            };
+            gateway.counted(identity, own.as_deref(), WATCH, request_id, found).await
+        };
+        let watcher = gateway.logged(identity, WATCH, request_id, work).await?;
+        self.watch(watcher, sink).await
     }
 
-    async fn watch(&mut self, tenant: &TenantRecord, id: &str, sink: &mut Sink) -> Result<(), End> {
-        let watcher = self.gateway.services().watch_terminal(tenant, id);
-        let watcher = watcher.ok_or_else(|| Problem::not_found("there is no such terminal"))?;
+    async fn watch(&mut self, watcher: Watcher, sink: &mut Sink) -> Result<(), End> {
         let (cols, rows) = watcher.size();
         let attached = json!({
             "type": "attached", "terminalId": watcher.id(), "sessionId": watcher.id(), "pid": watcher.process(),
