@@ -21,6 +21,7 @@ use arc_swap::ArcSwap;
 use openclaw_config::gateway::Sandbox;
 use openclaw_sandbox::Mode;
 use openclaw_tenancy::Home;
+use tokio::sync::Notify;
 
 use crate::{capability::CapabilityError, services::Services};
 use backends::Backends;
@@ -36,19 +37,33 @@ pub(crate) use terms::AskedLimits;
 pub struct Sandboxes {
     config: ArcSwap<Sandbox>,
     backends: Backends,
-    running: Arc<Running>,
+    /// Of workloads that end with their calls.
+    runs: Arc<Places>,
+    terminal_places: Arc<Places>,
     pub(crate) terminals: Terminals,
 }
 
-/// How many workloads of each tenant run, by its row.
+/// How many workloads of a kind each tenant has, by its row.
+#[derive(Debug)]
+struct Places {
+    kind: &'static str,
+    taken: Mutex<HashMap<u64, Taken>>,
+}
+
 #[derive(Debug, Default)]
-struct Running(Mutex<HashMap<u64, u32>>);
+struct Taken {
+    count: u32,
+    /// Ends them all.
+    end: Arc<Notify>,
+}
 
 /// A workload's place among its tenant's; given back when dropped.
 #[derive(Debug)]
 pub(crate) struct Place {
-    running: Arc<Running>,
+    places: Arc<Places>,
     row: u64,
+    /// Tells it to end, with its tenant or its tenant's token.
+    end: Arc<Notify>,
 }
 
 impl Sandboxes {
@@ -58,13 +73,15 @@ impl Sandboxes {
         Self {
             config: ArcSwap::from_pointee(config),
             backends: Backends::new(home),
-            running: Arc::default(),
+            runs: Places::of("workloads"),
+            terminal_places: Places::of("terminals"),
             terminals: Terminals::default(),
         }
     }
 
-    /// Ends the terminals of a tenant, by its row.
-    pub fn end_terminals(&self, row: u64) {
+    /// Ends what runs for a tenant, by its row.
+    pub fn end(&self, row: u64) {
+        self.runs.end(row);
         self.terminals.end(row);
     }
 
@@ -75,18 +92,6 @@ impl Sandboxes {
 
     pub(crate) fn config(&self) -> Arc<Sandbox> {
         self.config.load_full()
-    }
-
-    /// A place for one more workload of a tenant.
-    fn enter(&self, row: u64, most: u32) -> Result<Place, CapabilityError> {
-        let mut running = self.running.lock();
-        let count = running.entry(row).or_default();
-        if *count >= most {
-            let message = format!("{count} workloads of this tenant run, which is as many as may at once");
-            return Err(CapabilityError::unavailable(message).retry_after(1000));
-        }
-        *count += 1;
-        Ok(Place { running: self.running.clone(), row })
     }
 }
 
@@ -106,19 +111,41 @@ impl Services {
     }
 }
 
-impl Running {
-    fn lock(&self) -> MutexGuard<'_, HashMap<u64, u32>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+impl Places {
+    fn of(kind: &'static str) -> Arc<Self> {
+        Arc::new(Self { kind, taken: Mutex::default() })
+    }
+
+    /// One more for a tenant, that may have so many.
+    fn enter(self: &Arc<Self>, row: u64, most: u32) -> Result<Place, CapabilityError> {
+        let mut taken = self.lock();
+        let own = taken.entry(row).or_default();
+        if own.count >= most {
+            let message = format!("{} {} of this tenant run, which is as many as may at once", own.count, self.kind);
+            return Err(CapabilityError::unavailable(message).retry_after(1000));
+        }
+        own.count += 1;
+        Ok(Place { places: self.clone(), row, end: own.end.clone() })
+    }
+
+    fn end(&self, row: u64) {
+        if let Some(own) = self.lock().get(&row) {
+            own.end.notify_waiters();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Taken>> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut running = self.running.lock();
-        if let Some(count) = running.get_mut(&self.row) {
-            *count -= 1;
-            if *count == 0 {
-                running.remove(&self.row);
+        let mut taken = self.places.lock();
+        if let Some(own) = taken.get_mut(&self.row) {
+            own.count -= 1;
+            if own.count == 0 {
+                taken.remove(&self.row);
             }
         }
     }
@@ -130,16 +157,12 @@ mod tests {
 
     #[test]
     fn a_tenant_has_so_many_places_and_others_have_theirs() {
-        let directory = tempfile::tempdir().expect("a directory");
-        let home = Home::open(directory.path()).expect("a home");
-        let sandboxes = Sandboxes::new(&home, Sandbox::default());
-        let places: Vec<_> = (0..2).map(|_| sandboxes.enter(1, 2).expect("a place")).collect();
-        assert!(
-            matches!(sandboxes.enter(1, 2), Err(CapabilityError::Refused(refusal)) if refusal.code == "UNAVAILABLE")
-        );
-        let _other = sandboxes.enter(2, 2).expect("another's place");
+        let runs = Places::of("workloads");
+        let places: Vec<_> = (0..2).map(|_| runs.enter(1, 2).expect("a place")).collect();
+        assert!(matches!(runs.enter(1, 2), Err(CapabilityError::Refused(refusal)) if refusal.code == "UNAVAILABLE"));
+        let _other = runs.enter(2, 2).expect("another's place");
         drop(places);
-        let _again = sandboxes.enter(1, 2).expect("a place that was given back");
-        assert_eq!(sandboxes.running.lock().len(), 2);
+        let _again = runs.enter(1, 2).expect("a place that was given back");
+        assert_eq!(runs.lock().len(), 2);
     }
 }

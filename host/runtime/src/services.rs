@@ -424,10 +424,10 @@ impl Services {
     ) -> Result<(), RegistryError> {
         let closed = self.documents.close_tenant(&tenant.id).await;
         // What still writes there is not to outlive what it writes to.
-        self.sandboxes.end_terminals(tenant.row);
+        self.sandboxes.end(tenant.row);
         let (services, gone, row) = (self.clone(), tenant.id.clone(), tenant.row);
         let forget = async move {
-            services.sandboxes.end_terminals(row);
+            services.sandboxes.end(row);
             forget.await;
             services.forget(&gone).await;
             drop(closed);

@@ -10,6 +10,9 @@ use crate::services::Services;
 /// How often a workload's tenant is measured, where its disk is limited.
 const TENANT_LOOKS: Duration = Duration::from_secs(2);
 
+/// It may move its files about so fast that nobody can count them, but not for so many looks on end.
+const UNCOUNTED: u32 = 30;
+
 /// How often the free space is looked at, which costs little and can go fast.
 const DISK_LOOKS: Duration = Duration::from_millis(250);
 
@@ -53,13 +56,16 @@ impl Services {
     /// Never where the tenant has no such quota.
     async fn until_tenant_full(&self, record: &TenantRecord) {
         let Some(limit) = record.quotas.disk_bytes else { return std::future::pending().await };
-        loop {
+        let mut uncounted = 0;
+        while uncounted < UNCOUNTED {
             tokio::time::sleep(TENANT_LOOKS).await;
             match self.occupied(record).await {
                 Ok(bytes) if bytes > limit => return,
-                Ok(_) => {}
-                // It moves its files about so fast that nobody can count them.
-                Err(error) => tracing::debug!(tenant = %record.id, ?error, "a workload's tenant is not measured"),
+                Ok(_) => uncounted = 0,
+                Err(error) => {
+                    uncounted += 1;
+                    tracing::debug!(tenant = %record.id, ?error, "a workload's tenant is not measured");
+                }
             }
         }
     }

@@ -84,7 +84,7 @@ struct Running {
     tenant: Tenant,
     backend: Arc<dyn Backend>,
     reservation: SandboxReservation,
-    _place: Place,
+    place: Place,
 }
 
 impl CallState {
@@ -95,12 +95,12 @@ impl CallState {
         let mode = terms::mode(&config, &asked.mode, &self.grants)?;
         let workload = self.workload(asked, &config, &record)?;
         self.room_for(NAME_BYTES).await?.settle(0);
-        let place = self.services.sandboxes.enter(record.row, config.concurrent_per_tenant)?;
+        let place = self.services.sandboxes.runs.enter(record.row, config.concurrent_per_tenant)?;
         let backend = self.services.backend(mode, &config).await?;
         let tenant = self.services.sandbox_tenant(&record, &config).await?;
         let reservation = self.reserve_seconds(&record, workload.limits.wall).await?;
         let services = self.services.clone();
-        let running = Running { services, record, tenant, backend, reservation, _place: place };
+        let running = Running { services, record, tenant, backend, reservation, place };
         // Closed when this call is dropped: nobody waits any more.
         let (_waits, gone) = oneshot::channel();
         let outcome = tokio::spawn(running.see_to_its_end(workload, gone)).await.map_err(CapabilityError::internal)?;
@@ -125,15 +125,15 @@ impl CallState {
         (workload.pty, workload.limits.wall) = (Some(size), LONGEST_TERMINAL);
         begun.working_directory = workload.cwd.inside();
         self.room_for(NAME_BYTES).await?.settle(0);
+        let place = self.services.sandboxes.terminal_places.enter(record.row, config.terminals_per_tenant)?;
         let backend = self.services.backend(mode, &config).await?;
         let tenant = self.services.sandbox_tenant(&record, &config).await?;
         let reservation = self.reserve_seconds(&record, terminals::STEP).await?;
         let session = backend.start(&tenant, workload).await.map_err(|error| explained(error, mode))?;
         let services = self.services.clone();
-        let (terminal, session) =
-            services.sandboxes.terminals.begin(session, &record, size, begun, config.terminals_per_tenant)?;
+        let (terminal, session) = services.sandboxes.terminals.begin(session, &record, size, begun)?;
         let idle = Duration::from_secs(config.terminal_idle_seconds);
-        let attended = Attended { services, record: record.clone(), session, reservation, idle };
+        let attended = Attended { services, record: record.clone(), session, reservation, idle, place };
         tokio::spawn(terminal.clone().attend(attended));
         // Whoever ended its tenant, or its token, ended the terminals that there were: this one may have come after.
         if !self.services.is_current(&record) {
@@ -250,7 +250,7 @@ impl Running {
             Ok(session) => Ok(self.watch(session, gone).await),
             Err(error) => Err(error),
         };
-        let Self { services, record, reservation, _place: place, .. } = self;
+        let Self { services, record, reservation, place, .. } = self;
         services.disks.written_unseen(&record);
         services.forget_measure(&record.id);
         let took = outcome.as_ref().map_or(0, |outcome| outcome.usage.wall.as_millis() as u64);
@@ -265,11 +265,17 @@ impl Running {
         let remote = session.remote();
         let (mut ended, mut gone) = (pin!(session.collect()), pin!(gone));
         let mut room = pin!(self.services.until_full(&self.record));
-        let (mut given_up, mut full) = (false, None);
+        let mut end = pin!(self.place.end.notified());
+        end.as_mut().enable();
+        let (mut given_up, mut full) = (!self.services.is_current(&self.record), None);
+        if given_up {
+            remote.kill();
+        }
         let mut outcome = loop {
             tokio::select! {
                 outcome = &mut ended => break outcome,
                 _ = &mut gone, if !given_up => given_up = true,
+                () = &mut end, if !given_up => given_up = true,
                 what = &mut room, if full.is_none() => full = Some(what),
             }
             remote.kill();

@@ -136,22 +136,14 @@ impl Terminals {
         self.of(Some(row)).iter().for_each(|terminal| terminal.end("closed"));
     }
 
-    /// Takes a terminal in, unless its tenant has as many as it may.
+    /// Takes a terminal in.
     pub(super) fn begin(
         &self,
         mut session: Session,
         record: &TenantRecord,
         size: Size,
         begun: Begun,
-        most: u32,
     ) -> Result<(Arc<Terminal>, Session), CapabilityError> {
-        let mut terminals = self.lock();
-        let own = terminals.values().filter(|terminal| terminal.row == record.row).count();
-        if own >= most as usize {
-            return Err(CapabilityError::unavailable(format!(
-                "this tenant has {own} terminals, which is as many as it may"
-            )));
-        }
         let input = session.take_input().ok_or_else(|| CapabilityError::internal("a session without an input"))?;
         let now = now_ms();
         let terminal = Arc::new(Terminal {
@@ -170,7 +162,7 @@ impl Terminals {
             input,
             remote: session.remote(),
         });
-        terminals.insert(terminal.id.clone(), terminal.clone());
+        self.lock().insert(terminal.id.clone(), terminal.clone());
         Ok((terminal, session))
     }
 

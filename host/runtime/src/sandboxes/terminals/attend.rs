@@ -14,7 +14,10 @@ use tokio::{
 };
 
 use super::{PIECE, STEP, Terminal, now_ms, text};
-use crate::{sandboxes::full::Full, services::Services};
+use crate::{
+    sandboxes::{Place, full::Full},
+    services::Services,
+};
 
 /// An event comes no sooner after the one before.
 const PACE: Duration = Duration::from_millis(10);
@@ -26,24 +29,26 @@ pub(in crate::sandboxes) struct Attended {
     pub(in crate::sandboxes) session: Session,
     pub(in crate::sandboxes) reservation: SandboxReservation,
     pub(in crate::sandboxes) idle: Duration,
+    pub(in crate::sandboxes) place: Place,
 }
 
 impl Terminal {
     /// Looks after it until its end, and tells its tenant's connections.
     pub(in crate::sandboxes) async fn attend(self: Arc<Self>, attended: Attended) {
-        let Attended { services, record, mut session, reservation, idle } = attended;
+        let Attended { services, record, mut session, reservation, idle, place } = attended;
         let (ended, stop) = oneshot::channel();
         let charging = tokio::spawn(charge(services.clone(), record.clone(), self.clone(), reservation, stop));
         let full = self.follow(&services, &record, &mut session, idle).await;
         let outcome = session.outcome().await;
         services.sandboxes.terminals.forget(&self.id);
+        drop(place);
         services.disks.written_unseen(&record);
         services.forget_measure(&record.id);
         drop(ended);
         // What it was charged is written down before anybody hears of its end.
         let _ = charging.await;
         let Some(payload) = raw(&self.exit(&outcome, full)) else { return };
-        services.events.publish(&record.id, "terminal.exit", payload.clone());
+        self.publish(&services, "terminal.exit", payload.clone());
         self.told.send_modify(|told| told.ended = Some(payload.into()));
     }
 
@@ -113,7 +118,14 @@ impl Terminal {
         let shown = raw(&json!({ "terminalId": self.id, "sessionId": self.id, "data": text, "seq": number }));
         let Some(shown) = shown else { return };
         for event in self.output_events() {
-            services.events.publish(&self.tenant, event, shown.clone());
+            self.publish(services, event, shown.clone());
+        }
+    }
+
+    /// Tells its tenant, and nobody who has that name after it.
+    fn publish(&self, services: &Services, event: &str, payload: Box<RawValue>) {
+        if services.registry.get(&self.tenant).is_some_and(|tenant| tenant.row == self.row) {
+            services.events.publish(&self.tenant, event, payload);
         }
     }
 
