@@ -11,7 +11,7 @@ fn what_an_interface_takes() {
     assert_eq!(need("openclaw:gateway/config-write@0.1.0"), Need::Grant("config-write".into()));
     assert_eq!(need("openclaw:gateway/shared-documents@0.1.0"), Need::Collections);
     assert_eq!(need("wasi:clocks/wall-clock@0.2.12"), Need::Wasi);
-    assert_eq!(need("wasi:http/outgoing-handler@0.2.12"), Need::Unserved);
+    assert_eq!(need("wasi:http/outgoing-handler@0.2.12"), Need::Hosts);
     assert_eq!(need("openclaw:gateway/telepathy@0.1.0"), Need::Unserved);
 }
 
