@@ -102,7 +102,7 @@ impl Watcher {
                 return Watched::Ended(ended);
             }
             if self.told.changed().await.is_err() {
-                std::future::pending().await
+                std::future::pending().await;
             }
         }
     }
