@@ -71,6 +71,7 @@ mod random;
 pub mod sandbox;
 mod schema;
 pub mod secrets;
+pub mod tasks;
 pub mod tenancy;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;

@@ -10,6 +10,7 @@
 //! | documents, files, secrets, vectors, timers, configuration, registration | in memory, to be filled and looked into |
 //! | events, log, channels | kept, to be looked at |
 //! | clocks, randomness | stand still and repeat, until the test moves them |
+//! | tasks | wait for the test to run them |
 //! | methods | of the handlers that the tenant has, or played by the test |
 //! | requests to hosts elsewhere, sandbox, terminals, models, embeddings, nodes, usage | played by the test; else not granted |
 //!
@@ -58,6 +59,7 @@ mod manifest;
 pub(crate) mod random;
 pub(crate) mod scripts;
 mod state;
+pub(crate) mod tasks;
 mod tenant;
 pub(crate) mod vectors;
 

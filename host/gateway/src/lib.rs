@@ -235,6 +235,7 @@ impl Gateway {
     /// Writes what is still in memory. The gateway is of no use afterwards.
     pub async fn close(&self) {
         self.drain();
+        self.services.close_tasks();
         self.telemetry.close().await;
         if let Err(error) = self.services.usage.flush().await {
             tracing::error!(%error, "the last second of usage could not be written");
@@ -383,7 +384,7 @@ async fn announce_changes(gateway: std::sync::Weak<Gateway>) {
         if matches!(change.what, WhatChanged::Rotated | WhatChanged::Disabled)
             && let Some(record) = gateway.services.registry.get(&change.tenant)
         {
-            gateway.services.sandboxes.end_terminals(record.row);
+            gateway.services.end_apart(record.row);
         }
         let payload = json!({ "tenantId": change.tenant.as_str(), "what": what });
         if let Ok(payload) = RawValue::from_string(payload.to_string()) {

@@ -1,6 +1,7 @@
 //! One call: who asks, for which tenant, and the store's state while it runs.
 
 use std::{
+    collections::HashMap,
     os::fd::{AsFd, AsRawFd},
     sync::{Arc, Mutex},
     time::{Duration, Instant},
@@ -8,7 +9,7 @@ use std::{
 
 use openclaw_config::store::Snapshot;
 use openclaw_tenancy::{Actor, Directory, Family, TenantRecord};
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use wasmtime::{CallHook, Store, UpdateDeadline, component::ResourceTable};
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
@@ -25,6 +26,7 @@ use crate::{
     manifest::Scope,
     meter::CpuMeter,
     services::Services,
+    tasks::Claim,
     trace::Trace,
 };
 
@@ -118,6 +120,12 @@ pub(crate) struct CallState {
     pub(crate) inner_failure: Option<Failure>,
     /// How many calls this one is inside of.
     pub(crate) depth: u8,
+    /// What somebody else ends this call by.
+    pub(crate) ends: Arc<Notify>,
+    /// The claim that this task was started with.
+    pub(crate) inherited: Option<Claim>,
+    /// The names that it has.
+    pub(crate) claims: HashMap<Arc<str>, Claim>,
     /// The limit that was broken first.
     pub(crate) breach: Option<Limit>,
     pub(crate) meter: Arc<CpuMeter>,
@@ -174,6 +182,9 @@ impl CallState {
             over_quota: None,
             inner_failure: None,
             depth: 0,
+            ends: Arc::default(),
+            inherited: None,
+            claims: HashMap::new(),
             breach: None,
             meter: Arc::default(),
             wasi_root: None,

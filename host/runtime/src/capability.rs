@@ -18,6 +18,7 @@ pub(crate) mod pty;
 pub(crate) mod sandbox;
 pub(crate) mod secrets;
 pub(crate) mod shared_documents;
+pub(crate) mod tasks;
 pub(crate) mod tenancy;
 pub(crate) mod usage;
 mod wasi_files;

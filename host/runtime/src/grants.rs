@@ -39,6 +39,7 @@ pub(crate) const RESTRICTED: &[&str] = &[
     "tenancy",
     "tenancy-control",
     "methods",
+    "tasks",
     "sandbox",
     "pty",
     "model",
@@ -61,13 +62,21 @@ const HTTP_TYPES: &str = "wasi:http/types@";
 /// What a binding is granted beyond the basics.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Grants {
-    /// Our own components: whatever their import list asks for.
-    Builtin,
+    /// Our own components: whatever their import list asks for, and the hosts elsewhere that are listed.
+    Builtin(Vec<Grant>),
     /// Anybody else's: what is listed.
     Listed(Vec<Grant>),
 }
 
 impl Grants {
+    /// What one of our own components has where the operator's configuration lists these for its family.
+    pub(crate) fn builtin(configured: &Self) -> Self {
+        let hosts = |grant: &&Grant| matches!(grant, Grant::Http { .. });
+        match configured {
+            Self::Builtin(listed) | Self::Listed(listed) => Self::Builtin(listed.iter().filter(hosts).cloned().collect()),
+        }
+    }
+
     /// Reads a list of grants; the error names the text that is none.
     pub fn parse<S: AsRef<str>>(texts: &[S]) -> Result<Self, GrantError> {
         texts.iter().map(|text| text.as_ref().parse()).collect::<Result<_, _>>().map(Self::Listed)
@@ -77,7 +86,7 @@ impl Grants {
     #[must_use]
     pub fn texts(&self) -> Vec<String> {
         match self {
-            Self::Builtin => Vec::new(),
+            Self::Builtin(_) => Vec::new(),
             Self::Listed(listed) => listed.iter().map(ToString::to_string).collect(),
         }
     }
@@ -96,7 +105,7 @@ impl Grants {
     /// Those that nothing serves yet, as they are written.
     pub(crate) fn unserved(&self) -> Vec<String> {
         match self {
-            Self::Builtin => Vec::new(),
+            Self::Builtin(_) => Vec::new(),
             Self::Listed(listed) => listed.iter().filter(|grant| !grant.is_served()).map(ToString::to_string).collect(),
         }
     }
@@ -109,7 +118,7 @@ impl Grants {
 
     fn any(&self, test: impl FnMut(&Grant) -> bool) -> bool {
         match self {
-            Self::Builtin => true,
+            Self::Builtin(_) => true,
             Self::Listed(listed) => listed.iter().any(test),
         }
     }
@@ -143,7 +152,7 @@ impl Grants {
 
     /// Whether another family's collection may be used as the manifest says.
     pub(crate) fn allow_collection(&self, shared: &SharedCollection) -> bool {
-        matches!(self, Self::Builtin) || self.covers(&collection_grant(shared))
+        matches!(self, Self::Builtin(_)) || self.covers(&collection_grant(shared))
     }
 
     /// Whether a method of the own tenant may be called.
@@ -158,7 +167,8 @@ impl Grants {
 
     /// Whether a host may be asked at this port.
     pub(crate) fn allow_host(&self, host: &str, port: u16) -> bool {
-        self.any(|grant| match grant {
+        let (Self::Builtin(listed) | Self::Listed(listed)) = self;
+        listed.iter().any(|grant| match grant {
             Grant::Http { host: granted, port: at } => at.is_none_or(|at| at == port) && granted.is(host),
             _ => false,
         })
@@ -166,7 +176,7 @@ impl Grants {
 
     /// Whether workloads may be run in this mode.
     pub(crate) fn allow_sandbox(&self, mode: SandboxMode) -> bool {
-        matches!(self, Self::Builtin) || self.covers(&Grant::Sandbox(Some(mode)))
+        matches!(self, Self::Builtin(_)) || self.covers(&Grant::Sandbox(Some(mode)))
     }
 
     /// Whether a model may be called.
@@ -279,6 +289,8 @@ fn collection_grant(SharedCollection { family, collection, access }: &SharedColl
 /// The grants of a binding: written down with it, or whatever `components.grants` says at the moment.
 #[derive(Clone, Debug)]
 pub(crate) enum GrantSource {
+    /// One of our own components.
+    Builtin,
     /// Given with the component.
     Own(Arc<Grants>),
     /// From the operator's configuration as it is when a call begins.

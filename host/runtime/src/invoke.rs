@@ -7,7 +7,7 @@ use std::{
 
 use openclaw_config::{json, store::Snapshot};
 use serde_json::Value;
-use tokio::time::timeout;
+use tokio::{sync::Notify, time::timeout};
 use wasmtime::{PoolConcurrencyLimitError, Store, Trap, component::Resource};
 
 use crate::{
@@ -24,6 +24,7 @@ use crate::{
     plugins::Plugins,
     services::Services,
     sticky::{Kept, Owner, Sticky},
+    tasks::Claim,
 };
 
 /// Params in both forms: parsed for the schema, raw for the guest.
@@ -44,7 +45,28 @@ pub(crate) struct Answer {
     pub(crate) delete_tenant: bool,
 }
 
-/// The call from which another is made; the client's own has none.
+/// How a call came about.
+#[derive(Debug)]
+pub(crate) enum Begun {
+    /// Somebody waits for it.
+    Alone,
+    /// Another call waits for it.
+    Inside(Outer),
+    /// Nobody waits for it: it has this claim of the call that started it, and ends by the claim's signal.
+    Apart { ends: Arc<Notify>, claim: Option<Claim> },
+}
+
+impl Begun {
+    /// The call that waits for it.
+    pub(crate) fn outer(&self) -> Option<Outer> {
+        match self {
+            Self::Inside(outer) => Some(*outer),
+            Self::Alone | Self::Apart { .. } => None,
+        }
+    }
+}
+
+/// The call from which another is made.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Outer {
     pub(crate) depth: u8,
@@ -70,10 +92,11 @@ pub(crate) async fn invoke(
     facts: CallFacts,
     params: Params,
     grants: Arc<Grants>,
-    outer: Option<Outer>,
+    begun: Begun,
     plugins: &Plugins,
 ) -> Result<Answer, CallError> {
     let services = plugins.services();
+    let outer = begun.outer();
     let config = sound_config(route, &facts, services)?;
     let method = route.method();
     let limits = &route.component().limits;
@@ -87,6 +110,10 @@ pub(crate) async fn invoke(
     let mut state = CallState::new(facts, route.component().clone(), grants, services.clone(), limits.clone(), wall);
     state.config = config;
     state.depth = outer.map_or(0, Outer::inner_depth);
+    if let Begun::Apart { ends, claim } = begun {
+        (state.ends, state.inherited) = (ends, claim);
+    }
+    let ends = state.ends.clone();
     if route.component().uses_wasi_files
         && let Some(tenant) = state.facts.as_ref().and_then(|facts| facts.subject.tenant())
     {
@@ -110,8 +137,15 @@ pub(crate) async fn invoke(
     };
     CallState::limit(&mut kept.store).map_err(|error| failure(kept.store.data(), &error))?;
     let started = Instant::now();
-    let ran = timeout(wall, Metered::new(run(route, &mut kept, params.raw, sticky), meter)).await;
+    let running = timeout(wall, Metered::new(run(route, &mut kept, params.raw, sticky), meter));
+    let ran = tokio::select! {
+        biased;
+        ran = running => ran,
+        () = ends.notified() => return Err(ended()),
+    };
     let store = &mut kept.store;
+    // Others may have the names, though an instance that stays keeps its handles.
+    store.data_mut().claims.clear();
     if let Some(costs) = &services.costs {
         costs.push(CallState::cost(store, started));
     }
@@ -198,6 +232,11 @@ fn check_result(route: &Route, result: Vec<u8>, limits: &Limits) -> Result<Strin
 
 pub(crate) fn over(limit: Limit, detail: &str) -> CallError {
     CallError::Failed(Failure { limit: Some(limit), reason: "limit", detail: detail.into() })
+}
+
+/// Another call of the family has ended this one.
+fn ended() -> CallError {
+    CallError::Unavailable { message: "the call was ended".into(), retry_after_ms: None }
 }
 
 fn invalid_result(detail: String) -> CallError {

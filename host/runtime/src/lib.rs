@@ -40,6 +40,7 @@ mod sandboxes;
 mod services;
 mod stats;
 mod sticky;
+mod tasks;
 mod trace;
 mod uploads;
 
@@ -78,6 +79,7 @@ pub use trace::{InnerCall, InnerCalls, Trace};
 pub use uploads::{UPLOAD_BYTES, Upload, UploadError};
 
 use component::Loader;
+use invoke::Begun;
 use plugins::PluginParts;
 
 /// How the runtime starts.
@@ -179,7 +181,7 @@ impl Runtime {
         let (admission, pool) = (&self.services.admission, route.component().pool);
         let place = admission.enter(tenant.as_ref().map(|tenant| &tenant.id), pool).await?;
         let actor = facts.caller.actor.clone();
-        let answer = self.plugins.run(route, facts, params, None).await?;
+        let answer = self.plugins.run(route, facts, params, Begun::Alone).await?;
         drop(place);
         if answer.delete_tenant
             && let Some(tenant) = &tenant

@@ -40,7 +40,7 @@ use crate::{
     compile::Client,
     component::{Component, Loader},
     grants::{GrantSource, Grants},
-    invoke::{self, Answer, Outer, Params},
+    invoke::{self, Answer, Begun, Params},
     layers::{Layers, Slot},
     manifest::families_of,
     migrations::Migrations,
@@ -332,7 +332,7 @@ impl Plugins {
             origin,
             stats: Arc::default(),
             sequence: 0,
-            grants: if builtin { GrantSource::Own(Arc::new(Grants::Builtin)) } else { GrantSource::Configured },
+            grants: if builtin { GrantSource::Builtin } else { GrantSource::Configured },
             validates_results: !builtin || self.validate_results == ValidateResults::All,
         }
     }
@@ -341,7 +341,7 @@ impl Plugins {
     pub(crate) fn grants(&self, version: &Version) -> Arc<Grants> {
         match &version.grants {
             GrantSource::Own(grants) => grants.clone(),
-            configured => self.policy.load().grants(configured, &version.component.manifest.family),
+            other => self.policy.load().grants(other, &version.component.manifest.family),
         }
     }
 
@@ -351,12 +351,12 @@ impl Plugins {
         route: &Route,
         facts: CallFacts,
         params: Params,
-        outer: Option<Outer>,
+        begun: Begun,
     ) -> Result<Answer, CallError> {
         let tenant = facts.subject.tenant().cloned();
         let started = Instant::now();
         let mut route = route.clone();
-        let answer = self.answer(&mut route, facts, params, outer).await;
+        let answer = self.answer(&mut route, facts, params, begun).await;
         self.count(route.version(), tenant.as_deref(), started.elapsed(), answer.as_ref().err());
         answer
     }
@@ -367,15 +367,15 @@ impl Plugins {
         route: &mut Route,
         facts: CallFacts,
         params: Params,
-        outer: Option<Outer>,
+        begun: Begun,
     ) -> Result<Answer, CallError> {
-        let _hold = self.ready(route, &facts, outer).await?;
+        let _hold = self.ready(route, &facts, begun.outer()).await?;
         let grants = self.grants(route.version());
         let tenant = facts.subject.tenant();
         let heavy = tenant.filter(|tenant| self.services().heavy.expects(tenant.row, route.component().digest));
         match heavy.map(|tenant| tenant.id.clone()) {
-            Some(tenant) => self.run_heavy(&tenant, route.clone(), facts, params, grants, outer).await,
-            None => invoke::invoke(route, facts, params, grants, outer, self).await,
+            Some(tenant) => self.run_heavy(&tenant, route.clone(), facts, params, grants, begun).await,
+            None => invoke::invoke(route, facts, params, grants, begun, self).await,
         }
     }
 
@@ -387,14 +387,15 @@ impl Plugins {
         facts: CallFacts,
         params: Params,
         grants: Arc<Grants>,
-        outer: Option<Outer>,
+        begun: Begun,
     ) -> Result<Answer, CallError> {
         let services = self.services().clone();
-        let share = services.admission.enter_heavy(tenant, route.component().pool, outer.is_some()).await?;
+        let waits = matches!(begun, Begun::Alone);
+        let share = services.admission.enter_heavy(tenant, route.component().pool, waits).await?;
         let plugins = self.clone();
         let call = async move {
             let _share = share;
-            invoke::invoke(&route, facts, params, grants, outer, &plugins).await
+            invoke::invoke(&route, facts, params, grants, begun, &plugins).await
         };
         services.heavy.run(call).await
     }

@@ -34,6 +34,7 @@ use crate::{
     meter::LongLane,
     plugins::Plugins,
     sandboxes::Sandboxes,
+    tasks::{Claims, Tasks},
     trace::{InnerCall, InnerCalls},
 };
 
@@ -92,6 +93,8 @@ pub struct Services {
     /// Where the tenants' workloads run.
     pub sandboxes: Sandboxes,
     pub(crate) admission: Admission,
+    pub(crate) tasks: Arc<Tasks>,
+    pub(crate) claims: Arc<Claims>,
     pub(crate) long_lane: LongLane,
     pub(crate) heavy: Arc<Heavy>,
     pub(crate) costs: Option<Arc<CostLog>>,
@@ -149,6 +152,8 @@ impl Services {
             secret_key: parts.secret_key,
             sandboxes: parts.sandboxes,
             admission: Admission::new(parts.admission),
+            tasks: Arc::default(),
+            claims: Arc::default(),
             long_lane: LongLane::new(),
             heavy: Arc::default(),
             costs: parts.costs,
@@ -418,15 +423,26 @@ impl Services {
     ) -> Result<(), RegistryError> {
         let closed = self.documents.close_tenant(&tenant.id).await;
         // What still writes there is not to outlive what it writes to.
-        self.sandboxes.end_terminals(tenant.row);
+        self.end_apart(tenant.row);
         let (services, gone, row) = (self.clone(), tenant.id.clone(), tenant.row);
         let forget = async move {
-            services.sandboxes.end_terminals(row);
+            services.end_apart(row);
             forget.await;
             services.forget(&gone).await;
             drop(closed);
         };
         self.registry.delete(tenant, TenantData::Wipe, actor, forget).await
+    }
+
+    /// Ends what goes on of a tenant without a call that is waited for: its terminals and its tasks.
+    pub fn end_apart(&self, row: u64) {
+        self.sandboxes.end_terminals(row);
+        self.tasks.end_of(row);
+    }
+
+    /// Ends all tasks: the gateway stops.
+    pub fn close_tasks(&self) {
+        self.tasks.close();
     }
 
     async fn forget(&self, tenant: &TenantId) {

@@ -4,6 +4,7 @@
 
 use super::manifest::{Served, SharedCollection};
 use super::state::{Event, LogLine, State};
+use super::tasks::{Claim, Task};
 use crate::bindings::openclaw::gateway::{calls::Call, documents::Operation, log::Level};
 use crate::{Error, Result};
 use serde_json::{Value, json};
@@ -12,7 +13,10 @@ use std::rc::Rc;
 
 /// How deep calls of methods may nest.
 const DEPTH: u32 = 4;
+const TASKS: usize = 16;
 const EVENTS: usize = 1024;
+/// What a tenant's own token carries.
+pub(crate) const SCOPES: [&str; 4] = ["read", "write", "pairing", "approvals"];
 const PAYLOAD_BYTES: usize = 64 << 10;
 /// What the host gives a call by default; the clock stands still meanwhile.
 const WALL_MS: u64 = 30_000;
@@ -53,6 +57,8 @@ pub(crate) struct Facts {
     published: Cell<usize>,
     log_lines: Cell<usize>,
     over_quota: Cell<bool>,
+    /// The claim that this task was started with.
+    pub(crate) inherited: Cell<Option<Claim>>,
     /// It converts documents, and may do nothing else.
     pub(crate) migrating: bool,
 }
@@ -85,6 +91,26 @@ impl Drop for Running {
 
 /// Answers a call by the handler that serves its method.
 pub(crate) fn answer(state: &Rc<State>, caller: &Caller, depth: u32, method: &str, params: &Value) -> Result<Value> {
+    answer_with(state, caller, depth, method, params, None)
+}
+
+/// Runs the task that was started first; false where none waits. Nobody reads its answer.
+pub(crate) fn run_task(state: &Rc<State>) -> bool {
+    let Some(task) = state.tasks.borrow_mut().pop_front() else { return false };
+    let Task { method, params, caller, claim } = task;
+    // Refused or answered, it has ended.
+    let _ = answer_with(state, &caller, 0, &method, &params, claim);
+    true
+}
+
+fn answer_with(
+    state: &Rc<State>,
+    caller: &Caller,
+    depth: u32,
+    method: &str,
+    params: &Value,
+    claim: Option<Claim>,
+) -> Result<Value> {
     let not_found = || Error::invalid(format!("method not found: {method}"));
     let served = state.serving(method).ok_or_else(not_found)?;
     let described = served.method(method).ok_or_else(not_found)?;
@@ -94,6 +120,7 @@ pub(crate) fn answer(state: &Rc<State>, caller: &Caller, depth: u32, method: &st
     }
     described.params.check(params).map_err(Error::invalid)?;
     let facts = Rc::new(Facts::new(state, &served, caller, depth, method));
+    facts.inherited.set(claim);
     let result = {
         let _running = Running::begin(Rc::clone(&facts));
         (served.handler.handle)(&Call(Rc::clone(&facts)), params.to_string().into_bytes())
@@ -149,6 +176,7 @@ impl Facts {
             published: Cell::new(0),
             log_lines: Cell::new(0),
             over_quota: Cell::new(false),
+            inherited: Cell::new(None),
             migrating: false,
         }
     }
@@ -265,6 +293,21 @@ impl Facts {
         Ok(result.to_string().into_bytes())
     }
 
+    pub(crate) fn start_task(&self, method: &str, params: &[u8], claim: Option<Claim>) -> Result<()> {
+        let params = serde_json::from_slice(params)
+            .map_err(|error| Error::invalid(format!("the parameters are JSON: {error}")))?;
+        if self.served.method(method).is_none() {
+            return Err(Error::forbidden(format!("{method} is a method of another family")));
+        }
+        let scopes = if self.caller.is_operator() { SCOPES.map(str::to_owned).to_vec() } else { self.caller.scopes.clone() };
+        let mut tasks = self.state.tasks.borrow_mut();
+        if tasks.len() == TASKS {
+            return Err(Error::unavailable("too many tasks of this tenant are running", Some(1000)));
+        }
+        tasks.push_back(Task { method: method.to_owned(), params, caller: Caller { scopes }, claim });
+        Ok(())
+    }
+
     /// What reaches the client of what a handler answers: an unknown code is the handler's fault.
     fn refusal(&self, error: Error) -> Error {
         let passes = KNOWN.contains(&error.code.as_str()) || error.code == QUOTA_EXCEEDED && self.over_quota.get();
@@ -274,6 +317,6 @@ impl Facts {
 }
 
 /// A log is granted with the collection that its name begins with.
-fn first_word(log: &str) -> &str {
+pub(crate) fn first_word(log: &str) -> &str {
     log.split_once(':').map_or(log, |(word, _)| word)
 }

@@ -8,13 +8,14 @@ use super::files::Tree;
 use super::manifest::Served;
 use super::random::Generator;
 use super::scripts::Scripts;
+use super::tasks::Task;
 use super::vectors::Items;
 use crate::Result;
 use crate::bindings::openclaw::gateway::{log::Level, pty, timers::Timer};
 use crate::rfc3339;
 use serde_json::{Value, json};
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 
 /// An event that was published.
@@ -66,6 +67,9 @@ pub(crate) struct State {
     pub(crate) log: RefCell<Vec<LogLine>>,
     pub(crate) usage: RefCell<Option<Usage>>,
     pub(crate) timers: RefCell<BTreeMap<String, BTreeMap<String, Timer>>>,
+    pub(crate) tasks: RefCell<VecDeque<Task>>,
+    /// By family, the names that calls and tasks have.
+    pub(crate) claims: RefCell<BTreeSet<OfFamily>>,
     pub(crate) terminals: RefCell<BTreeMap<String, pty::Running>>,
     pub(crate) vectors: RefCell<BTreeMap<OfFamily, Items>>,
     pub(crate) channels: RefCell<Channels>,

@@ -1,6 +1,6 @@
 //! The tenant that a test makes.
 
-use super::call::{Caller, Facts, answer, migrate};
+use super::call::{Caller, Facts, SCOPES, answer, migrate, run_task};
 use super::manifest::Served;
 use super::scripts::Invocation;
 use super::state::{Event, LogLine, State, Usage};
@@ -20,9 +20,6 @@ use std::rc::Rc;
 use std::time::Duration;
 
 const NAME: &str = "acme";
-
-/// What a tenant's own token carries.
-const SCOPES: [&str; 4] = ["read", "write", "pairing", "approvals"];
 
 /// A tenant with a handler installed, every capability of which is in memory.
 ///
@@ -71,6 +68,17 @@ impl Tenant {
         let params = serde_json::to_value(params)?;
         let result = answer(&self.state, &self.caller, 0, method, &params)?;
         Ok(serde_json::from_value(result.clone()).unwrap_or_else(|error| panic!("{result} does not fit: {error}")))
+    }
+
+    /// Runs the tasks that were started, those that they start too; answers how many.
+    pub fn run_tasks(&self) -> usize {
+        std::iter::from_fn(|| run_task(&self.state).then_some(())).count()
+    }
+
+    /// The gateway dies: tasks that were started are gone, and what they had is free.
+    pub fn kill(&self) {
+        let lost = self.state.tasks.take();
+        drop(lost);
     }
 
     /// Has the handler convert the documents that are there, as the host does before its first call:

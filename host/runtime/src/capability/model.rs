@@ -1,11 +1,12 @@
 //! `model`: language models, metered by the host. What a component asks for is billed to its tenant.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, time::Duration};
 
 use openclaw_billing::{CallRow, Caller, Refusal, ReserveError};
 use openclaw_config::json;
 use openclaw_models::{Answer, Ask, Endpoint, ModelError, Piece, ProviderError, event::Event};
 use serde_json::{Map, Value, json};
+use tokio::time::{Instant, timeout_at};
 use wasmtime::component::Resource;
 
 use super::{CapabilityError, QUOTA_EXCEEDED};
@@ -19,6 +20,9 @@ use crate::{
 /// When a provider that failed is tried again, where it says nothing itself.
 const RETRY_MS: u32 = 5_000;
 
+/// The longest that pieces are gathered.
+const GATHER_MOST: Duration = Duration::from_secs(10);
+
 /// The models of the calling tenant.
 #[derive(Debug)]
 pub struct Provider;
@@ -30,7 +34,16 @@ pub struct Completion {
     /// What came with the last piece and was not asked for yet.
     waiting: VecDeque<Chunk>,
     reason: Option<String>,
+    /// Told once what waits is answered.
+    failed: Option<Broken>,
     has_ended: bool,
+}
+
+/// Why an answer has no more.
+#[derive(Debug)]
+enum Broken {
+    Call(ModelError),
+    Answer(CapabilityError),
 }
 
 impl model::Host for CallState {
@@ -60,7 +73,7 @@ impl model::HostProvider for CallState {
             Ok(answer) => answer,
             Err(error) => return Err(self.refused(error)),
         };
-        let completion = Completion { answer, waiting: VecDeque::new(), reason: None, has_ended: false };
+        let completion = Completion { answer, waiting: VecDeque::new(), reason: None, failed: None, has_ended: false };
         Ok(self.table.push(completion)?)
     }
 
@@ -91,23 +104,25 @@ impl model::HostProvider for CallState {
 
 impl model::HostCompletion for CallState {
     async fn next(&mut self, completion: Resource<Completion>) -> Result<Option<Chunk>, CapabilityError> {
-        loop {
-            let this = self.table.get_mut(&completion)?;
-            if let Some(chunk) = this.waiting.pop_front() {
-                return Ok(Some(chunk));
-            }
-            if this.has_ended {
-                return Ok(None);
-            }
-            match this.answer.next().await {
-                Some(Ok(piece)) => this.take(piece)?,
-                Some(Err(error)) => {
-                    this.has_ended = true;
-                    return Err(self.refused(error));
-                }
-                None => this.has_ended = true,
-            }
+        self.wait_for_chunk(&completion).await?;
+        Ok(self.table.get_mut(&completion)?.waiting.pop_front())
+    }
+
+    async fn gather(
+        &mut self,
+        completion: Resource<Completion>,
+        for_ms: u32,
+    ) -> Result<Vec<Chunk>, CapabilityError> {
+        self.wait_for_chunk(&completion).await?;
+        let end = Instant::now() + Duration::from_millis(for_ms.into()).min(GATHER_MOST);
+        let this = self.table.get_mut(&completion)?;
+        while !this.has_ended
+            && this.failed.is_none()
+            && let Ok(next) = timeout_at(end, this.answer.next()).await
+        {
+            this.arrived(next);
         }
+        Ok(this.waiting.drain(..).collect())
     }
 
     async fn drop(&mut self, completion: Resource<Completion>) -> wasmtime::Result<()> {
@@ -116,13 +131,42 @@ impl model::HostCompletion for CallState {
     }
 }
 
+impl CallState {
+    /// Waits until there is something to answer, or the end.
+    async fn wait_for_chunk(&mut self, completion: &Resource<Completion>) -> Result<(), CapabilityError> {
+        let this = self.table.get_mut(completion)?;
+        while this.waiting.is_empty() && !this.has_ended && this.failed.is_none() {
+            let next = this.answer.next().await;
+            this.arrived(next);
+        }
+        // What came before a failure is answered first.
+        if this.waiting.is_empty()
+            && let Some(failed) = this.failed.take()
+        {
+            this.has_ended = true;
+            return Err(match failed {
+                Broken::Call(error) => self.refused(error),
+                Broken::Answer(error) => error,
+            });
+        }
+        Ok(())
+    }
+}
+
 impl Completion {
+    fn arrived(&mut self, next: Option<Result<Piece, ModelError>>) {
+        match next {
+            Some(Ok(piece)) => self.failed = self.take(piece).err().map(Broken::Answer),
+            Some(Err(error)) => self.failed = Some(Broken::Call(error)),
+            None => self.has_ended = true,
+        }
+    }
+
     fn take(&mut self, piece: Piece) -> Result<(), CapabilityError> {
         match piece {
             Piece::Chunk { events, .. } => {
                 for event in events {
                     if matches!(event, Event::Failed(_)) {
-                        self.has_ended = true;
                         let message = format!("{} broke the answer off", self.answer.provider);
                         return Err(CapabilityError::unavailable(message).retry_after(RETRY_MS));
                     }

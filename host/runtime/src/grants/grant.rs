@@ -114,6 +114,7 @@ const INTERFACES: &[&str] = &[
     "embeddings",
     "vectors",
     "pty",
+    "tasks",
     "timers",
     "nodes",
     "channels",

@@ -111,7 +111,7 @@ impl CallState {
         let record = self.tenant()?.clone();
         let config = self.services.sandboxes.config();
         // The grant of `pty` is of terminals, however they are confined.
-        let mode = terms::mode(&config, &asked.mode, &Grants::Builtin)?;
+        let mode = terms::mode(&config, &asked.mode, &Grants::Builtin(Vec::new()))?;
         let AskedTerminal { mut command, environment, working_directory, size, .. } = asked;
         if command.is_empty() {
             command.push(SHELL.to_owned());

@@ -147,10 +147,10 @@ mod tests {
     fn a_mode_is_the_configured_one_or_a_stricter_one_that_is_granted() {
         let bwrap = Sandbox::default();
         let docker = Sandbox { mode: SandboxMode::Docker, ..Sandbox::default() };
-        assert_eq!(mode(&bwrap, "", &Grants::Builtin).expect("a mode"), Mode::Bwrap);
-        assert_eq!(mode(&bwrap, "docker", &Grants::Builtin).expect("a mode"), Mode::Docker);
-        assert_eq!(code(mode(&docker, "bwrap", &Grants::Builtin).expect_err("weaker")).0, "FORBIDDEN");
-        assert_eq!(code(mode(&bwrap, "chroot", &Grants::Builtin).expect_err("none")).0, "INVALID_REQUEST");
+        assert_eq!(mode(&bwrap, "", &Grants::Builtin(Vec::new())).expect("a mode"), Mode::Bwrap);
+        assert_eq!(mode(&bwrap, "docker", &Grants::Builtin(Vec::new())).expect("a mode"), Mode::Docker);
+        assert_eq!(code(mode(&docker, "bwrap", &Grants::Builtin(Vec::new())).expect_err("weaker")).0, "FORBIDDEN");
+        assert_eq!(code(mode(&bwrap, "chroot", &Grants::Builtin(Vec::new())).expect_err("none")).0, "INVALID_REQUEST");
         let only_docker = Grants::parse(&["sandbox:docker"]).expect("grants");
         assert_eq!(code(mode(&bwrap, "", &only_docker).expect_err("not granted")).0, "FORBIDDEN");
         assert_eq!(mode(&bwrap, "docker", &only_docker).expect("a mode"), Mode::Docker);
