@@ -192,7 +192,15 @@ impl SharedCollection {
     /// # Errors
     /// INVALID_REQUEST (a limit), INTERNAL (the type does not fit), UNAVAILABLE.
     pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>> {
-        self.0.get(key)?.map(|found| found.parse()).transpose()
+        self.document(key)?.map(|found| found.parse()).transpose()
+    }
+
+    /// The document of a key, with its version and rank.
+    ///
+    /// # Errors
+    /// INVALID_REQUEST (a limit), UNAVAILABLE.
+    pub fn document(&self, key: &str) -> Result<Option<Document>> {
+        self.0.get(key)
     }
 
     /// A page of documents.

@@ -57,12 +57,14 @@ pub(crate) mod documents;
 pub(crate) mod files;
 mod manifest;
 pub(crate) mod random;
+mod scripted;
 pub(crate) mod scripts;
 mod state;
 pub(crate) mod tasks;
 mod tenant;
 pub(crate) mod vectors;
 
+pub use scripted::Said;
 pub use scripts::Invocation;
 pub use state::{Event, LogLine, Usage};
 pub use tenant::Tenant;

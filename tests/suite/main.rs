@@ -7,6 +7,7 @@
 #![allow(clippy::disallowed_methods, reason = "looks at homes from outside, as an attacker or an operator does")]
 
 mod bad_input;
+mod chat;
 mod cli;
 mod compat;
 mod components;

@@ -2,6 +2,7 @@
 
 use super::call::{Caller, Facts, SCOPES, answer, migrate, run_task};
 use super::manifest::Served;
+use super::scripted::{self, Said};
 use super::scripts::Invocation;
 use super::state::{Event, LogLine, State, Usage};
 use crate::bindings::openclaw::gateway::{
@@ -203,6 +204,11 @@ impl Tenant {
         self
     }
 
+    /// Plays the sandbox from now on: the play may call the tenant itself.
+    pub fn play_sandbox(&self, play: impl FnMut(&Workload) -> Result<Outcome> + 'static) {
+        self.state.scripts.sandbox.set(play);
+    }
+
     /// Plays the hosts that the handler sends requests to.
     #[must_use]
     pub fn with_http(self, play: impl FnMut(&Request) -> Result<Response> + 'static) -> Self {
@@ -222,6 +228,14 @@ impl Tenant {
     pub fn with_model(self, play: impl FnMut(&Value) -> Result<Vec<(String, Value)>> + 'static) -> Self {
         self.state.scripts.model.set(play);
         self
+    }
+
+    /// Plays the language model by a script: the first answer that fits the last message is given. Where none fits
+    /// the model fails.
+    #[must_use]
+    pub fn with_script(self, script: impl IntoIterator<Item = Said>) -> Self {
+        let script: Vec<Said> = script.into_iter().collect();
+        self.with_model(move |request| scripted::answer(&script, request))
     }
 
     /// Plays the embedding model.
