@@ -93,6 +93,7 @@ impl<'a> Lanes<'a> {
                 written => written?,
             }
             run::forget_old(&self.database)?;
+            Teller::accepted(self.call, &run)?;
             return match claim.zip(first) {
                 None => Ok(Entered::Waits),
                 Some((claim, first)) => Ok(Entered::Turn(claim, Box::new(self.run(&first)?))),

@@ -35,8 +35,15 @@ impl Teller {
             events: call.events()?,
             run_id: run.id.clone(),
             session_key: run.session_key.clone(),
-            seq: Cell::new(0),
+            seq: Cell::new(1),
         })
+    }
+
+    /// The first thing that is told of a run, by whoever took it in.
+    pub(crate) fn accepted(call: &Call, run: &Run) -> Result<()> {
+        let teller = Self::of(call, run)?;
+        teller.seq.set(0);
+        teller.agent("lifecycle", json!({ "phase": "accepted", "acceptedAt": run.accepted_at }))
     }
 
     /// Of a run that another call ends.

@@ -26,6 +26,7 @@ use crate::{
     metrics,
     reply::Problem,
     rpc::Reply,
+    run_stream,
     trace_context::{TRACEPARENT, TraceParent},
     uploads, v1, websocket,
 };
@@ -121,10 +122,19 @@ async fn rpc(
         };
     match body_of(&gateway, &identity, &parts.headers, body).await {
         Ok((body, share)) => {
+            let whole = {
+                let (gateway, identity) = (gateway.clone(), identity.clone());
+                move |reply: Reply| {
+                    let unread = reply.body.as_ref().map_or(0, String::len) as u64;
+                    respond(reply, Some(gateway.replies.hold(&identity, unread)))
+                }
+            };
+            if let Some(watched) = run_stream::watched(&gateway, &identity, &parts.headers, &body) {
+                return run_stream::answer(gateway, identity, (body, share), watched, id, whole).await;
+            }
             let reply = gateway.rpc(&identity, &body, &id).await;
             drop(share);
-            let unread = reply.body.as_ref().map_or(0, String::len) as u64;
-            respond(reply, Some(gateway.replies.hold(&identity, unread)))
+            whole(reply)
         }
         Err((problem, rest)) => refuse(&gateway, &problem, &id, rest).await,
     }

@@ -135,3 +135,29 @@ fn a_tenant_brings_its_tools_down_and_never_up() {
     assert!(told.1.starts_with("FORBIDDEN"), "{told:?}");
     assert!(!work(&daemon, "acme", "made").exists());
 }
+
+#[test]
+fn a_client_that_takes_events_reads_a_run_as_it_happens() {
+    let daemon = talking();
+    let tenant = daemon.tenant("acme");
+    let stream = |params: &Value| {
+        let frame = openclaw_tests::rpc::frame(7, "agent", params).to_string();
+        tenant.request(frame).header("Accept", "text/event-stream").send(tenant.address()).expect("a response")
+    };
+    let response = stream(&message("r1", "run it"));
+    assert_eq!((response.status, response.header("content-type")), (200, Some("text/event-stream")));
+    let text = response.text();
+    let data = |name: &str| {
+        let marked = format!("event: {name}\n");
+        let blocks = text.split("\n\n").filter_map(|block| block.strip_prefix(marked.as_str()));
+        blocks.map(|block| serde_json::from_str::<Value>(block.trim_start_matches("data: ")).expect("JSON")).collect::<Vec<_>>()
+    };
+    let streams: Vec<Value> = data("agent").iter().map(|event| event["stream"].clone()).collect();
+    assert_eq!(streams.first(), Some(&json!("lifecycle")), "{text}");
+    assert!(streams.contains(&json!("tool")) && streams.contains(&json!("assistant")), "{text}");
+    let result = &data("result")[0];
+    assert_eq!((&result["id"], &result["result"]["summary"]), (&json!(7), &json!("The command has run.")));
+    assert!(text.trim_end().rsplit("\n\n").next().is_some_and(|last| last.starts_with("event: result")), "{text}");
+    let refused = stream(&json!({ "message": "", "idempotencyKey": "r2" }));
+    assert_eq!((refused.header("content-type"), &refused.json()["error"]["code"]), (Some("application/json"), &json!(-32602)));
+}

@@ -113,7 +113,7 @@ fn events_tell_of_a_run_in_their_order() {
         .collect();
     assert!(both.is_sorted_by(|one, next| one < next), "{both:?}");
     let phases: Vec<Value> = events(&tenant, "agent").iter().map(|event| event["data"]["phase"].clone()).collect();
-    assert_eq!((phases.first(), phases.last()), (Some(&json!("start")), Some(&json!("end"))));
+    assert_eq!((phases.first(), phases.last()), (Some(&json!("accepted")), Some(&json!("end"))));
 }
 
 #[test]

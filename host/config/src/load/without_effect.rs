@@ -12,24 +12,23 @@ use crate::gateway::GatewayConfig;
 use crate::path::KeyPath;
 
 const NO_JOB: &str = "has no effect yet: no job is run";
-const NO_RUN: &str = "has no effect yet: no agent runs";
+const NO_RUN_QUOTA: &str = "has no effect yet: runs are bounded by the gateway alone";
+const NO_SKILL: &str = "has no effect yet: no skill is used";
 const OWN_PROFILE: &str = "has no effect yet: the gateway's own seccomp profile is in force";
 const NO_BACKUP: &str = "has no effect yet: no backup is made";
 const NO_CHANNEL: &str = "has no effect yet: no chat channel is connected";
 
 const TABLE: &[(&str, &str)] = &[
-    ("quotas.default.max_concurrent_sessions", NO_RUN),
-    ("quotas.default.max_concurrent_runs", NO_RUN),
+    ("quotas.default.max_concurrent_sessions", NO_RUN_QUOTA),
+    ("quotas.default.max_concurrent_runs", NO_RUN_QUOTA),
     ("sandbox.seccomp_profile", OWN_PROFILE),
     ("backup", NO_BACKUP),
     ("cron", NO_JOB),
     ("nodes.allow_commands", "has no effect yet: no node is paired"),
     ("channels", NO_CHANNEL),
-    ("messages", NO_CHANNEL),
     ("commands", NO_CHANNEL),
     ("bindings", NO_CHANNEL),
-    ("skills", NO_RUN),
-    ("tools", NO_RUN),
+    ("skills", NO_SKILL),
     ("talk", "has no effect yet: nothing is spoken"),
     ("memory", "has no effect yet: nothing is remembered"),
 ];

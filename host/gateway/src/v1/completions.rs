@@ -24,6 +24,7 @@ use crate::{
     auth::single,
     http::{Peer, RequestId, body_of, discard, is_json},
     reply::Problem,
+    server_sent::{event, revoked},
 };
 
 /// Which agent a call is for, in the ledger and for its budget.
@@ -282,35 +283,4 @@ impl Streamed {
         let name = if self.says_done { "" } else { "error" };
         event(name, &problem.openai_body(&self.id).to_string())
     }
-}
-
-/// Resolves when the token by which a stream was opened opens nothing any more.
-async fn revoked(changes: &mut broadcast::Receiver<TenantChange>, gateway: &Gateway, tenant: &TenantRecord) {
-    loop {
-        let heard = changes.recv().await;
-        if matches!(heard, Err(broadcast::error::RecvError::Closed)) {
-            return;
-        }
-        let now = gateway.services().registry.get(&tenant.id);
-        if now.is_none_or(|now| now.row != tenant.row || now.generation != tenant.generation || now.disabled) {
-            return;
-        }
-    }
-}
-
-/// One server-sent event.
-fn event(name: &str, data: &str) -> String {
-    let mut text = String::with_capacity(data.len() + 16);
-    if !name.is_empty() {
-        text.push_str("event: ");
-        text.push_str(name);
-        text.push('\n');
-    }
-    for line in data.split(['\n', '\r']) {
-        text.push_str("data: ");
-        text.push_str(line);
-        text.push('\n');
-    }
-    text.push('\n');
-    text
 }

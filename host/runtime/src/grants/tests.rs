@@ -102,6 +102,7 @@ fn a_grant_reads_as_it_is_written() {
         "sandbox",
         "sandbox:docker",
         "pty",
+        "tasks",
         "timers",
         "nodes",
         "channels",
@@ -170,4 +171,14 @@ fn a_grant_of_what_nothing_serves_is_told_apart() {
     let grants =
         listed(&["config", "timers", "http:example.com", "documents:sessions/sessions", "sandbox:bwrap", "method:x.y"]);
     assert_eq!(grants.unserved(), ["timers"]);
+}
+
+#[test]
+fn our_own_components_ask_the_hosts_that_are_listed_and_no_others() {
+    let none = Grants::Builtin(Vec::new());
+    assert!(none.allow_interface("model") && none.allow_workspace_writes());
+    assert!(!none.allow_host("example.com", 443));
+    let one = Grants::builtin(&listed(&["http:example.com:443", "config"]));
+    assert!(one.allow_host("example.com", 443));
+    assert!(!one.allow_host("example.com", 80) && !one.allow_host("example.org", 443));
 }
