@@ -4,6 +4,7 @@ use crate::lane::{Entered, Lanes};
 use crate::run::{self, Run, Status, Usage};
 use crate::session::{canonical, shorten};
 use crate::settings::{Agent, MAIN, Queue, agent_of};
+use crate::tools::spawn::report;
 use crate::{turn, wait};
 use openclaw_sdk::tasks::Claim;
 use openclaw_sdk::{Call, Error, Result};
@@ -168,7 +169,9 @@ fn task(lanes: &Lanes<'_>, session_key: &str, claim: Claim) -> Result<Answered> 
 fn work(lanes: &Lanes<'_>, run: Run, claim: Claim) -> Result<Answered> {
     let key = run.session_key.clone();
     let (run, error) = turn::take(lanes, run);
+    let reported = report(lanes, &run);
     lanes.pass_on(&key, claim)?;
+    reported?;
     match error {
         // With all that the host knows of it: which quota, and when to come back.
         Some(error) if error.code == "QUOTA_EXCEEDED" => Err(error),

@@ -37,6 +37,7 @@ mod wait;
     ),
     capabilities(
         "method:sessions.create" = "begins a conversation with its first message",
+        "method:sessions.patch" = "marks a conversation that an agent began",
         "method:sessions.resolve" = "finds a conversation by its id",
         "method:agents.files.get" = "an agent's files are its prompt",
         "method:agents.files.list" = "an agent's files are its prompt",

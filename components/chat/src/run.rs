@@ -49,6 +49,9 @@ pub(crate) struct Run {
     /// The session that is told of the answer.
     #[serde(default)]
     pub(crate) reports_to: Option<String>,
+    /// Its message is the answer of a session that this one spawned.
+    #[serde(default)]
+    pub(crate) is_report: bool,
     pub(crate) status: Status,
     /// The message is in the transcript.
     #[serde(default)]
@@ -102,6 +105,7 @@ impl Run {
             extra_system_prompt: None,
             timeout_ms: None,
             reports_to: None,
+            is_report: false,
             status: Status::Queued,
             has_begun: false,
             accepted_at: now_ms(),

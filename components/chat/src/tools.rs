@@ -7,8 +7,10 @@ mod exec;
 mod fetch;
 mod files;
 mod grep;
+pub(crate) mod spawn;
 
 use crate::answer::ToolCall;
+use crate::run::Run;
 use crate::session::Session;
 use crate::settings::Agent;
 use openclaw_sdk::{Call, Error, Result, now_ms};
@@ -29,12 +31,20 @@ struct Tool {
     run: fn(&Bench<'_>, Value) -> Result<String>,
 }
 
-const TOOLS: [Tool; 7] =
-    [exec::EXEC, files::READ, files::WRITE, files::EDIT, files::LS, grep::GREP, fetch::HTTP_FETCH];
+const TOOLS: [Tool; 8] = [
+    exec::EXEC,
+    files::READ,
+    files::WRITE,
+    files::EDIT,
+    files::LS,
+    grep::GREP,
+    fetch::HTTP_FETCH,
+    spawn::SESSION_SPAWN,
+];
 
 /// Groups of tools that a profile has; a profile of another name has none.
 const PROFILES: [(&str, &[&str]); 2] =
-    [("coding", &["group:fs", "group:runtime"]), ("full", &["group:fs", "group:runtime", "group:web"])];
+    [("coding", &["group:fs", "group:runtime"]), ("full", &["group:fs", "group:runtime", "group:web", "group:sessions"])];
 
 /// Which tools the policies allow, and what `tools.exec` says of commands.
 #[derive(Debug, Default)]
@@ -103,12 +113,13 @@ pub(crate) struct Bench<'a> {
     exec: exec::Rules,
     agent: String,
     session_key: String,
+    may_spawn: bool,
     /// When the run's time is over, by the clock.
     ends_at: u64,
 }
 
 impl<'a> Bench<'a> {
-    pub(crate) fn new(call: &'a Call, agent: &Agent, session: &Session<'_>, ends_at: u64) -> Self {
+    pub(crate) fn new(call: &'a Call, agent: &Agent, session: &Session<'_>, run: &Run, ends_at: u64) -> Self {
         let allowed = TOOLS.iter().filter(|tool| agent.tools.allowed.contains(&tool.name)).collect();
         let of_session = [session.detail("execSecurity"), session.detail("execAsk")];
         Self {
@@ -117,6 +128,7 @@ impl<'a> Bench<'a> {
             exec: agent.tools.exec.narrowed(of_session),
             agent: agent.id.clone(),
             session_key: session.key.clone(),
+            may_spawn: !run.is_report && !session.details.contains_key("spawnDepth"),
             ends_at,
         }
     }

@@ -102,7 +102,7 @@ impl<'a> Turn<'a> {
         self.lanes.write_run(self.run)?;
         let call = self.lanes.call;
         let model = call.model()?;
-        let bench = Bench::new(call, &self.agent, &self.session, self.ends_at);
+        let bench = Bench::new(call, &self.agent, &self.session, self.run, self.ends_at);
         let extra = self.run.extra_system_prompt.as_deref();
         let system = prompt::system(call, &self.agent, &bench.names(), extra)?;
         let tools = bench.definitions();

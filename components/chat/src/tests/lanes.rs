@@ -134,3 +134,28 @@ fn what_is_no_message_is_refused_by_name() {
     }
     assert_eq!(tenant.call::<_, Value>("agent.wait", json!({ "runId": "none" })).unwrap_err().code, "NOT_FOUND");
 }
+
+#[test]
+fn a_session_that_was_spawned_reports_and_neither_side_spawns_again() {
+    let spawn = || Said::calls("session_spawn", json!({ "task": "count them" }));
+    let script = [
+        spawn().when("begin"),
+        Said::text(["It is at work."]).when("is at work"),
+        spawn().when("count them"),
+        Said::text(["Six."]).when("FORBIDDEN"),
+        spawn().when("has ended"),
+        Said::text(["never"]),
+    ];
+    let tenant = tenant(script);
+    let sessions = tenant.database("sessions");
+    let tenant = tenant.with_method("sessions.patch", move |params| {
+        let key = params["key"].as_str().unwrap_or_default();
+        sessions.transaction().put("session-details", key, &json!({ "spawnDepth": params["spawnDepth"] }), 1)?.commit()?;
+        Ok(json!({ "ok": true }))
+    });
+    assert_eq!(ask(&tenant, "r1", "begin")["summary"], "It is at work.");
+    assert_eq!(tenant.run_tasks(), 2, "the spawned run, and the report of it");
+    let said = said(&tenant);
+    assert!(said.iter().any(|(role, text)| role == "user" && text.ends_with("answer.]\n\nSix.")), "{said:?}");
+    assert_eq!(said.last().map(|(_, text)| text.as_str()), Some("Six."), "the report's own run was refused to spawn");
+}

@@ -9,9 +9,9 @@ fn names(tools: Value) -> Vec<&'static str> {
 
 #[test]
 fn every_policy_narrows_what_the_others_leave() {
-    assert_eq!(names(Value::Null), ["exec", "read", "write", "edit", "ls", "grep", "http_fetch"]);
+    assert_eq!(names(Value::Null), ["exec", "read", "write", "edit", "ls", "grep", "http_fetch", "session_spawn"]);
     assert_eq!(names(json!({ "allow": ["read", "group:runtime"] })), ["exec", "read"]);
-    assert_eq!(names(json!({ "deny": ["group:fs", "http*"] })), ["exec"]);
+    assert_eq!(names(json!({ "deny": ["group:fs", "http*", "session_spawn"] })), ["exec"]);
     assert_eq!(names(json!({ "profile": "minimal" })), [""; 0]);
     assert_eq!(names(json!({ "profile": "coding", "deny": ["exec"] })), ["read", "write", "edit", "ls", "grep"]);
     let (everyone, own) = (json!({ "allow": ["read", "ls"] }), json!({ "allow": ["exec", "ls"] }));
