@@ -41,7 +41,7 @@ pub(crate) struct Create {
     /// Accepted and kept with the session.
     #[serde(default)]
     succeeds_parent: Option<bool>,
-    /// What the agent is to do first.
+    /// What the agent is to do first; the message goes before it.
     #[serde(default)]
     task: Option<String>,
     /// The first message of the user.
@@ -99,16 +99,24 @@ pub(crate) fn create(call: &Call, params: Create) -> Result<Created> {
         Ok((session.row.clone(), entry_of(&session.row, &session.details)?))
     })?;
     publish_changed(call, &key, "create")?;
-    let wants_run = params.task.is_some() || params.message.is_some();
+    let first = params.message.as_ref().or(params.task.as_ref());
+    let began = first.map(|message| begin_run(call, &key, message));
     Ok(Created {
         ok: true,
         key,
         session_id: row.session_id,
         entry,
-        run_started: wants_run.then_some(false),
-        run_error: wants_run
-            .then(|| json!({"code": "UNAVAILABLE", "message": "no agent can run yet; the message was not kept"})),
+        run_started: began.as_ref().map(Result::is_ok),
+        run_error: began
+            .and_then(Result::err)
+            .map(|error| json!({"code": error.code, "message": error.message})),
     })
+}
+
+/// Hands the session's agent its first message.
+fn begin_run(call: &Call, key: &str, message: &str) -> Result<()> {
+    let params = json!({"key": key, "message": message});
+    call.methods()?.call::<Value>("sessions.send", &params).map(drop)
 }
 
 fn key_of(params: &Create) -> Result<String> {
