@@ -107,7 +107,10 @@ fn end_running(lanes: &Lanes<'_>, key: &str, id: &str) -> Result<bool> {
         lanes.forget_want(id)?;
         return Ok(run.status == Status::Aborted);
     }
-    lanes.tasks.end(&claim_of_run(id))?;
+    if !lanes.tasks.end(&claim_of_run(id))? && lanes.ids(key)?.0.as_deref() == Some(id) {
+        // Its turn has not begun.
+        lanes.tasks.end(&claim_of(key))?;
+    }
     let Some(claim) = lanes.tasks.claim(&claim_of(key), FOR_THE_CALL)? else {
         // It has begun its last steps, and will see that it is not wanted.
         return Ok(true);

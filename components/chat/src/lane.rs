@@ -83,6 +83,7 @@ impl<'a> Lanes<'a> {
                 continue;
             }
             if lane.waiting.len() >= most {
+                claim.map_or(Ok(()), |claim| self.pass_on(key, claim))?;
                 let message = format!("{most} messages wait for this session already");
                 return Err(Error::unavailable(message, Some(5_000)));
             }
@@ -201,7 +202,13 @@ impl<'a> Lanes<'a> {
 
     /// Ends a run on behalf of the call that had it: marks it in the transcript, and tells of it.
     pub(crate) fn end_for(&self, mut run: Run, why: &str) -> Result<()> {
-        if let Some(session) = Session::find(self.call, &run.session_key)? {
+        let key = &run.session_key;
+        // A message that nobody read yet is kept; a session that was deleted since is not made again.
+        let session = match run.has_begun {
+            true => Session::find(self.call, key)?,
+            false => Some(Session::open(self.call, key, None)?),
+        };
+        if let Some(session) = session {
             let mut messages = Vec::new();
             if !run.has_begun {
                 messages.push(user_message(&run.message));

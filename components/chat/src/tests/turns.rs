@@ -165,7 +165,7 @@ fn a_conversation_that_is_too_long_is_summed_up() {
         Said::text(["Go on."]),
     ];
     let tenant = tenant(script).with_config(defaults);
-    ask(&tenant, "r1", &"tea ".repeat(1000));
+    ask(&tenant, "r1", &"tea ".repeat(1400));
     assert_eq!(ask(&tenant, "r2", "still tea?")["summary"], "Yes.");
     let compaction = lines(&tenant).into_iter().find(|line| line["type"] == "compaction").unwrap();
     assert!(compaction["summary"].as_str().unwrap().contains("still tea?"), "{compaction}");
