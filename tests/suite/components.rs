@@ -16,6 +16,7 @@ mod registry;
 mod restart;
 mod rollback;
 mod sticky;
+mod tasks;
 mod upload;
 mod workspace;
 

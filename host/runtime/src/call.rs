@@ -120,6 +120,8 @@ pub(crate) struct CallState {
     pub(crate) inner_failure: Option<Failure>,
     /// How many calls this one is inside of.
     pub(crate) depth: u8,
+    /// It is a task, or inside one.
+    pub(crate) is_task: bool,
     /// What somebody else ends this call by.
     pub(crate) ends: Arc<Notify>,
     /// The claim that this task was started with.
@@ -182,6 +184,7 @@ impl CallState {
             over_quota: None,
             inner_failure: None,
             depth: 0,
+            is_task: false,
             ends: Arc::default(),
             inherited: None,
             claims: HashMap::new(),

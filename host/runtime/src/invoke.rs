@@ -71,6 +71,7 @@ impl Begun {
 pub(crate) struct Outer {
     pub(crate) depth: u8,
     pub(crate) deadline: Instant,
+    pub(crate) is_task: bool,
 }
 
 impl Outer {
@@ -110,6 +111,7 @@ pub(crate) async fn invoke(
     let mut state = CallState::new(facts, route.component().clone(), grants, services.clone(), limits.clone(), wall);
     state.config = config;
     state.depth = outer.map_or(0, Outer::inner_depth);
+    state.is_task = outer.map_or(matches!(begun, Begun::Apart { .. }), |outer| outer.is_task);
     if let Begun::Apart { ends, claim } = begun {
         (state.ends, state.inherited) = (ends, claim);
     }

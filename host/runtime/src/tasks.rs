@@ -26,6 +26,9 @@ use crate::{
     trace::InnerCall,
 };
 
+/// What a task that a task starts waits before it begins: a chain of them goes on for ever, and not at full speed.
+const OF_TASKS: Duration = Duration::from_millis(10);
+
 /// Whose name, and which.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Name {
@@ -215,8 +218,10 @@ impl CallState {
         let ends = Arc::default();
         let claim = claim.map(|claim| claim.passed_to(&ends));
         let (services, row) = (self.services.clone(), tenant.row);
+        let pause = if self.is_task { OF_TASKS } else { Duration::ZERO };
         let task = async move {
             let _place = place;
+            tokio::time::sleep(pause).await;
             let pool = route.component().pool;
             let Some(_instance) = services.admission.instance_of_task(&tenant.id, pool).await else { return };
             let (told, version, started) = (facts.clone(), route.version().clone(), Instant::now());
