@@ -213,7 +213,9 @@ impl Ask {
 /// Refuses the session of another agent than the one that is named.
 pub(crate) fn check_agent(key: &str, agent: Option<&str>) -> Result<()> {
     match agent {
-        Some(agent) if agent_of(key) != agent => Err(Error::invalid(format!("the session is not one of the agent {agent}"))),
+        Some(agent) if agent_of(key) != agent => {
+            Err(Error::invalid(format!("the session is not one of the agent {agent}")))
+        }
         _ => Ok(()),
     }
 }

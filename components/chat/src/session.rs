@@ -167,8 +167,7 @@ impl<'a> Session<'a> {
 
     fn header(&self, now: u64) -> Result<Vec<u8>> {
         let cwd = self.detail("cwd").unwrap_or("/work");
-        let header =
-            json!({ "type": "session", "version": 3, "id": self.id, "timestamp": rfc3339(now), "cwd": cwd });
+        let header = json!({ "type": "session", "version": 3, "id": self.id, "timestamp": rfc3339(now), "cwd": cwd });
         Ok(serde_json::to_vec(&header)?)
     }
 

@@ -43,8 +43,10 @@ const TOOLS: [Tool; 8] = [
 ];
 
 /// Groups of tools that a profile has; a profile of another name has none.
-const PROFILES: [(&str, &[&str]); 2] =
-    [("coding", &["group:fs", "group:runtime"]), ("full", &["group:fs", "group:runtime", "group:web", "group:sessions"])];
+const PROFILES: [(&str, &[&str]); 2] = [
+    ("coding", &["group:fs", "group:runtime"]),
+    ("full", &["group:fs", "group:runtime", "group:web", "group:sessions"]),
+];
 
 /// Which tools the policies allow, and what `tools.exec` says of commands.
 #[derive(Debug, Default)]
@@ -71,7 +73,9 @@ impl Policy {
 
 /// Whether a policy has this tool: in `allow` where that is given, in `profile` where that is, and not in `deny`.
 fn allows(policy: &Value, tool: &Tool) -> bool {
-    let names = |list: &Value| list.as_array().into_iter().flatten().any(|name| name.as_str().is_some_and(|name| tool.is(name)));
+    let names = |list: &Value| {
+        list.as_array().into_iter().flatten().any(|name| name.as_str().is_some_and(|name| tool.is(name)))
+    };
     let listed = match &policy["allow"] {
         Value::Array(list) if !list.is_empty() => names(&policy["allow"]),
         _ => true,

@@ -243,10 +243,11 @@ impl<'a> Turn<'a> {
 
     /// The session's own model, else the agent's.
     fn model_name(&self) -> Option<String> {
-        let of_session = self.session.detail("modelOverride").map(|model| match self.session.detail("providerOverride") {
-            Some(provider) => format!("{provider}/{model}"),
-            None => model.to_owned(),
-        });
+        let of_session =
+            self.session.detail("modelOverride").map(|model| match self.session.detail("providerOverride") {
+                Some(provider) => format!("{provider}/{model}"),
+                None => model.to_owned(),
+            });
         of_session.or_else(|| self.agent.model.clone())
     }
 

@@ -107,9 +107,7 @@ pub(crate) fn create(call: &Call, params: Create) -> Result<Created> {
         session_id: row.session_id,
         entry,
         run_started: began.as_ref().map(Result::is_ok),
-        run_error: began
-            .and_then(Result::err)
-            .map(|error| json!({"code": error.code, "message": error.message})),
+        run_error: began.and_then(Result::err).map(|error| json!({"code": error.code, "message": error.message})),
     })
 }
 

@@ -23,11 +23,7 @@ pub(crate) fn event(name: &str, data: &str) -> String {
 }
 
 /// Resolves when the token by which a stream was opened opens nothing any more.
-pub(crate) async fn revoked(
-    changes: &mut broadcast::Receiver<TenantChange>,
-    gateway: &Gateway,
-    tenant: &TenantRecord,
-) {
+pub(crate) async fn revoked(changes: &mut broadcast::Receiver<TenantChange>, gateway: &Gateway, tenant: &TenantRecord) {
     loop {
         let heard = changes.recv().await;
         if matches!(heard, Err(RecvError::Closed)) {

@@ -73,7 +73,9 @@ impl Grants {
     pub(crate) fn builtin(configured: &Self) -> Self {
         let hosts = |grant: &&Grant| matches!(grant, Grant::Http { .. });
         match configured {
-            Self::Builtin(listed) | Self::Listed(listed) => Self::Builtin(listed.iter().filter(hosts).cloned().collect()),
+            Self::Builtin(listed) | Self::Listed(listed) => {
+                Self::Builtin(listed.iter().filter(hosts).cloned().collect())
+            }
         }
     }
 

@@ -299,7 +299,8 @@ impl Facts {
         if self.served.method(method).is_none() {
             return Err(Error::forbidden(format!("{method} is a method of another family")));
         }
-        let scopes = if self.caller.is_operator() { SCOPES.map(str::to_owned).to_vec() } else { self.caller.scopes.clone() };
+        let scopes =
+            if self.caller.is_operator() { SCOPES.map(str::to_owned).to_vec() } else { self.caller.scopes.clone() };
         let mut tasks = self.state.tasks.borrow_mut();
         if tasks.len() == TASKS {
             return Err(Error::unavailable("too many tasks of this tenant are running", Some(1000)));

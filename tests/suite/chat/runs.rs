@@ -99,7 +99,10 @@ fn more_sessions_at_once_than_there_are_places_are_refused_and_none_is_lost() {
         tenant.call("chat.send", params)
     };
     let sent: Vec<_> = (0..20).map(send).collect();
-    let refused = sent.iter().filter_map(|sent| sent.as_ref().err()).inspect(|error| assert_eq!(error.name(), "UNAVAILABLE", "{error}"));
+    let refused = sent
+        .iter()
+        .filter_map(|sent| sent.as_ref().err())
+        .inspect(|error| assert_eq!(error.name(), "UNAVAILABLE", "{error}"));
     assert_eq!(refused.count(), 4, "a tenant has 16 tasks");
     std::fs::write(work(&daemon, "acme", "go"), "").expect("they may end");
     for (n, _) in sent.iter().enumerate().filter(|(_, sent)| sent.is_ok()) {

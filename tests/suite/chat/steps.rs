@@ -7,11 +7,19 @@ fn an_agent_runs_code_in_its_sandbox() {
     let daemon = talking();
     let tenant = daemon.tenant("acme");
     let answered = tenant.ok("agent", message("r1", "run it"));
-    assert_eq!((&answered["status"], &answered["summary"]), (&json!("ok"), &json!("The command has run.")), "{answered}");
+    assert_eq!(
+        (&answered["status"], &answered["summary"]),
+        (&json!("ok"), &json!("The command has run.")),
+        "{answered}"
+    );
     let made = std::fs::read_to_string(work(&daemon, "acme", "made")).expect("what the command wrote");
     assert_eq!(made, "OUTPUT of 42\n");
-    let expected =
-        [("user", "run it"), ("assistant", ""), ("toolResult", "OUTPUT of 42\n"), ("assistant", "The command has run.")];
+    let expected = [
+        ("user", "run it"),
+        ("assistant", ""),
+        ("toolResult", "OUTPUT of 42\n"),
+        ("assistant", "The command has run."),
+    ];
     assert_eq!(history(&tenant), pairs(&expected));
     let usage = tenant.ok("tenants.usage", json!({}));
     assert!(usage["sandboxCpuSeconds"].is_number(), "{usage}");
@@ -25,7 +33,8 @@ fn the_rows_are_the_providers_own_numbers_before_and_after_a_kill() {
     tenant.done("agent", message("r2", "weather"));
     let numbers = |daemon: &Daemon| {
         let of = |row: &Value| {
-            ["input_tokens", "cache_read_tokens", "output_tokens", "reasoning_tokens", "cost_usd"].map(|name| row[name].clone())
+            ["input_tokens", "cache_read_tokens", "output_tokens", "reasoning_tokens", "cost_usd"]
+                .map(|name| row[name].clone())
         };
         let mut rows: Vec<_> = calls(daemon, "acme").iter().map(of).collect();
         rows.sort_by_key(|row| row[0].as_u64());
@@ -49,7 +58,8 @@ fn the_rows_are_the_providers_own_numbers_before_and_after_a_kill() {
 fn a_budget_that_is_spent_refuses_a_turn_in_the_contracts_words_and_the_session_goes_on() {
     let daemon = talking();
     let tenant = daemon.tenant("acme");
-    let limit = |quotas: Value| daemon.operator().done("tenants.quota.update", json!({ "tenantId": "acme", "quotas": quotas }));
+    let limit =
+        |quotas: Value| daemon.operator().done("tenants.quota.update", json!({ "tenantId": "acme", "quotas": quotas }));
     limit(json!({ "tokens_per_day": 10 }));
     let response = tenant.respond("agent", &message("r1", "weather"));
     assert_eq!(response.status, 429, "{}", response.text());
@@ -150,7 +160,9 @@ fn a_client_that_takes_events_reads_a_run_as_it_happens() {
     let data = |name: &str| {
         let marked = format!("event: {name}\n");
         let blocks = text.split("\n\n").filter_map(|block| block.strip_prefix(marked.as_str()));
-        blocks.map(|block| serde_json::from_str::<Value>(block.trim_start_matches("data: ")).expect("JSON")).collect::<Vec<_>>()
+        blocks
+            .map(|block| serde_json::from_str::<Value>(block.trim_start_matches("data: ")).expect("JSON"))
+            .collect::<Vec<_>>()
     };
     let streams: Vec<Value> = data("agent").iter().map(|event| event["stream"].clone()).collect();
     assert_eq!(streams.first(), Some(&json!("lifecycle")), "{text}");
@@ -159,5 +171,8 @@ fn a_client_that_takes_events_reads_a_run_as_it_happens() {
     assert_eq!((&result["id"], &result["result"]["summary"]), (&json!(7), &json!("The command has run.")));
     assert!(text.trim_end().rsplit("\n\n").next().is_some_and(|last| last.starts_with("event: result")), "{text}");
     let refused = stream(&json!({ "message": "", "idempotencyKey": "r2" }));
-    assert_eq!((refused.header("content-type"), &refused.json()["error"]["code"]), (Some("application/json"), &json!(-32602)));
+    assert_eq!(
+        (refused.header("content-type"), &refused.json()["error"]["code"]),
+        (Some("application/json"), &json!(-32602))
+    );
 }

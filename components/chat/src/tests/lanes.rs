@@ -20,7 +20,8 @@ fn messages_of_one_session_are_answered_one_after_another() {
     }
     assert_eq!(send(&tenant, "r2", "r2")["status"], "in_flight");
     assert_eq!(tenant.run_tasks(), 3, "each in a task of its own");
-    let users: Vec<String> = said(&tenant).into_iter().filter(|(role, _)| role == "user").map(|(_, text)| text).collect();
+    let users: Vec<String> =
+        said(&tenant).into_iter().filter(|(role, _)| role == "user").map(|(_, text)| text).collect();
     assert_eq!(users, ["r1", "r2", "r3"]);
     assert_eq!(tenant.database("chat").collection("lanes").count("").unwrap(), 0, "nobody waits any more");
 }
@@ -95,7 +96,8 @@ fn an_answer_that_was_begun_and_not_finished_leaves_a_conversation_that_provider
     let tenant = played(Tenant::new(HANDLER));
     ask_unanswered(&tenant);
     let tenant = tenant.with_model(|request| {
-        let roles: Vec<&str> = request["messages"].as_array().unwrap().iter().filter_map(|m| m["role"].as_str()).collect();
+        let roles: Vec<&str> =
+            request["messages"].as_array().unwrap().iter().filter_map(|m| m["role"].as_str()).collect();
         assert_eq!(roles, ["system", "user", "assistant", "tool", "user"]);
         Ok(vec![("text".into(), json!({ "text": "hi" })), ("end".into(), json!({ "reason": "stop" }))])
     });
@@ -107,7 +109,9 @@ fn ask_unanswered(tenant: &Tenant) {
     let sessions = tenant.database("sessions");
     create(&sessions, &json!({ "key": MAIN })).unwrap();
     let line = |id: &str, message: Value| {
-        json!({ "type": "message", "id": id, "parentId": null, "timestamp": "", "message": message }).to_string().into_bytes()
+        json!({ "type": "message", "id": id, "parentId": null, "timestamp": "", "message": message })
+            .to_string()
+            .into_bytes()
     };
     let call = json!([{ "type": "toolCall", "id": "call_0", "name": "ls", "arguments": {} }]);
     let lines = vec![
@@ -150,7 +154,10 @@ fn a_session_that_was_spawned_reports_and_neither_side_spawns_again() {
     let sessions = tenant.database("sessions");
     let tenant = tenant.with_method("sessions.patch", move |params| {
         let key = params["key"].as_str().unwrap_or_default();
-        sessions.transaction().put("session-details", key, &json!({ "spawnDepth": params["spawnDepth"] }), 1)?.commit()?;
+        sessions
+            .transaction()
+            .put("session-details", key, &json!({ "spawnDepth": params["spawnDepth"] }), 1)?
+            .commit()?;
         Ok(json!({ "ok": true }))
     });
     assert_eq!(ask(&tenant, "r1", "begin")["summary"], "It is at work.");

@@ -86,7 +86,12 @@ fn a_session_can_be_stricter_than_the_configuration() {
     let tenant = tenant(script).with_sandbox(|_| panic!("it ran"));
     let sessions = tenant.database("sessions");
     create(&sessions, &json!({ "key": MAIN })).unwrap();
-    sessions.transaction().put("session-details", MAIN, &json!({ "execSecurity": "deny" }), 1).unwrap().commit().unwrap();
+    sessions
+        .transaction()
+        .put("session-details", MAIN, &json!({ "execSecurity": "deny" }), 1)
+        .unwrap()
+        .commit()
+        .unwrap();
     ask(&tenant, "r1", "begin");
     assert!(said(&tenant)[2].1.starts_with("FORBIDDEN"));
 }

@@ -22,8 +22,11 @@ fn the_usage_of_a_run_is_the_sum_of_its_calls() {
     let script = [Said::calls("ls", json!({})).when("list"), Said::text(["Nothing."])];
     let tenant = tenant(script);
     let answered = ask(&tenant, "r1", "list");
-    let of_calls: Vec<Value> =
-        lines(&tenant).iter().filter(|line| line["message"]["role"] == "assistant").map(|line| line["message"]["usage"].clone()).collect();
+    let of_calls: Vec<Value> = lines(&tenant)
+        .iter()
+        .filter(|line| line["message"]["role"] == "assistant")
+        .map(|line| line["message"]["usage"].clone())
+        .collect();
     assert_eq!(of_calls.len(), 2);
     let usage = &answered["result"]["meta"]["usage"];
     for name in ["input", "output", "totalTokens"] {
@@ -102,7 +105,10 @@ fn events_tell_of_a_run_in_their_order() {
     ask(&tenant, "r1", "weather?");
     let chat = events(&tenant, "chat");
     let last = chat.last().unwrap();
-    assert_eq!((&last["state"], &last["stopReason"], &last["sessionKey"]), (&json!("final"), &json!("stop"), &json!(MAIN)));
+    assert_eq!(
+        (&last["state"], &last["stopReason"], &last["sessionKey"]),
+        (&json!("final"), &json!("stop"), &json!(MAIN))
+    );
     assert_eq!(last["message"]["content"][0]["text"], "It rains.");
     assert_eq!(chat[0]["state"], "delta");
     let both: Vec<u64> = tenant

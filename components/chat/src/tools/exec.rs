@@ -31,8 +31,10 @@ pub(super) const EXEC: Tool = Tool {
 const APPROVAL_MS: u64 = 120_000;
 
 /// What means something to a shell: a command that has it is no plain list of words.
-const OF_SHELLS: &[char] =
-    &['|', '&', ';', '<', '>', '(', ')', '$', '`', '\\', '"', '\'', '*', '?', '[', ']', '#', '~', '=', '%', '!', '{', '}', '\n'];
+const OF_SHELLS: &[char] = &[
+    '|', '&', ';', '<', '>', '(', ')', '$', '`', '\\', '"', '\'', '*', '?', '[', ']', '#', '~', '=', '%', '!', '{',
+    '}', '\n',
+];
 
 /// The laxest first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]

@@ -93,9 +93,10 @@ struct List {
 /// handle's to refuse.
 pub(super) fn inside(path: &str) -> &str {
     let path = path.trim();
-    let path = path.strip_prefix("/work").filter(|rest| rest.is_empty() || rest.starts_with('/')).map_or(path, |rest| {
-        rest.trim_start_matches('/')
-    });
+    let path = path
+        .strip_prefix("/work")
+        .filter(|rest| rest.is_empty() || rest.starts_with('/'))
+        .map_or(path, |rest| rest.trim_start_matches('/'));
     let path = path.strip_prefix("./").unwrap_or(path).trim_end_matches('/');
     if path == "." { "" } else { path }
 }
@@ -152,6 +153,7 @@ fn list(bench: &Bench<'_>, arguments: Value) -> Result<String> {
 
 /// A file's text.
 pub(super) fn text_of(workspace: &Directory, path: &str) -> Result<String> {
-    let bytes = workspace.read(path, FILE_BYTES)?.ok_or_else(|| Error::not_found(format!("there is no file {path}")))?;
+    let bytes =
+        workspace.read(path, FILE_BYTES)?.ok_or_else(|| Error::not_found(format!("there is no file {path}")))?;
     String::from_utf8(bytes).map_err(|_| Error::invalid(format!("{path} is no text")))
 }

@@ -58,7 +58,8 @@ pub(crate) fn report(lanes: &Lanes<'_>, run: &Run) -> Result<()> {
     let Some(parent) = &run.reports_to else { return Ok(()) };
     let said = run.outcome.as_ref().map(|outcome| outcome.text.as_str()).unwrap_or_default();
     let how = run.error.as_deref().map_or_else(String::new, |error| format!(" ({error})"));
-    let message = format!("[The task of the session {} has ended{how}. What follows is its answer.]\n\n{said}", run.session_key);
+    let message =
+        format!("[The task of the session {} has ended{how}. What follows is its answer.]\n\n{said}", run.session_key);
     let report = Run { is_report: true, ..Run::new(format!("report-{}", run.id), parent.clone(), message) };
     match lanes.enter(report, Queue::read(lanes.call)?.most)? {
         Entered::Turn(claim, _) => lanes.start(parent, claim),

@@ -108,11 +108,7 @@ impl model::HostCompletion for CallState {
         Ok(self.table.get_mut(&completion)?.waiting.pop_front())
     }
 
-    async fn gather(
-        &mut self,
-        completion: Resource<Completion>,
-        for_ms: u32,
-    ) -> Result<Vec<Chunk>, CapabilityError> {
+    async fn gather(&mut self, completion: Resource<Completion>, for_ms: u32) -> Result<Vec<Chunk>, CapabilityError> {
         self.wait_for_chunk(&completion).await?;
         let end = Instant::now() + Duration::from_millis(for_ms.into()).min(GATHER_MOST);
         let this = self.table.get_mut(&completion)?;
