@@ -120,7 +120,7 @@ impl<'a> Lanes<'a> {
             }
             let Some(next) = next else { return Ok(()) };
             return self.start(key, claim).or_else(|refused| {
-                log::emit(Level::Warn, &format!("a run waits on: {}", refused.message), &[("run", &next)]);
+                log::emit(Level::Warn, &format!("a run waits on: {}", refused.message), &[("run", next.as_str())]);
                 self.put_back(key)
             });
         }

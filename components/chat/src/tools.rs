@@ -31,7 +31,7 @@ struct Tool {
     run: fn(&Bench<'_>, Value) -> Result<String>,
 }
 
-const TOOLS: [Tool; 8] = [
+static TOOLS: [Tool; 8] = [
     exec::EXEC,
     files::READ,
     files::WRITE,
