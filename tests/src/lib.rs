@@ -11,6 +11,7 @@ pub mod canary;
 pub mod cli;
 pub mod daemon;
 pub mod discover;
+pub mod golden;
 pub mod home;
 pub mod http;
 pub mod redact;

@@ -20,8 +20,7 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    pub(crate) fn set() -> Self {
-        let daemon = Daemon::start();
+    fn on(daemon: Daemon) -> Self {
         let (a, b) = (daemon.tenant("a"), daemon.tenant("b"));
         canary::plant(&daemon, &a, MARK);
         Self { daemon, a, b, key: canary::session_key(MARK), agent: MARK.to_lowercase() }
@@ -31,7 +30,12 @@ impl Stage {
 /// Checks everything that is asked of every method. `params` are those of a good call of the
 /// first tenant; they must not hold [`MARK`].
 pub(crate) fn contract(name: &str, params: fn(&Stage) -> Value) {
-    let stage = Stage::set();
+    contract_on(Daemon::start(), name, params);
+}
+
+/// The same of a method whose good call needs a daemon with a configuration.
+pub(crate) fn contract_on(daemon: Daemon, name: &str, params: fn(&Stage) -> Value) {
+    let stage = Stage::on(daemon);
     let method = Method::named(&stage.daemon.operator(), name);
     let params = params(&stage);
     assert!(!params.to_string().contains(MARK), "the parameters hold the mark");

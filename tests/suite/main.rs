@@ -1,12 +1,13 @@
 //! The integration suite: the real daemon, the real components, from outside.
 //!
 //! - `methods/`: one file for each served method; the build makes the modules.
-//! - `contract.rs`: what is asked of every method, driven by `rpc.discover`.
+//! - `contract.rs`: what is asked of every method, driven by `rpc.discover`; `openrpc.rs`: what that says is right.
 //! - the other files: one for each concern that is not a single method's.
 
 #![allow(clippy::disallowed_methods, reason = "looks at homes from outside, as an attacker or an operator does")]
 
 mod bad_input;
+mod capabilities;
 mod chat;
 mod cli;
 mod compat;
@@ -17,9 +18,12 @@ mod damage;
 mod disk;
 mod jsonrpc;
 mod languages;
+mod layers;
 mod lessons;
 mod metrics;
 mod models;
+mod not_tested;
+mod openrpc;
 mod quotas;
 mod readme;
 mod reliability;

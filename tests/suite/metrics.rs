@@ -1,5 +1,7 @@
 //! `/metrics` and `traceparent`: what the operator's own systems see.
 
+use openclaw_tests::wait_until;
+
 use crate::{contract::*, reliability};
 
 fn get(daemon: &Daemon, token: Option<&str>) -> openclaw_tests::Response {
@@ -97,6 +99,49 @@ fn tenants_are_named_only_where_that_is_asked_for() {
     assert_eq!(sample(&daemon, calls), Some(1.0));
     daemon.operator().done("tenants.delete", json!({ "tenantId": "a", "confirm": true }));
     assert_eq!(sample(&daemon, calls), None, "a tenant that is gone is named still");
+}
+
+#[test]
+fn what_the_host_answers_is_counted_and_logged_as_any_call_is() {
+    let daemon = Daemon::start_with("telemetry: {tenant_label: true, log: {level: debug}}\n");
+    let a = daemon.tenant("a");
+    let counted = |outcome: &str| {
+        let of_all = format!(r#"openclaw_calls_total{{family="gateway",outcome="{outcome}"}}"#);
+        let of_tenant = format!(r#"openclaw_tenant_calls_total{{tenant="a",outcome="{outcome}"}}"#);
+        (sample(&daemon, &of_all).unwrap_or_default(), sample(&daemon, &of_tenant).unwrap_or_default())
+    };
+    let send = |request: Request, id: &str| daemon.send(&request.token(a.token()).header("X-Request-Id", id)).status;
+
+    let before = counted("ok");
+    a.socket().call("events.subscribe", json!({})).expect("it is subscribed");
+    a.done("rpc.discover", json!({}));
+    assert_eq!(send(Request::get("/v1/models"), "id-models"), 200);
+    assert_eq!(counted("ok"), (before.0 + 3.0, before.1 + 3.0));
+    let before = counted("INVALID_REQUEST");
+    for malformed in ["{", "[]", r#"{"id":1}"#] {
+        assert_eq!(send(Request::rpc(malformed), "id-malformed"), 200);
+    }
+    assert_eq!(counted("INVALID_REQUEST"), (before.0 + 3.0, before.1 + 3.0));
+
+    let reader = Request::get("/v1/models").header("X-OpenClaw-Scopes", "pairing");
+    assert_eq!((send(reader, "id-scope"), send(Request::get("/nowhere"), "id-nowhere")), (403, 404));
+    for status in [403, 404] {
+        let refused = format!(r#"openclaw_refused_unread_total{{status="{status}"}}"#);
+        assert_eq!(sample(&daemon, &refused), Some(1.0), "{status}");
+    }
+    assert_eq!(send(Request::get("/v1/usage"), "id-usage"), 200);
+    for (id, said, times) in [
+        ("id-models", "answered", 1),
+        ("id-malformed", "refused", 3),
+        ("id-scope", "refused unread", 1),
+        ("id-nowhere", "refused unread", 1),
+        ("id-usage", "answered", 1),
+    ] {
+        wait_until(id, || {
+            let log = daemon.log();
+            log.lines().filter(|line| line.contains(id) && line.contains(said)).count() == times
+        });
+    }
 }
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";

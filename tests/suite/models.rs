@@ -4,7 +4,7 @@ mod budget;
 mod capability;
 mod completions;
 mod ledger;
-mod official;
+pub(crate) mod official;
 mod upstream;
 
 use crate::contract::*;

@@ -1,6 +1,6 @@
 //! Workloads as the gateway runs them: how many, for how long, what they leave, and what ends them.
 
-mod docker;
+pub(crate) mod docker;
 
 use std::{thread, time::Instant};
 

@@ -76,8 +76,7 @@ struct OfTenant {
 struct Delete {
     #[serde(default, rename = "tenantId")]
     _tenant_id: Option<String>,
-    /// Must be true: nothing brings the tenant back. Not asked of the operator.
-    #[serde(default)]
+    /// Nothing brings the tenant back: a tenant says true, and the operator says at least this.
     confirm: bool,
     /// The data goes with the tenant, so that no one who gets the same id finds it.
     #[serde(default = "yes")]

@@ -4,13 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::overlay::{self, secrets};
 use crate::path::KeyPath;
 use crate::shape::{Shape, gateway_schema};
-
-/// Changes with every change of a key.
-pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// A schema and how to show its keys.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -20,8 +18,19 @@ pub struct ConfigSchema {
     pub schema: Value,
     /// By key path; `*` is any key or index.
     pub ui_hints: BTreeMap<String, UiHint>,
-    pub version: &'static str,
+    /// Another one wherever the schema is another one.
+    pub version: String,
 }
+
+impl ConfigSchema {
+    fn new(schema: Value, ui_hints: BTreeMap<String, UiHint>) -> Self {
+        let digest = hex::encode(Sha256::digest(schema.to_string()));
+        Self { schema, ui_hints, version: digest.chars().take(VERSION_LENGTH).collect() }
+    }
+}
+
+/// Hexadecimal digits of a version.
+const VERSION_LENGTH: usize = 16;
 
 /// How one key is shown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -36,7 +45,7 @@ pub struct UiHint {
 
 /// Every key, for the operator.
 pub fn full() -> ConfigSchema {
-    ConfigSchema { schema: gateway_schema().clone(), ui_hints: hints(|_| true), version: VERSION }
+    ConfigSchema::new(gateway_schema().clone(), hints(|_| true))
 }
 
 /// The keys that an overlay may hold.
@@ -69,7 +78,7 @@ pub fn tenant() -> ConfigSchema {
         schema.remove("$defs");
         schema.remove("default");
     }
-    ConfigSchema { schema, ui_hints: hints(overlay::may_hold), version: VERSION }
+    ConfigSchema::new(schema, hints(overlay::may_hold))
 }
 
 fn hints(shown: impl Fn(&KeyPath) -> bool) -> BTreeMap<String, UiHint> {

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use openclaw_config::{ConfigErrors, Source};
-use openclaw_gateway::{ANOTHER_TENANTS, OPERATORS_ALONE, OpenError, RateCardError, ServeError, TlsError};
+use openclaw_gateway::{ANOTHER_TENANT, OPERATOR_ONLY, OpenError, RateCardError, ServeError, TlsError};
 use openclaw_tenancy::HomeError;
 use serde_json::{Value, json};
 
@@ -61,9 +61,11 @@ impl Kind {
         }
     }
 
-    /// For the number of a JSON-RPC error.
-    fn of_rpc(number: i64) -> Self {
+    /// For the number of a JSON-RPC error, and its reason where it names one.
+    fn of_rpc(number: i64, reason: Option<&str>) -> Self {
         match number {
+            // It is there, for somebody else.
+            -32601 if reason == Some(OPERATOR_ONLY) => Self::Authentication,
             -32602 => Self::Usage,
             -32601 | -32004 => Self::NotFound,
             -32001 | -32003 => Self::Authentication,
@@ -134,11 +136,7 @@ impl CliError {
     pub(crate) fn of_rpc(error: &Value) -> Self {
         let data = &error["data"];
         let message = error["message"].as_str().unwrap_or("the gateway refused without a reason");
-        let kind = if message.starts_with(OPERATORS_ALONE) {
-            Kind::Authentication
-        } else {
-            Kind::of_rpc(error["code"].as_i64().unwrap_or_default())
-        };
+        let kind = Kind::of_rpc(error["code"].as_i64().unwrap_or_default(), data["reason"].as_str());
         let mut failure = Self::new(kind, message);
         failure.code = data["code"].as_str().map(str::to_owned);
         failure.hint = hint_for(failure.kind, data);
@@ -159,7 +157,8 @@ impl CliError {
 
     /// Whether a tenant's token wanted what only the operator may.
     pub(crate) fn is_operators_alone(&self) -> bool {
-        [OPERATORS_ALONE, ANOTHER_TENANTS].iter().any(|words| self.message.starts_with(words))
+        let reason = self.details.as_ref().and_then(|details| details["reason"].as_str());
+        self.kind == Kind::Authentication && matches!(reason, Some(OPERATOR_ONLY | ANOTHER_TENANT))
     }
 
     /// From what clap says, in our words: `Error:` and `Hint:`.

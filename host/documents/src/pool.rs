@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
 
 use crate::{Error, Result};
@@ -35,11 +35,35 @@ impl Pool {
         share: &Share,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T> {
+        self.thread(share).await?.run(work).await
+    }
+
+    /// Waits for a thread.
+    pub(crate) async fn thread(&self, share: &Share) -> Result<Thread> {
         let stopped = |_| Error::Io { reason: "the gateway is stopping".to_owned() };
         let own = Arc::clone(share).acquire_owned().await.map_err(stopped)?;
         let common = Arc::clone(&self.threads).acquire_owned().await.map_err(stopped)?;
+        Ok(Thread { _own: own, _common: common })
+    }
+
+    /// A thread, where one is free.
+    pub(crate) fn free_thread(&self, share: &Share) -> Option<Thread> {
+        let own = Arc::clone(share).try_acquire_owned().ok()?;
+        let common = Arc::clone(&self.threads).try_acquire_owned().ok()?;
+        Some(Thread { _own: own, _common: common })
+    }
+}
+
+/// The right to one of the threads.
+pub(crate) struct Thread {
+    _own: OwnedSemaphorePermit,
+    _common: OwnedSemaphorePermit,
+}
+
+impl Thread {
+    pub(crate) async fn run<T: Send + 'static>(self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
         spawn_blocking(move || {
-            let _permits = (own, common);
+            let _thread = self;
             work()
         })
         .await

@@ -15,7 +15,7 @@ use crate::connection::{OpenSettings, Session};
 use crate::damage::{DamageReports, Reporter};
 use crate::database::{Database, Place};
 use crate::limits::Limits;
-use crate::pool::{self, Pool, Share};
+use crate::pool::{self, Pool, Share, Thread};
 use crate::slot::{Slot, State, Write};
 use crate::{Error, Operation, Result};
 
@@ -118,7 +118,7 @@ impl Store {
         let closed = Closed { shared: Arc::clone(&self.shared), tenant: tenant.clone() };
         for slot in slots {
             let guard = Arc::clone(&slot.state).lock_owned().await;
-            self.close(slot, guard).await;
+            self.close_in_turn(slot, guard).await;
         }
         closed
     }
@@ -134,32 +134,44 @@ impl Store {
         Ok(bytes)
     }
 
-    /// Closes databases that nobody used for the idle time, and forgets what is closed.
+    /// Closes databases that nobody used for the idle time, and forgets what is closed. A tenant whose threads are all
+    /// at work is not waited for: its databases come the next time.
     pub async fn close_idle(&self) {
         let idle = u64::try_from(self.shared.settings.idle.as_millis()).unwrap_or(u64::MAX);
-        self.close_unused_since(self.shared.now().saturating_sub(idle)).await;
+        for (slot, guard) in self.unused_since(self.shared.now().saturating_sub(idle)) {
+            if let Some(thread) = self.shared.pool.free_thread(&slot.share) {
+                self.close(thread, slot, guard).await;
+            }
+        }
         self.shared.forget_closed();
     }
 
     /// Closes every database that is not at work: the WALs are written back. For the shutdown.
     pub async fn close_all(&self) {
-        self.close_unused_since(u64::MAX).await;
-    }
-
-    async fn close_unused_since(&self, time: u64) {
-        let open = lock(&self.shared.open).clone();
-        for slot in open.into_iter().filter(|slot| slot.used_at() <= time) {
-            if let Ok(guard) = Arc::clone(&slot.state).try_lock_owned() {
-                self.close(slot, guard).await;
-            }
+        for (slot, guard) in self.unused_since(u64::MAX) {
+            self.close_in_turn(slot, guard).await;
         }
     }
 
-    async fn close(&self, slot: Arc<Slot>, mut guard: OwnedMutexGuard<State>) {
-        let shared = Arc::clone(&self.shared);
-        let share = Arc::clone(&slot.share);
+    /// The open databases that are not at work, each taken when it is its turn.
+    fn unused_since(&self, time: u64) -> impl Iterator<Item = (Arc<Slot>, OwnedMutexGuard<State>)> + use<> {
+        let open = lock(&self.shared.open).clone();
+        open.into_iter().filter(move |slot| slot.used_at() <= time).filter_map(|slot| {
+            let guard = Arc::clone(&slot.state).try_lock_owned().ok()?;
+            Some((slot, guard))
+        })
+    }
+
+    async fn close_in_turn(&self, slot: Arc<Slot>, guard: OwnedMutexGuard<State>) {
         // It fails only when the runtime stops, which closes all by dropping it.
-        let _ = self.shared.pool.run(&share, move || shared.close(&slot, &mut guard)).await;
+        if let Ok(thread) = self.shared.pool.thread(&slot.share).await {
+            self.close(thread, slot, guard).await;
+        }
+    }
+
+    async fn close(&self, thread: Thread, slot: Arc<Slot>, mut guard: OwnedMutexGuard<State>) {
+        let shared = Arc::clone(&self.shared);
+        let _ = thread.run(move || shared.close(&slot, &mut guard)).await;
     }
 }
 

@@ -278,6 +278,24 @@ async fn idle_databases_are_closed() {
     assert_eq!(value(&db, "k").await.as_deref(), Some("v"));
 }
 
+#[tokio::test]
+async fn closing_what_is_idle_waits_for_no_tenant() {
+    let home = tempfile::tempdir().unwrap();
+    let store = Store::new(StoreSettings { idle: Duration::ZERO, ..settings() });
+    let (busy, idle) = (database(&store, home.path(), "a"), database(&store, home.path(), "b"));
+    for db in [&busy, &idle] {
+        db.transact(vec![put("k", "v", Expectation::Any)]).await.unwrap();
+    }
+    let mut threads: Vec<_> = std::iter::from_fn(|| busy.store.pool.free_thread(&busy.slot.share)).collect();
+    assert!(!threads.is_empty());
+    store.close_idle().await;
+    assert_eq!(files(&home.path().join("a")), ["state.db", "state.db-wal"]);
+    assert_eq!(files(&home.path().join("b")), ["state.db"]);
+    threads.clear();
+    store.close_idle().await;
+    assert_eq!(files(&home.path().join("a")), ["state.db"]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn logs_and_ranks_are_counted_by_the_index() {
     let home = tempfile::tempdir().unwrap();

@@ -2,6 +2,9 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+/// Of the machines of one cloud, its host and their metadata. It looks like any other address.
+const CLOUD_HOST: Ipv4Addr = Ipv4Addr::new(168, 63, 129, 16);
+
 /// Whether an address is out in the world.
 #[must_use]
 pub fn is_public(address: IpAddr) -> bool {
@@ -20,6 +23,7 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
         || address.is_multicast()
         || address.is_broadcast()
         || address.is_documentation()
+        || address == CLOUD_HOST
         || a == 0
         || a >= 240
         || (a == 100 && (64..128).contains(&b)) // shared by carriers
@@ -31,19 +35,32 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
 
 /// Only the global unicast block; what carries an IPv4 address is what that is.
 fn is_public_v6(address: Ipv6Addr) -> bool {
-    let groups = address.segments();
-    let embedded = |high: u16, low: u16| {
-        let [a, b] = high.to_be_bytes();
-        let [c, d] = low.to_be_bytes();
-        is_public_v4(Ipv4Addr::new(a, b, c, d))
-    };
-    match groups {
-        [0, 0, 0, 0, 0, 0xffff, high, low] => embedded(high, low),
-        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => embedded(high, low),
-        [0x2002, high, low, ..] => embedded(high, low),
+    if let Some(carried) = carried(address) {
+        return is_public_v4(carried);
+    }
+    match address.segments() {
         // Teredo, benchmarks, ORCHID, documentation.
         [0x2001, 0..=0x1ff, ..] | [0x2001, 0xdb8, ..] | [0x3fff, 0..=0xfff, ..] => false,
         [first, ..] => first & 0xe000 == 0x2000,
+    }
+}
+
+/// The IPv4 address that packets to this one go to in the end.
+fn carried(address: Ipv6Addr) -> Option<Ipv4Addr> {
+    let ([0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..]) =
+        address.segments()
+    else {
+        return None;
+    };
+    let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
+    Some(Ipv4Addr::new(a, b, c, d))
+}
+
+/// The address that packets to this one go to in the end.
+pub(crate) fn real(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V6(v6) => carried(v6).map_or(address, IpAddr::V4),
+        IpAddr::V4(_) => address,
     }
 }
 
@@ -59,6 +76,8 @@ mod tests {
             "100.64.0.1",
             "127.0.0.1",
             "127.1.2.3",
+            "168.63.129.16",
+            "::ffff:168.63.129.16",
             "169.254.169.254",
             "172.16.0.1",
             "172.31.255.255",

@@ -1,6 +1,16 @@
 //! Hosts by name: one, or all below one; with ports, an allow list.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, net::IpAddr, str::FromStr};
+
+/// Whether a text can be a host's name or address. Nothing else is looked up, or written down.
+#[must_use]
+pub fn is_host(text: &str) -> bool {
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len()) && label.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_'))
+    };
+    let name = text.strip_suffix('.').unwrap_or(text);
+    text.parse::<IpAddr>().is_ok() || (name.len() <= 253 && name.split('.').all(is_label))
+}
 
 /// One host, or any name below one: `api.example.com`, `*.example.com`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,6 +104,19 @@ fn entry(text: &str) -> Result<(HostPattern, u16), InvalidEntry> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_host_is_a_name_of_bounded_length_or_an_address() {
+        let longest = ["a".repeat(63), "b".repeat(63), "c".repeat(63), "d".repeat(61)].join(".");
+        for host in ["example.com", "a.example.com.", "_dmarc.x-1.org", "127.0.0.1", "2606:4700::1111", &longest] {
+            assert!(is_host(host), "{host}");
+        }
+        let label = "a".repeat(64);
+        let longer = format!("{longest}e");
+        for text in ["", ".", "a..b", ".a", "a b", "a/b", "a:80", "[::1]", "fe80::1%eth0", "ä.org", &label, &longer] {
+            assert!(!is_host(text), "{text}");
+        }
+    }
 
     #[test]
     fn a_host_is_allowed_by_its_name_and_port() {

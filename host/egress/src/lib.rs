@@ -1,35 +1,29 @@
 //! Connections to hosts elsewhere: who is out in the world, who is on a list, and whom this machine trusts.
 //!
 //! Whoever lets something of a tenant's, or of the internet's, choose where this machine connects to goes through
-//! [`connect`]: it looks the name up itself and connects to the very address that it has checked, so no name that
+//! a [`Resolver`]: it looks the name up itself and connects to the very address that it has checked, so no name that
 //! leads elsewhere the second time gets around it. A redirect is another connection, and is checked as one.
 
 #![forbid(unsafe_code)]
 
 mod address;
 mod allow;
+mod own;
+mod resolver;
 pub mod tls;
 
-use std::{
-    net::{IpAddr, SocketAddr},
-    time::Duration,
-};
+use std::net::{IpAddr, SocketAddr};
 
-use tokio::{
-    net::{TcpStream, lookup_host},
-    time::timeout,
-};
+use tokio::net::TcpStream;
 
 pub use address::is_public;
-pub use allow::{AllowList, HostPattern, InvalidEntry, InvalidPattern};
-
-/// For a name to be looked up and a connection to be made.
-const CONNECT_TIME: Duration = Duration::from_secs(10);
+pub use allow::{AllowList, HostPattern, InvalidEntry, InvalidPattern, is_host};
+pub use resolver::Resolver;
 
 /// Which addresses may be connected to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach<'a> {
-    /// Those out in the world, and the private ones that the operator vouches for.
+    /// Those out in the world that are not this machine's own, and others that the operator vouches for.
     Public(&'a [IpAddr]),
     /// The operator's own networks too.
     Anywhere,
@@ -40,7 +34,10 @@ impl Reach<'_> {
     #[must_use]
     pub fn allows(&self, address: IpAddr) -> bool {
         match self {
-            Self::Public(private) => is_public(address) || private.contains(&address.to_canonical()),
+            Self::Public(private) => {
+                let public = is_public(address) && !own::is_own(address::real(address));
+                public || private.contains(&address.to_canonical())
+            }
             Self::Anywhere => true,
         }
     }
@@ -67,23 +64,14 @@ pub enum Refusal {
     Unreachable,
 }
 
-/// The addresses of a host that may be connected to: one at least.
+/// [`Resolver::resolve`] for the operator.
 pub async fn resolve(host: &str, port: u16, reach: Reach<'_>) -> Result<Vec<SocketAddr>, Refusal> {
-    let found: Vec<SocketAddr> = lookup_host((host, port)).await.map_err(|_| Refusal::Unresolved)?.collect();
-    if found.is_empty() {
-        return Err(Refusal::Unresolved);
-    }
-    let allowed: Vec<_> = found.into_iter().filter(|address| reach.allows(address.ip())).collect();
-    if allowed.is_empty() { Err(Refusal::PrivateAddress) } else { Ok(allowed) }
+    Resolver::of("").resolve(host, port, reach).await
 }
 
-/// Connects to the first address of a host that may be, and does.
+/// [`Resolver::connect`] for the operator.
 pub async fn connect(host: &str, port: u16, reach: Reach<'_>) -> Result<TcpStream, Refusal> {
-    let connected = async {
-        let addresses = resolve(host, port, reach).await?;
-        TcpStream::connect(&*addresses).await.map_err(|_| Refusal::Unreachable)
-    };
-    timeout(CONNECT_TIME, connected).await.unwrap_or(Err(Refusal::Unreachable))
+    Resolver::of("").connect(host, port, reach).await
 }
 
 #[cfg(test)]

@@ -3,11 +3,10 @@
 
 use std::sync::LazyLock;
 
-use openclaw_runtime::Schema;
 use openclaw_tenancy::{Actor, TenantId};
 use serde_json::{Map, Value, json};
 
-use crate::{Gateway, auth::Identity, discover::closed_object, reply::Problem};
+use crate::{Gateway, auth::Identity, discover::closed_object, reply::Problem, schemas::Schemas};
 
 /// A method of the operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,13 +91,9 @@ impl AdminMethod {
     }
 
     fn check(self, params: &Value) -> Result<(), Problem> {
-        static SCHEMAS: LazyLock<Vec<(AdminMethod, Result<Schema, String>)>> =
-            LazyLock::new(|| AdminMethod::ALL.map(|method| (method, Schema::compile(method.params()))).into());
-        match SCHEMAS.iter().find(|(method, _)| *method == self) {
-            Some((_, Ok(schema))) => schema.check(params).map_err(Problem::params),
-            Some((_, Err(error))) => Err(Problem::internal(error)),
-            None => Err(Problem::internal("an admin method without a schema")),
-        }
+        static SCHEMAS: LazyLock<Schemas<AdminMethod>> =
+            LazyLock::new(|| Schemas::compile(AdminMethod::ALL.map(|method| (method, method.params()))));
+        SCHEMAS.check(&self, params)
     }
 }
 

@@ -1,19 +1,16 @@
 //! Who makes a request: the one place that sees tokens.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    net::{IpAddr, Ipv6Addr},
-    sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
-};
+mod limiter;
 
-use axum::http::{HeaderMap, header};
-use openclaw_config::gateway::FailedAuth;
+use std::{sync::Arc, time::Instant};
+
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use openclaw_runtime::{Caller, Scope};
 use openclaw_tenancy::{Actor, AuthError, OperatorToken, Registry, TenantRecord, TokenId};
 
-use crate::reply::Problem;
-use axum::http::StatusCode;
+use crate::{Gateway, http::Peer, reply::Problem, trace_context::TraceParent};
+
+pub(crate) use limiter::{FailedAuthLimiter, network};
 
 /// Which tenant a request is about: the operator acts for any, a tenant for itself alone.
 pub(crate) const TENANT_HEADER: &str = "x-openclaw-tenant";
@@ -24,8 +21,8 @@ pub(crate) const SCOPES_HEADER: &str = "x-openclaw-scopes";
 /// What a token follows where it is offered as a WebSocket's subprotocol.
 pub(crate) const BEARER: &str = "openclaw.bearer.";
 
-/// How a tenant is told that it named another one, whether or not that one exists.
-pub const ANOTHER_TENANTS: &str = "a tenant's token reaches its own tenant alone";
+/// Where the control plane takes the operator's token too.
+const CONTROL_PLANE_TOKEN: &str = "x-control-plane-token";
 
 /// An authenticated caller. Nothing behind this sees a token.
 #[derive(Clone, Debug)]
@@ -59,7 +56,7 @@ impl Identity {
     /// Refuses a tenant's request that names another one, in the same words whether or not that one exists.
     pub(crate) fn reach(&self, named: Option<&str>) -> Result<(), Problem> {
         match (&self.tenant, named) {
-            (Some(own), Some(named)) if named != own.id.as_str() => Err(Problem::forbidden(ANOTHER_TENANTS)),
+            (Some(own), Some(named)) if named != own.id.as_str() => Err(Problem::another_tenants()),
             _ => Ok(()),
         }
     }
@@ -78,12 +75,45 @@ impl Identity {
     }
 }
 
+impl Gateway {
+    /// Who makes a request, within the limits on failed tries.
+    pub(crate) fn identify(&self, peer: Peer, headers: &HeaderMap) -> Result<Identity, Problem> {
+        let identity = self.known(peer, headers)?;
+        Ok(Identity { trace: TraceParent::of(headers).map(TraceParent::ids), ..identity })
+    }
+
+    /// The token is looked at first, and takes the same time whatever is wrong with it. An address with too many
+    /// failures is told nothing of its next ones but that; whoever has a token there is not held up.
+    fn known(&self, peer: Peer, headers: &HeaderMap) -> Result<Identity, Problem> {
+        let operator = self.operator_token();
+        let registry = &self.services().registry;
+        let address = match peer {
+            // Whoever opens it is the operator, unless they bring a token to be judged by.
+            Peer::Control if bearer(headers).is_none() => return Ok(Identity::operator(acting_for(headers)?)),
+            Peer::Control => return authenticate(registry, &operator, headers),
+            Peer::Remote(address) => address.ip(),
+        };
+        let config = self.config();
+        let (limits, now) = (&config.gateway.limits.failed_auth, Instant::now());
+        match authenticate(registry, &operator, headers) {
+            // One that could be found by trying waits with those who try.
+            Ok(identity) if identity.tenant.is_none() && !operator.withstands_guessing() => {
+                self.failed_auth.check(address, limits, now).map(|()| identity)
+            }
+            Err(problem) if problem.status == StatusCode::UNAUTHORIZED => {
+                self.metrics().failed_auth.inc();
+                self.failed_auth.tell(address, now);
+                self.failed_auth.check(address, limits, now)?;
+                self.failed_auth.failed(address, limits, now);
+                Err(problem)
+            }
+            other => other,
+        }
+    }
+}
+
 /// Reads the request's token and answers whose it is.
-pub(crate) fn authenticate(
-    registry: &Registry,
-    operator: &OperatorToken,
-    headers: &HeaderMap,
-) -> Result<Identity, Problem> {
+fn authenticate(registry: &Registry, operator: &OperatorToken, headers: &HeaderMap) -> Result<Identity, Problem> {
     single(headers, header::AUTHORIZATION.as_str())?;
     let presented =
         bearer(headers).ok_or_else(|| Problem::unauthorized("send the token as \"Authorization: Bearer <token>\""))?;
@@ -103,8 +133,23 @@ pub(crate) fn authenticate(
     Ok(identity.narrowed(scopes))
 }
 
+/// A request of the control plane may bring the operator's token in a header of that name. From here on it is a
+/// token like any other.
+pub(crate) fn take_control_plane_token(headers: &mut HeaderMap) -> Result<(), Problem> {
+    let Some(token) = single(headers, CONTROL_PLANE_TOKEN)? else { return Ok(()) };
+    if headers.contains_key(header::AUTHORIZATION) {
+        let message = format!("send one token: by {} or by {CONTROL_PLANE_TOKEN}", header::AUTHORIZATION);
+        return Err(Problem::request(message).status(StatusCode::BAD_REQUEST));
+    }
+    if let Ok(mut bearer) = HeaderValue::try_from(format!("Bearer {token}")) {
+        bearer.set_sensitive(true);
+        headers.insert(header::AUTHORIZATION, bearer);
+    }
+    Ok(())
+}
+
 /// The tenant that a request names.
-pub(crate) fn acting_for(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+fn acting_for(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     Ok(single(headers, TENANT_HEADER)?.map(str::to_owned))
 }
 
@@ -121,7 +166,7 @@ pub(crate) fn single<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'
 
 /// The token of `Authorization: Bearer`, or of a WebSocket's subprotocol
 /// `openclaw.bearer.<token>`, for browsers, which cannot send the header.
-pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
+fn bearer(headers: &HeaderMap) -> Option<&str> {
     if let Some(value) = headers.get(header::AUTHORIZATION) {
         let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
         return scheme.eq_ignore_ascii_case("bearer").then(|| token.trim());
@@ -129,112 +174,3 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let protocols = headers.get(header::SEC_WEBSOCKET_PROTOCOL)?.to_str().ok()?;
     protocols.split(',').map(str::trim).find_map(|protocol| protocol.strip_prefix(BEARER))
 }
-
-/// Slows down guessing: so many failures of one address, then a pause.
-#[derive(Debug, Default)]
-pub(crate) struct FailedAuthLimiter {
-    peers: Mutex<HashMap<IpAddr, Failures>>,
-    told: Mutex<Told>,
-}
-
-/// What the log has of failures: a line at most once in [`TOLD_EVERY`].
-#[derive(Debug, Default)]
-struct Told {
-    at: Option<Instant>,
-    since: u64,
-}
-
-#[derive(Debug, Default)]
-struct Failures {
-    recent: VecDeque<Instant>,
-    blocked_until: Option<Instant>,
-}
-
-/// How often the log tells of failed authentications.
-const TOLD_EVERY: Duration = Duration::from_secs(60);
-
-/// More addresses than this are not remembered.
-const PEERS_MAX: usize = 10_000;
-
-impl FailedAuthLimiter {
-    /// Refuses an address that is blocked.
-    pub(crate) fn check(&self, peer: IpAddr, limits: &FailedAuth, now: Instant) -> Result<(), Problem> {
-        if exempt(peer, limits) {
-            return Ok(());
-        }
-        let peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
-        match peers.get(&network(peer)).and_then(|failures| failures.blocked_until) {
-            Some(until) if until > now => {
-                let seconds = (until - now).as_secs() + 1;
-                Err(Problem::rate_limited("too many failed authentications from this address", seconds))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Tells the log of a failure, and of those it was not told of: whoever fails can fail again at once.
-    pub(crate) fn tell(&self, peer: IpAddr, now: Instant) {
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        told.since += 1;
-        if told.at.is_none_or(|at| now.duration_since(at) >= TOLD_EVERY) {
-            tracing::info!(%peer, failures = told.since, "authentication failed; more are told of in a minute");
-            *told = Told { at: Some(now), since: 0 };
-        }
-    }
-
-    /// Tells the log of the failures that nobody came after.
-    pub(crate) fn tell_rest(&self, now: Instant) {
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if told.since > 0 && told.at.is_none_or(|at| now.duration_since(at) >= TOLD_EVERY) {
-            tracing::info!(failures = told.since, "authentication failed, so often since that was told last");
-            *told = Told { at: Some(now), since: 0 };
-        }
-    }
-
-    /// Remembers a failure.
-    pub(crate) fn failed(&self, peer: IpAddr, limits: &FailedAuth, now: Instant) {
-        if exempt(peer, limits) {
-            return;
-        }
-        let window = Duration::from_secs(limits.window_seconds);
-        let mut peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
-        if peers.len() >= PEERS_MAX && !peers.contains_key(&network(peer)) {
-            // The least to lose makes room: a block outlives a flood of other addresses as long as it can.
-            let goes = peers.iter().min_by_key(|(_, failures)| failures.weight(now, window)).map(|(peer, _)| *peer);
-            goes.map(|peer| peers.remove(&peer));
-        }
-        let failures = peers.entry(network(peer)).or_default();
-        failures.recent.push_back(now);
-        failures.recent.retain(|at| now.duration_since(*at) < window);
-        if failures.recent.len() >= limits.attempts as usize {
-            tracing::warn!(%peer, seconds = limits.block_seconds, "too many failed authentications: the address is refused");
-            failures.recent.clear();
-            failures.blocked_until = Some(now + Duration::from_secs(limits.block_seconds));
-        }
-    }
-}
-
-impl Failures {
-    /// Nothing that counts, then how many failures, then a block.
-    fn weight(&self, now: Instant, window: Duration) -> usize {
-        if self.blocked_until.is_some_and(|until| until > now) {
-            return usize::MAX;
-        }
-        self.recent.iter().filter(|at| now.duration_since(**at) < window).count()
-    }
-}
-
-/// Whoever has one address of IPv6 has the 2^64 beside it.
-pub(crate) fn network(peer: IpAddr) -> IpAddr {
-    match peer.to_canonical() {
-        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX))),
-        v4 => v4,
-    }
-}
-
-fn exempt(peer: IpAddr, limits: &FailedAuth) -> bool {
-    limits.exempt_loopback && peer.to_canonical().is_loopback()
-}
-
-#[cfg(test)]
-mod tests;

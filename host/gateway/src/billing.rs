@@ -4,11 +4,10 @@ use std::{str::FromStr, sync::LazyLock};
 
 use jiff::Timestamp;
 use openclaw_billing::{CallId, Query, ReportSpan, RollupUnit, Table};
-use openclaw_runtime::Schema;
 use openclaw_tenancy::TenantId;
 use serde_json::{Value, json};
 
-use crate::{Gateway, discover::closed_object, reply::Problem};
+use crate::{Gateway, discover::closed_object, reply::Problem, schemas::Schemas};
 
 /// A question to the ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,14 +80,9 @@ impl BillingMethod {
     }
 
     fn check(self, params: &Value) -> Result<(), Problem> {
-        type Checked = (BillingMethod, Result<Schema, String>);
-        static SCHEMAS: LazyLock<Vec<Checked>> =
-            LazyLock::new(|| BillingMethod::ALL.map(|method| (method, Schema::compile(method.params()))).into());
-        match SCHEMAS.iter().find(|(method, _)| *method == self) {
-            Some((_, Ok(schema))) => schema.check(params).map_err(Problem::params),
-            Some((_, Err(error))) => Err(Problem::internal(error)),
-            None => Err(Problem::internal("a billing method without a schema")),
-        }
+        static SCHEMAS: LazyLock<Schemas<BillingMethod>> =
+            LazyLock::new(|| Schemas::compile(BillingMethod::ALL.map(|method| (method, method.params()))));
+        SCHEMAS.check(&self, params)
     }
 }
 

@@ -7,11 +7,11 @@ pub(crate) mod answer;
 use std::sync::{Arc, LazyLock};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use openclaw_runtime::{BindingScope, Deed, Digest, Install, Schema, Scope};
+use openclaw_runtime::{BindingScope, Deed, Digest, Install, Scope};
 use openclaw_tenancy::{Family, TenantRecord};
 use serde_json::{Value, json};
 
-use crate::{Gateway, auth::Identity, discover::closed_object, in_flight::Share, reply::Problem};
+use crate::{Gateway, auth::Identity, discover::closed_object, in_flight::Share, reply::Problem, schemas::Schemas};
 
 /// What an upload that is being installed counts among a tenant's bytes under way, whatever its size.
 const INSTALLING_BYTES: u64 = openclaw_runtime::UPLOAD_BYTES / 2;
@@ -101,16 +101,11 @@ impl ComponentMethod {
     }
 
     fn check(self, params: &Value, operator: bool) -> Result<(), Problem> {
-        type Checked = (ComponentMethod, bool, Result<Schema, String>);
-        static SCHEMAS: LazyLock<Vec<Checked>> = LazyLock::new(|| {
+        static SCHEMAS: LazyLock<Schemas<(ComponentMethod, bool)>> = LazyLock::new(|| {
             let both = ComponentMethod::ALL.into_iter().flat_map(|method| [(method, false), (method, true)]);
-            both.map(|(method, operator)| (method, operator, Schema::compile(method.params(operator)))).collect()
+            Schemas::compile(both.map(|(method, operator)| ((method, operator), method.params(operator))))
         });
-        match SCHEMAS.iter().find(|(method, of, _)| (*method, *of) == (self, operator)) {
-            Some((_, _, Ok(schema))) => schema.check(params).map_err(Problem::params),
-            Some((_, _, Err(error))) => Err(Problem::internal(error)),
-            None => Err(Problem::internal("a method about components without a schema")),
-        }
+        SCHEMAS.check(&(self, operator), params)
     }
 }
 
@@ -157,6 +152,10 @@ pub(crate) async fn call(
 ) -> Result<String, Problem> {
     method.check(&params, identity.caller.is_operator())?;
     let target = Target::of(gateway, identity, own, params["group"].as_str())?;
+    if method != ComponentMethod::List && target.tenant.is_none() && !identity.caller.is_operator() {
+        // The operator's token with fewer scopes: what serves everyone is not for it.
+        return Err(Problem::missing_scope(&format!("{} for every tenant", method.name()), Scope::Admin));
+    }
     let plugins = gateway.runtime().plugins();
     if method == ComponentMethod::List {
         let tenant = target.tenant.as_ref().map(|tenant| &tenant.id);

@@ -1,10 +1,6 @@
 //! HTTP: the routes, and what is checked before a body is read.
 
-use std::{
-    net::{IpAddr, SocketAddr},
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
     Extension, Router,
@@ -21,10 +17,10 @@ use tracing::Instrument;
 
 use crate::{
     Gateway,
-    auth::{self, Identity},
+    auth::Identity,
     in_flight::Share,
     metrics,
-    reply::Problem,
+    reply::{Problem, add_headers},
     rpc::Reply,
     run_stream,
     trace_context::{TRACEPARENT, TraceParent},
@@ -178,94 +174,12 @@ pub(crate) async fn body_of(
 }
 
 impl Gateway {
-    /// Who makes a request, within the limits on failed tries.
-    pub(crate) fn identify(&self, peer: Peer, headers: &HeaderMap) -> Result<Identity, Problem> {
-        let identity = self.known(peer, headers)?;
-        Ok(Identity { trace: TraceParent::of(headers).map(TraceParent::ids), ..identity })
-    }
-
-    fn known(&self, peer: Peer, headers: &HeaderMap) -> Result<Identity, Problem> {
-        let address = match peer {
-            // Whoever opens it is the operator, unless they bring a token to be judged by.
-            Peer::Control if auth::bearer(headers).is_none() => {
-                return Ok(Identity::operator(auth::acting_for(headers)?));
-            }
-            Peer::Control => return auth::authenticate(&self.services().registry, &self.operator_token(), headers),
-            Peer::Remote(address) => address.ip(),
-        };
-        let config = self.config();
-        let limits = &config.gateway.limits.failed_auth;
-        let now = Instant::now();
-        self.failed_auth.check(address, limits, now)?;
-        auth::authenticate(&self.services().registry, &self.operator_token(), headers).inspect_err(|problem| {
-            if problem.status == StatusCode::UNAUTHORIZED {
-                self.metrics().failed_auth.inc();
-                self.failed_auth.failed(address, limits, now);
-                self.failed_auth.tell(address, now);
-            }
-        })
-    }
-
-    /// Against DNS rebinding and cross-site requests: Host must be a name of
-    /// ours, and an Origin, where there is one, a site that may call us.
-    fn check_origin(&self, peer: Peer, request: &Request) -> Result<(), Problem> {
-        if matches!(peer, Peer::Control) {
-            return Ok(());
-        }
-        let config = self.config();
-        let headers = request.headers();
-        // Of two, a proxy before us may have looked at the other.
-        for name in [header::HOST, header::ORIGIN] {
-            if headers.get_all(&name).iter().nth(1).is_some() {
-                let message = format!("the request has more than one {name} header");
-                return Err(Problem::request(message).status(StatusCode::BAD_REQUEST));
-            }
-        }
-        let host = request
-            .uri()
-            .authority()
-            .map(axum::http::uri::Authority::as_str)
-            .or_else(|| headers.get(header::HOST).and_then(|host| host.to_str().ok()));
-        let name = host.map(host_name).unwrap_or_default();
-        if !self.is_own_name(name) {
-            let message = "the Host header names none of this gateway's hosts: see gateway.allowed_hosts";
-            return Err(Problem::forbidden(message).status(StatusCode::FORBIDDEN));
-        }
-        let Some(origin) = headers.get(header::ORIGIN) else { return Ok(()) };
-        let origin = origin.to_str().unwrap_or_default();
-        let listed = config.gateway.allowed_origins.iter().any(|allowed| allowed == origin);
-        let same = origin.split_once("://").is_some_and(|(_, authority)| Some(authority) == host);
-        if listed || same {
-            return Ok(());
-        }
-        let message = "the Origin header names a site that may not call this gateway: see gateway.allowed_origins";
-        Err(Problem::forbidden(message).status(StatusCode::FORBIDDEN))
-    }
-
     /// A gateway that is going down takes no call, and says how it is.
     fn check_open(&self, request: &Request) -> Result<(), Problem> {
         if !self.is_draining() || matches!(request.uri().path(), "/healthz" | "/readyz") {
             return Ok(());
         }
         Err(Problem::unavailable("the gateway is going down", Some(1000)).status(StatusCode::SERVICE_UNAVAILABLE))
-    }
-
-    fn is_own_name(&self, name: &str) -> bool {
-        let gateway = &self.config().gateway;
-        let listen = gateway.listen.ip();
-        let address = name.trim_matches(['[', ']']).parse::<IpAddr>().ok();
-        let loopback = name.eq_ignore_ascii_case("localhost") || address.is_some_and(|address| address.is_loopback());
-        (loopback && (listen.is_loopback() || listen.is_unspecified()))
-            || address == Some(listen)
-            || gateway.allowed_hosts.iter().any(|allowed| allowed.eq_ignore_ascii_case(name))
-    }
-}
-
-/// `name:port`, `[v6]:port` or a bare name.
-fn host_name(host: &str) -> &str {
-    match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) && !name.is_empty() => name,
-        _ => host,
     }
 }
 
@@ -328,6 +242,13 @@ pub(crate) async fn refuse_as_problem(gateway: &Gateway, problem: &Problem, requ
     problem.response(request_id)
 }
 
+/// Answers a request of OpenAI's interface whose body was not read.
+pub(crate) async fn refuse_as_openai(gateway: &Gateway, problem: &Problem, request_id: &str, body: Body) -> Response {
+    turn_away(gateway, problem, request_id, body).await;
+    problem.as_openai(request_id)
+}
+
+/// The one way to refuse unread: counted, and told of in the log.
 async fn turn_away(gateway: &Gateway, problem: &Problem, request_id: &str, body: Body) {
     let Problem { code, message, .. } = problem;
     gateway.metrics().refused_unread(problem.http_status());
@@ -375,11 +296,7 @@ fn respond(reply: Reply, share: Option<Share>) -> Response {
         None => ().into_response(),
     };
     *response.status_mut() = reply.status;
-    for (name, value) in reply.headers {
-        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
-            response.headers_mut().append(name, value);
-        }
-    }
+    add_headers(&mut response, &reply.headers);
     // A result can hold a token.
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
@@ -408,11 +325,21 @@ async fn readyz(State(gateway): State<Arc<Gateway>>) -> Response {
         .into_response()
 }
 
-async fn not_found(Extension(RequestId(id)): Extension<RequestId>, request: Request) -> Response {
-    Problem::not_found(format!("there is nothing at {}", request.uri().path())).response(&id)
+async fn not_found(
+    State(gateway): State<Arc<Gateway>>,
+    Extension(RequestId(id)): Extension<RequestId>,
+    request: Request,
+) -> Response {
+    let problem = Problem::not_found(format!("there is nothing at {}", request.uri().path()));
+    refuse_as_problem(&gateway, &problem, &id, request.into_body()).await
 }
 
-async fn not_allowed(Extension(RequestId(id)): Extension<RequestId>, request: Request) -> Response {
+async fn not_allowed(
+    State(gateway): State<Arc<Gateway>>,
+    Extension(RequestId(id)): Extension<RequestId>,
+    request: Request,
+) -> Response {
     let message = format!("{} is not for {}", request.method(), request.uri().path());
-    Problem::method(message).status(StatusCode::METHOD_NOT_ALLOWED).response(&id)
+    let problem = Problem::method(message).status(StatusCode::METHOD_NOT_ALLOWED);
+    refuse_as_problem(&gateway, &problem, &id, request.into_body()).await
 }

@@ -10,17 +10,22 @@
 mod admin;
 mod auth;
 mod billing;
+mod changes;
 mod components;
 mod connections;
 mod discover;
+mod ending;
+mod host;
 mod http;
 mod in_flight;
 mod metrics;
 mod money;
+mod origin;
 mod reply;
 mod request;
 mod rpc;
 mod run_stream;
+mod schemas;
 mod serve;
 mod server_sent;
 mod telemetry;
@@ -52,15 +57,16 @@ use openclaw_runtime::{
     AdmissionLimits, CodeCache, Compiling, CostLog, Limits, Policy, PolicyError, Runtime, RuntimeSettings, Sandboxes,
     Services, ServicesParts, StartError,
 };
-use openclaw_tenancy::{
-    Audit, AuditError, Home, HomeError, HomeLock, OperatorToken, Registry, RegistryError, WhatChanged,
+use openclaw_tenancy::{Audit, AuditError, Home, HomeError, HomeLock, OperatorToken, Registry, RegistryError};
+use tokio::{
+    sync::{Notify, watch},
+    task::JoinHandle,
 };
-use serde_json::{json, value::RawValue};
-use tokio::sync::{Notify, broadcast::error::RecvError, watch};
 
-pub use auth::{ANOTHER_TENANTS, Identity};
+pub use auth::Identity;
 pub use money::{RateCardError, rate_card};
-pub use rpc::{OPERATORS_ALONE, Reply};
+pub use reply::{ANOTHER_TENANT, OPERATOR_ONLY};
+pub use rpc::Reply;
 pub use serve::{Listeners, ServeError};
 pub use tls::{Certificate, TlsError};
 
@@ -203,7 +209,7 @@ impl Gateway {
         gateway.services.tidy_sandboxes();
         let services = gateway.services.clone();
         tokio::spawn(async move { money::check(&services.usage).await });
-        tokio::spawn(announce_changes(Arc::downgrade(&gateway)));
+        tokio::spawn(changes::announce(Arc::downgrade(&gateway)));
         tokio::spawn(keep_house(Arc::downgrade(&gateway)));
         Ok(gateway)
     }
@@ -215,7 +221,7 @@ impl Gateway {
         let (policy, card) = (Policy::read(&loaded.config.components)?, rate_card(&loaded)?);
         self.services.models.configure(&loaded.config.models)?;
         self.services.usage.set_rate_card(card).await?;
-        self.runtime.plugins().set_policy(policy).await;
+        // From here on nothing fails. A token that was replaced opens nothing while the rest waits for an install.
         let before = self.operator.swap(Arc::new(operator.clone()));
         if !operator.matches(before.reveal()) {
             self.operator_changed.send_replace(());
@@ -225,6 +231,7 @@ impl Gateway {
         self.services.config.set_base(loaded.config.clone());
         self.telemetry.follow(self, loaded.config.telemetry.otlp.as_ref());
         self.config.store(Arc::new(loaded.config));
+        self.runtime.plugins().set_policy(policy).await;
         self.generation.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
@@ -366,38 +373,10 @@ fn runtime_settings(
     })
 }
 
-/// Tells a tenant's own connections what became of it.
-async fn announce_changes(gateway: std::sync::Weak<Gateway>) {
-    let Some(mut changes) = gateway.upgrade().map(|gateway| gateway.services.registry.subscribe()) else { return };
-    loop {
-        let change = match changes.recv().await {
-            Ok(change) => change,
-            Err(RecvError::Lagged(_)) => continue,
-            Err(RecvError::Closed) => return,
-        };
-        let Some(gateway) = gateway.upgrade() else { return };
-        let what = match change.what {
-            WhatChanged::Rotated => "rotated",
-            WhatChanged::Disabled => "disabled",
-            WhatChanged::Quota => "quota",
-            // A deleted tenant's listeners were told before its bus went.
-            WhatChanged::Created | WhatChanged::Enabled | WhatChanged::Updated | WhatChanged::Deleted => continue,
-        };
-        if matches!(change.what, WhatChanged::Rotated | WhatChanged::Disabled)
-            && let Some(record) = gateway.services.registry.get(&change.tenant)
-        {
-            gateway.services.end_apart(record.row);
-        }
-        let payload = json!({ "tenantId": change.tenant.as_str(), "what": what });
-        if let Ok(payload) = RawValue::from_string(payload.to_string()) {
-            gateway.services.events.publish(&change.tenant, "tenant.changed", payload);
-        }
-    }
-}
-
 /// What is due every second, until the gateway is gone.
 async fn keep_house(gateway: std::sync::Weak<Gateway>) {
     let mut ticks = tokio::time::interval(HOUSEKEEPING);
+    let mut closing: Option<JoinHandle<()>> = None;
     for second in 0_u64.. {
         ticks.tick().await;
         let Some(gateway) = gateway.upgrade() else { return };
@@ -422,7 +401,11 @@ async fn keep_house(gateway: std::sync::Weak<Gateway>) {
             services.rates.forget_idle(services.now().monotonic);
         }
         gateway.failed_auth.tell_rest(Instant::now());
-        services.documents.close_idle().await;
+        // Each database is closed by a thread of its tenant's, which may be at work for long.
+        if closing.as_ref().is_none_or(JoinHandle::is_finished) {
+            let services = services.clone();
+            closing = Some(tokio::spawn(async move { services.documents.close_idle().await }));
+        }
         gateway.runtime.plugins().retire_idle(Instant::now());
     }
 }

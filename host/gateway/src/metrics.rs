@@ -49,8 +49,11 @@ const SECONDS: [f64; 15] =
 /// What is loaded beyond so many components is counted together, as the family `other`.
 const COMPONENTS_MAX: usize = 512;
 
-/// The family under which the host's own methods are counted, and the uploads.
+/// The family of what the host itself answers: its methods, `/v1`, uploads, frames that are no call.
 const HOST: &str = "gateway";
+
+/// The family of the components beyond [`COMPONENTS_MAX`].
+const OTHER: &str = "other";
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct CallLabels {
@@ -92,6 +95,8 @@ pub(crate) struct Metrics {
     components: RwLock<HashMap<Digest, Arc<CallMetrics>>>,
     tenants: RwLock<HashMap<TenantId, Arc<Outcomes>>>,
     host: CallMetrics,
+    /// For what is over [`COMPONENTS_MAX`].
+    other: Arc<CallMetrics>,
     /// Requests that a rate or a quota refused.
     pub(crate) refused: Counter,
     /// Requests without a token that is valid.
@@ -117,7 +122,7 @@ type Outcomes = [Counter; OUTCOMES.len()];
 pub(crate) struct CallMetrics {
     outcomes: Outcomes,
     seconds: Histogram,
-    version: Option<Counter>,
+    version: Option<(VersionLabels, Counter)>,
 }
 
 impl Metrics {
@@ -130,7 +135,11 @@ impl Metrics {
         let unread = Family::<StatusLabels, Counter>::default();
         let (refused, failed_auth, untold) = (Counter::default(), Counter::default(), Counter::default());
         let now = Now::default();
-        registry.register("openclaw_calls", "Calls, by family and how they ended", calls.clone());
+        registry.register(
+            "openclaw_calls",
+            "Calls, uploads and requests of /v1 that were admitted, by family and how they ended",
+            calls.clone(),
+        );
         registry.register_with_unit(
             "openclaw_call",
             "How long calls took, waiting included",
@@ -138,7 +147,7 @@ impl Metrics {
             seconds.clone(),
         );
         registry.register("openclaw_component_calls", "Calls, by the version that answered", versions.clone());
-        registry.register("openclaw_tenant_calls", "Calls, by tenant and how they ended", of_tenants.clone());
+        registry.register("openclaw_tenant_calls", "The same by tenant and how they ended", of_tenants.clone());
         registry.register("openclaw_refused", "Requests answered 429 by a rate or a quota", refused.clone());
         registry.register(
             "openclaw_refused_unread",
@@ -156,6 +165,7 @@ impl Metrics {
         registry.register("openclaw_tenants", "Tenants of this gateway", now.tenants.clone());
         registry.register("process_resident_memory_bytes", "Resident memory", now.memory.clone());
         let host = CallMetrics::of(&calls, &seconds, &Arc::from(HOST), None);
+        let other = Arc::new(CallMetrics::of(&calls, &seconds, &Arc::from(OTHER), None));
         Self {
             registry,
             calls,
@@ -166,6 +176,7 @@ impl Metrics {
             components: RwLock::default(),
             tenants: RwLock::default(),
             host,
+            other,
             refused,
             failed_auth,
             untold,
@@ -180,16 +191,41 @@ impl Metrics {
 
     /// For the calls of a component.
     pub(crate) fn component(&self, component: &Component) -> Arc<CallMetrics> {
-        kept(&self.components, &component.digest, |others| {
-            if others >= COMPONENTS_MAX {
-                return CallMetrics::of(&self.calls, &self.seconds, &Arc::from("other"), None);
-            }
+        let known = self.components.read().unwrap_or_else(PoisonError::into_inner);
+        match known.get(&component.digest) {
+            Some(found) => return found.clone(),
+            None if known.len() >= COMPONENTS_MAX => return self.other.clone(),
+            None => drop(known),
+        }
+        kept(&self.components, &component.digest, || {
             let family: Arc<str> = component.manifest.family.as_str().into();
             let version = component.manifest.version.clone();
             let labels = VersionLabels { family: family.clone(), version, digest8: component.digest.short() };
             let version = self.versions.get_or_create_owned(&labels);
-            CallMetrics::of(&self.calls, &self.seconds, &family, Some(version))
+            CallMetrics::of(&self.calls, &self.seconds, &family, Some((labels, version)))
         })
+    }
+
+    /// Forgets versions that are not loaded any more, once there are many.
+    fn keep_components(&self, is_loaded: impl Fn(&Digest) -> bool) {
+        let mut components = self.components.write().unwrap_or_else(PoisonError::into_inner);
+        if components.len() < COMPONENTS_MAX / 2 {
+            return;
+        }
+        let gone: Vec<_> = components.extract_if(|digest, _| !is_loaded(digest)).map(|(_, gone)| gone).collect();
+        for (labels, _) in gone.iter().filter_map(|gone| gone.version.as_ref()) {
+            self.versions.remove(labels);
+            let of_family = |metrics: &Arc<CallMetrics>| {
+                metrics.version.as_ref().is_some_and(|(other, _)| other.family == labels.family)
+            };
+            if !components.values().any(of_family) {
+                let family = &labels.family;
+                self.seconds.remove(&FamilyLabels { family: family.clone() });
+                for outcome in OUTCOMES {
+                    self.calls.remove(&CallLabels { family: family.clone(), outcome });
+                }
+            }
+        }
     }
 
     /// Counts a request whose calls were not looked at. The gateway answers few statuses.
@@ -199,7 +235,7 @@ impl Metrics {
 
     /// Counts a call for its tenant.
     pub(crate) fn count_for(&self, tenant: &TenantId, code: Option<&str>) {
-        let outcomes = kept(&self.tenants, tenant, |_| {
+        let outcomes = kept(&self.tenants, tenant, || {
             let tenant: Arc<str> = tenant.as_str().into();
             OUTCOMES
                 .map(|outcome| self.of_tenants.get_or_create_owned(&TenantLabels { tenant: tenant.clone(), outcome }))
@@ -228,7 +264,7 @@ impl CallMetrics {
         calls: &Family<CallLabels, Counter>,
         seconds: &Family<FamilyLabels, Histogram, fn() -> Histogram>,
         family: &Arc<str>,
-        version: Option<Counter>,
+        version: Option<(VersionLabels, Counter)>,
     ) -> Self {
         let labels = |outcome| CallLabels { family: family.clone(), outcome };
         Self {
@@ -250,7 +286,7 @@ impl CallMetrics {
     pub(crate) fn count(&self, took: Duration, code: Option<&str>) {
         self.seconds.observe(took.as_secs_f64());
         self.outcomes[outcome(code)].inc();
-        if let Some(version) = &self.version {
+        if let Some((_, version)) = &self.version {
             version.inc();
         }
     }
@@ -267,12 +303,11 @@ fn outcome(code: Option<&str>) -> usize {
     OUTCOMES.iter().position(|known| *known == code).unwrap_or(OUTCOMES.len() - 1)
 }
 
-/// What is kept for a key; made the first time, of how many others there are.
-fn kept<K: Clone + Eq + Hash, V>(all: &RwLock<HashMap<K, Arc<V>>>, key: &K, make: impl FnOnce(usize) -> V) -> Arc<V> {
+/// What is kept for a key; made the first time.
+fn kept<K: Clone + Eq + Hash, V>(all: &RwLock<HashMap<K, Arc<V>>>, key: &K, make: impl FnOnce() -> V) -> Arc<V> {
     if let Some(found) = all.read().unwrap_or_else(PoisonError::into_inner).get(key) {
         return found.clone();
     }
     let mut all = all.write().unwrap_or_else(PoisonError::into_inner);
-    let others = all.len();
-    all.entry(key.clone()).or_insert_with(|| Arc::new(make(others))).clone()
+    all.entry(key.clone()).or_insert_with(|| Arc::new(make())).clone()
 }

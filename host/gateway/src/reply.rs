@@ -9,15 +9,24 @@ use axum::{
 };
 use openclaw_billing::{Refusal as QuotaRefusal, ReserveError};
 use openclaw_models::{ModelError, ProviderError};
-use openclaw_runtime::{CallError, ChangeError, Failure, LoadError, Refusal, UploadError};
+use openclaw_runtime::{CallError, ChangeError, Failure, LoadError, Refusal, Scope, UploadError};
 use openclaw_tenancy::{QuotaError, RegistryError};
 use serde_json::{Map, Value, value::RawValue};
 
 /// When it is worth trying again to install, where another component of the tenant is being compiled.
 const COMPILING_MS: u32 = 2000;
 
+/// When it is worth trying again where the gateway closes: whoever starts it takes that long.
+const CLOSING_MS: u32 = 1000;
+
 /// Seconds that it is worth to wait for within one request.
 const RETRIES_WITHIN: u64 = 60;
+
+/// `error.data.reason` of a method that is there, but for the operator only.
+pub const OPERATOR_ONLY: &str = "operator_only";
+
+/// `error.data.reason` of a request by which a tenant named another one.
+pub const ANOTHER_TENANT: &str = "another_tenant";
 
 /// A failure in the words of the contract.
 #[derive(Debug)]
@@ -79,6 +88,22 @@ impl Problem {
 
     pub(crate) fn forbidden(message: impl Into<String>) -> Self {
         Self::new(-32003, "FORBIDDEN", message)
+    }
+
+    /// A tenant named another one, whether or not that one exists.
+    pub(crate) fn another_tenants() -> Self {
+        Self::forbidden("a tenant's token reaches its own tenant alone").with("reason", ANOTHER_TENANT.into())
+    }
+
+    /// The caller is a tenant, and the method is there, but for the operator only.
+    pub(crate) fn operators_alone(method: &str) -> Self {
+        Self::method(format!("method not available for tenant token: {method}")).with("reason", OPERATOR_ONLY.into())
+    }
+
+    /// The request carries less than the method, or what else is asked for, needs.
+    pub(crate) fn missing_scope(wanted: &str, scope: Scope) -> Self {
+        let message = format!("{wanted} needs the scope {}, which this request does not carry", scope.name());
+        Self::forbidden(message).with("scope", scope.name().into())
     }
 
     pub(crate) fn not_found(message: impl Into<String>) -> Self {
@@ -168,11 +193,7 @@ impl Problem {
         members.insert("request_id".into(), request_id.into());
         let kind = [(header::CONTENT_TYPE, "application/problem+json"), (header::CACHE_CONTROL, "no-store")];
         let mut response = (status, kind, Value::Object(members).to_string()).into_response();
-        for (name, value) in &self.headers {
-            if let (Ok(name), Ok(value)) = (HeaderName::try_from(*name), HeaderValue::try_from(value)) {
-                response.headers_mut().append(name, value);
-            }
-        }
+        add_headers(&mut response, &self.headers);
         response
     }
 
@@ -204,11 +225,7 @@ impl Problem {
     pub(crate) fn as_openai(&self, request_id: &str) -> Response {
         let kind = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")];
         let mut response = (self.http_status(), kind, self.openai_body(request_id).to_string()).into_response();
-        for (name, value) in &self.headers {
-            if let (Ok(name), Ok(value)) = (HeaderName::try_from(*name), HeaderValue::try_from(value)) {
-                response.headers_mut().append(name, value);
-            }
-        }
+        add_headers(&mut response, &self.headers);
         // Their clients try again at once, which is of no use where it takes a day.
         let waits = self.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("retry-after"));
         if waits.and_then(|(_, seconds)| seconds.parse::<u64>().ok()).is_some_and(|seconds| seconds > RETRIES_WITHIN) {
@@ -289,17 +306,22 @@ impl Problem {
             ChangeError::Load(LoadError::NotGranted { missing, .. }) => {
                 Self::forbidden(message).with("missing", missing.into())
             }
-            ChangeError::Load(error @ (LoadError::Engine(_) | LoadError::Compiler(_) | LoadError::Unreadable(_))) => {
-                Self::internal(error)
-            }
+            ChangeError::Load(
+                error @ (LoadError::Engine(_)
+                | LoadError::Compiler(_)
+                | LoadError::Internal(_)
+                | LoadError::Unreadable(_)),
+            ) => Self::internal(error),
             ChangeError::Load(LoadError::Busy) => Self::unavailable(message, Some(COMPILING_MS)),
+            ChangeError::Load(LoadError::Closing) => Self::unavailable(message, Some(CLOSING_MS)),
             ChangeError::Load(error @ (LoadError::Invalid(_) | LoadError::Damaged(_))) => {
                 Self { log: Some(message), ..Self::params(error.for_client()) }
             }
             ChangeError::Signature(_) => Self::forbidden(message),
             ChangeError::Incompatible(differences) => Self::conflict(message).with("differences", differences.into()),
             ChangeError::NotFound(_) => Self::not_found(message),
-            ChangeError::CanaryAlone
+            ChangeError::TooMany { .. }
+            | ChangeError::CanaryAlone
             | ChangeError::CanaryOfActive
             | ChangeError::CanaryMigrates
             | ChangeError::Migration(_)
@@ -378,6 +400,15 @@ impl From<Failure> for Problem {
             problem = problem.with("limit", limit.name().into());
         }
         Self { log: Some(failure.detail), ..problem }
+    }
+}
+
+/// Adds a reply's own headers to its response.
+pub(crate) fn add_headers(response: &mut Response, headers: &[(&'static str, String)]) {
+    for (name, value) in headers {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(*name), HeaderValue::try_from(value)) {
+            response.headers_mut().append(name, value);
+        }
     }
 }
 

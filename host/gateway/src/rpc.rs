@@ -2,27 +2,26 @@
 //!
 //! `receive` (http.rs, websocket.rs and the command line hand over bytes and an
 //! identity) → `parse` → `admit` → `route` → `invoke` → `respond`. Every body
-//! that is taken in gets its reply in [`Gateway::rpc`]. Three things do not come
+//! that is taken in gets its reply in [`Gateway::rpc`]. Four things do not come
 //! this way: what is refused before its body is read (`refuse` in http.rs),
-//! `events.subscribe`, which is about a connection (websocket.rs), and files,
-//! which are no JSON (uploads.rs).
+//! `events.subscribe`, which is about a connection (websocket.rs), files, which
+//! are no JSON (uploads.rs), and the requests of OpenAI's interface (v1.rs). How
+//! they all end, in the log and in the counters, is in ending.rs.
 
-use std::{sync::Arc, time::Instant};
+use std::{convert::Infallible, sync::Arc};
 
 use axum::http::StatusCode;
 use futures_util::{StreamExt, future::BoxFuture, stream};
 use openclaw_config::{closest, json};
-use openclaw_runtime::{CallFacts, Params, Route, Scope, Subject};
+use openclaw_runtime::{CallFacts, Params, Route, Scope, Subject, administers, named_tenant};
 use openclaw_tenancy::{TenantId, TenantRecord};
 use serde_json::{Value, value::RawValue};
 
 use crate::{
     Gateway,
-    admin::{self, AdminMethod},
     auth::Identity,
-    billing::{self, BillingMethod},
-    components::{self, ComponentMethod},
-    discover,
+    ending::printable,
+    host::HostMethod,
     in_flight::Share,
     metrics,
     reply::Problem,
@@ -36,8 +35,12 @@ const BATCH_AT_ONCE: usize = 8;
 /// The most bytes of a batch's replies.
 const BATCH_BYTES: usize = 32 << 20;
 
-/// How a tenant is told of a method that is there, but for the operator only; its name follows.
-pub const OPERATORS_ALONE: &str = "method not available for tenant token";
+/// Under which name the log and the traces have what cannot be read as a call.
+const NO_CALL: &str = "(no call)";
+
+/// Of one component, so many methods are looked at for what was meant; of all of a tenant's, so many.
+const MEANT_OF_ONE: usize = 64;
+const MEANT: usize = 512;
 
 /// What goes back to the client.
 #[derive(Debug)]
@@ -50,14 +53,17 @@ pub struct Reply {
     pub body: Option<String>,
 }
 
-/// A call's id, and its reply with what that takes of the tenant's unread bytes; none for a notification.
-type BatchReply<'f> = (Option<&'f RawValue>, Option<(String, Share)>);
-
 /// One call's end.
 struct Outcome {
     /// The reply's text; none for a notification.
     text: Option<String>,
     problem: Option<Problem>,
+}
+
+/// What answers a call.
+enum Destination {
+    Component(Route),
+    Host(HostMethod),
 }
 
 impl Gateway {
@@ -66,9 +72,9 @@ impl Gateway {
         let (depth, batch) = self.frame_limits();
         match self.at_length(identity, body.len(), || request::parse(body, depth, batch)).await {
             Err(bad) => {
-                // It was a request all the same: whoever is over a rate is not told what is wrong with it.
-                let problem = self.admit(identity, request_id).await.err().unwrap_or_else(|| malformed(bad));
-                reply_to(&problem, request_id)
+                let problem = self.no_call(identity, malformed(bad), request_id).await;
+                let body = Some(problem.reply(None, request_id));
+                Reply { status: problem.status, headers: problem.headers, body }
             }
             Ok(Body::Single(frame)) => {
                 let outcome = self.answer(identity, frame, request_id).await;
@@ -85,63 +91,18 @@ impl Gateway {
         }
     }
 
-    async fn at_length<T>(&self, identity: &Identity, bytes: usize, work: impl FnOnce() -> T) -> T {
-        self.runtime().at_length(identity.tenant.as_ref().map(|tenant| &tenant.id), bytes, work).await
-    }
-
-    /// Answers a batch: some calls at once, their replies in the order of the calls.
-    async fn batch(&self, identity: &Identity, frames: Vec<Frame<'_>>, request_id: &Arc<str>) -> Reply {
-        let mut answers: Vec<BoxFuture<'_, BatchReply<'_>>> = Vec::with_capacity(frames.len());
-        for frame in frames {
-            let id = frame.as_ref().map_or_else(|bad| bad.id, |call| call.id);
-            answers.push(Box::pin(async move {
-                // One after another they would keep this thread from everyone else.
-                tokio::task::yield_now().await;
-                let text = self.answer(identity, frame, request_id).await.text;
-                (id, text.map(|text| self.unread(identity, id, text, request_id)))
-            }));
-        }
-        let mut answers = stream::iter(answers).buffered(BATCH_AT_ONCE);
-        let (mut body, mut shares) = (String::new(), Vec::new());
-        while let Some((id, answer)) = answers.next().await {
-            let Some((text, share)) = answer else { continue };
-            body.push(if body.is_empty() { '[' } else { ',' });
-            // What is over is answered short, so that one body cannot ask for any amount.
-            if body.len() + text.len() > BATCH_BYTES {
-                body.push_str(&too_much(id, request_id));
-            } else {
-                body.push_str(&text);
-                shares.push(share);
-            }
-        }
-        let body = (!body.is_empty()).then(|| body + "]");
-        let status = if body.is_some() { StatusCode::OK } else { StatusCode::NO_CONTENT };
-        Reply { status, headers: Vec::new(), body }
-    }
-
-    /// A reply of a batch, which waits for the others: it counts as unread until all are answered.
-    fn unread(&self, identity: &Identity, id: Option<&RawValue>, text: String, request_id: &str) -> (String, Share) {
-        match self.replies.take(identity, text.len() as u64) {
-            Ok(share) => (text, share),
-            Err(problem) => (problem.reply(id, request_id), self.replies.hold(identity, 0)),
-        }
-    }
-
-    /// One frame: its call, its reply, its line in the log.
+    /// One frame: its call and its reply.
     async fn answer(&self, identity: &Identity, frame: Frame<'_>, request_id: &Arc<str>) -> Outcome {
         let call = match frame {
             Ok(call) => call,
             Err(bad) => {
-                let admitted = self.admit(identity, request_id).await;
-                let problem = admitted.err().unwrap_or_else(|| Problem::request(bad.message));
+                let problem = self.no_call(identity, Problem::request(bad.message), request_id).await;
                 return Outcome { text: Some(problem.reply(bad.id, request_id)), problem: Some(problem) };
             }
         };
-        let started = Instant::now();
         let result = self.call(identity, &call, request_id).await;
-        log(identity, &call.method, request_id, started, result.as_ref().err());
         let text = call.id.map(|id| match &result {
-            Ok(result) => format!(r#"{{"jsonrpc":"2.0","id":{},"result":{result}}}"#, id.get()),
+            Ok(result) => success(id, result),
             Err(problem) => problem.reply(Some(id), request_id),
         });
         Outcome { text, problem: result.err() }
@@ -154,24 +115,19 @@ impl Gateway {
         call: &Call<'_>,
         request_id: &Arc<str>,
     ) -> Result<String, Problem> {
-        let tenant = self.admit(identity, request_id).await?;
-        let raw = call.params.map_or("{}", RawValue::get);
-        let params = self.at_length(identity, raw.len(), || params(raw)).await?;
-        match self.route(identity, tenant.as_deref(), &call.method, &params.value, request_id).await? {
-            Destination::Host(method) => {
-                let trace = self.telemetry().place(identity);
-                let told = tenant.as_ref().map(|tenant| tenant.id.to_string());
-                let begun = trace.map(|trace| Begun::of_host(trace, &call.method, told, request_id));
-                let call = self.host_call(identity, tenant, method, params.value, request_id);
-                let result = self.metrics().host().measure(call).await;
-                self.telemetry().ended(begun, metrics::code(&result));
-                result
+        let work = async {
+            let own = self.admit(identity, request_id).await?;
+            let raw = call.params.map_or("{}", RawValue::get);
+            let params = self.at_length(identity, raw.len(), || params(raw)).await?;
+            match self.route(identity, own.as_deref(), &call.method, &params.value, request_id).await? {
+                Destination::Host(method) => self.host_call(identity, own, method, call, params, request_id).await,
+                Destination::Component(route) => {
+                    let subject = self.subject(identity, own, &call.method, &params.value)?;
+                    self.invoke(identity, &route, subject, params, request_id).await
+                }
             }
-            Destination::Component(route) => {
-                let subject = self.subject(identity, tenant, &route, &params.value)?;
-                self.invoke(identity, &route, subject, params, request_id).await
-            }
-        }
+        };
+        self.logged(identity, &call.method, request_id, work).await
     }
 
     /// Counts the request, and refuses it where a rate or quota says so, or its header names another tenant.
@@ -212,93 +168,41 @@ impl Gateway {
         params: &Value,
         request_id: &str,
     ) -> Result<Destination, Problem> {
-        if method == discover::METHOD {
-            return Ok(Destination::Host(HostMethod::Discover));
+        if let Some(method) = HostMethod::named(self, identity, method)? {
+            return Ok(Destination::Host(method));
         }
-        if let Some(method) = AdminMethod::named(method) {
-            return operators_own(identity, method.name(), HostMethod::Admin(method));
-        }
-        if let Some(method) = BillingMethod::named(method) {
-            return operators_own(identity, method.name(), HostMethod::Billing(method));
-        }
-        if let Some(method) = ComponentMethod::named(method) {
-            return match method.scope(self.config().components.self_service) {
-                Some(scope) if identity.caller.may(scope) => Ok(Destination::Host(HostMethod::Components(method))),
-                Some(scope) => Err(missing_scope(method.name(), scope)),
-                None => operators_own(identity, method.name(), HostMethod::Components(method)),
-            };
-        }
-        let named = own.is_none().then(|| named_tenant(identity, method, params)).flatten();
+        let named = named(identity, method, params).filter(|_| own.is_none());
         let named = named.and_then(|id| id.parse::<TenantId>().ok());
         let tenant = own.map(|own| &own.id).or(named.as_ref());
-        let routed = self.runtime().route(tenant, method).await;
+        let routed = if own.is_none() && administers(method) {
+            self.runtime().route_for_everyone(method).await
+        } else {
+            self.runtime().route(tenant, method).await
+        };
         let Some(route) = routed.map_err(|error| Problem::of_call(error, request_id))? else {
             return Err(self.no_such_method(tenant, method).await);
         };
         let scope = route.method().scope;
         if !identity.caller.may(scope) {
-            return Err(missing_scope(method, scope));
+            return Err(Problem::missing_scope(method, scope));
         }
         Ok(Destination::Component(route))
     }
 
     /// Whom the call is for: the token's own tenant, or the one that the operator names.
-    /// Says so, and what was probably meant.
-    async fn no_such_method(&self, tenant: Option<&TenantId>, method: &str) -> Problem {
-        let method = printable(method);
-        let serving = self.runtime().plugins().serving(tenant).await;
-        let names = serving.iter().flat_map(|version| version.component.manifest.methods.keys().map(|name| &**name));
-        let meant = match closest(&method, names) {
-            Some(name) => format!(" (did you mean {name}?)"),
-            None => String::new(),
-        };
-        Problem::method(format!("method not found: {method}{meant}"))
-    }
-
     fn subject(
         &self,
         identity: &Identity,
         own: Option<Arc<TenantRecord>>,
-        route: &Route,
+        method: &str,
         params: &Value,
     ) -> Result<Subject, Problem> {
-        let family = route.component().manifest.family.as_str();
-        let named = if family == "tenants" { params.get("tenantId").and_then(Value::as_str) } else { None };
+        let named = named(identity, method, params);
         identity.reach(named)?;
-        match own {
-            Some(own) => Ok(Subject::Tenant(own)),
-            None => match named.or(identity.acting_for.as_deref()) {
-                Some(id) => Ok(Subject::Tenant(self.tenant(id)?)),
-                None => Ok(Subject::Gateway),
-            },
-        }
-    }
-
-    /// The registry's row of a tenant that the operator names.
-    pub(crate) fn tenant(&self, id: &str) -> Result<Arc<TenantRecord>, Problem> {
-        let known = id.parse::<TenantId>().map_err(|error| Problem::params(error.to_string()))?;
-        self.services().registry.get(&known).ok_or_else(|| Problem::not_found(format!("there is no tenant {known}")))
-    }
-
-    /// Levels of nesting and requests of a batch, copied out of the configuration in force.
-    pub(crate) fn frame_limits(&self) -> (usize, usize) {
-        let config = self.config();
-        (config.gateway.limits.depth as usize, config.gateway.limits.batch as usize)
-    }
-
-    async fn host_call(
-        &self,
-        identity: &Identity,
-        own: Option<Arc<TenantRecord>>,
-        method: HostMethod,
-        params: Value,
-        request_id: &str,
-    ) -> Result<String, Problem> {
-        match method {
-            HostMethod::Discover => discover::call(self, identity, &params).await,
-            HostMethod::Admin(method) => admin::call(self, identity, method, params).await,
-            HostMethod::Billing(method) => billing::call(self, method, &params).await,
-            HostMethod::Components(method) => components::call(self, identity, own, method, params, request_id).await,
+        match (own, named) {
+            (Some(own), _) => Ok(Subject::Tenant(own)),
+            (None, Some(id)) => Ok(Subject::Tenant(self.tenant(id)?)),
+            (None, None) => Ok(Subject::Gateway),
         }
     }
 
@@ -325,48 +229,115 @@ impl Gateway {
             self.runtime().call(route, facts, params).await.map_err(|error| Problem::of_call(error, request_id))
         };
         let result = self.metrics().component(route.component()).measure(call).await;
-        let code = metrics::code(&result);
-        self.telemetry().ended(begun, code);
+        self.ended(begun, tenant.as_deref(), metrics::code(&result));
         if configures && result.is_ok() && route.method().scope == Scope::Write {
             self.config_written.notify_one();
         }
-        if let Some(tenant) = tenant
-            && self.config().telemetry.tenant_label
-        {
-            self.metrics().count_for(&tenant.id, code);
-        }
         result
     }
-}
 
-/// The tenant that the operator names: `tenants.*` take its id among their parameters.
-fn named_tenant<'r>(identity: &'r Identity, method: &str, params: &'r Value) -> Option<&'r str> {
-    let named = if method.starts_with("tenants.") { params.get("tenantId").and_then(Value::as_str) } else { None };
-    named.or(identity.acting_for.as_deref())
-}
-
-/// A method that no tenant's token reaches.
-fn operators_own(identity: &Identity, name: &str, method: HostMethod) -> Result<Destination, Problem> {
-    if identity.caller.is_operator() {
-        return Ok(Destination::Host(method));
+    /// Runs a method of the host's own.
+    async fn host_call(
+        &self,
+        identity: &Identity,
+        own: Option<Arc<TenantRecord>>,
+        method: HostMethod,
+        call: &Call<'_>,
+        params: Params,
+        request_id: &Arc<str>,
+    ) -> Result<String, Problem> {
+        let named = || identity.acting_for.as_deref().and_then(|id| self.tenant(id).ok());
+        let tenant = own.clone().or_else(named);
+        let work = method.call(self, identity, own, params.value, request_id);
+        self.counted(identity, tenant.as_deref(), &call.method, request_id, work).await
     }
-    if identity.tenant.is_some() {
-        return Err(Problem::method(format!("{OPERATORS_ALONE}: {name}")));
+
+    /// Why what is no call is refused. It was a request all the same: whoever is over a rate is not told what is
+    /// wrong with it.
+    async fn no_call(&self, identity: &Identity, flaw: Problem, request_id: &Arc<str>) -> Problem {
+        let work = async {
+            let tenant = self.admit(identity, request_id).await?;
+            let refused = async { Err::<Infallible, _>(flaw) };
+            self.counted(identity, tenant.as_deref(), NO_CALL, request_id, refused).await
+        };
+        let Err(problem) = self.logged(identity, NO_CALL, request_id, work).await;
+        problem
     }
-    Err(missing_scope(name, Scope::Admin))
+
+    /// Says so, and what was probably meant.
+    async fn no_such_method(&self, tenant: Option<&TenantId>, method: &str) -> Problem {
+        let method = printable(method);
+        let serving = self.runtime().plugins().serving(tenant).await;
+        // A tenant's components have as many methods as their authors like, and each mistake would look at all of them.
+        let names = serving.iter().flat_map(|version| version.component.manifest.methods.keys().take(MEANT_OF_ONE));
+        let meant = match closest(&method, names.map(String::as_str).take(MEANT)) {
+            Some(name) => format!(" (did you mean {name}?)"),
+            None => String::new(),
+        };
+        Problem::method(format!("method not found: {method}{meant}"))
+    }
+
+    /// Answers a batch: some calls at once, their replies in the order of the calls.
+    async fn batch(&self, identity: &Identity, frames: Vec<Frame<'_>>, request_id: &Arc<str>) -> Reply {
+        let mut answers: Vec<BoxFuture<'_, BatchReply<'_>>> = Vec::with_capacity(frames.len());
+        for frame in frames {
+            let id = frame.as_ref().map_or_else(|bad| bad.id, |call| call.id);
+            answers.push(Box::pin(async move {
+                // One after another they would keep this thread from everyone else.
+                tokio::task::yield_now().await;
+                let text = self.answer(identity, frame, request_id).await.text;
+                (id, text.map(|text| self.unread(identity, id, text, request_id)))
+            }));
+        }
+        let mut answers = stream::iter(answers).buffered(BATCH_AT_ONCE);
+        let (mut body, mut shares) = (String::new(), Vec::new());
+        while let Some((id, answer)) = answers.next().await {
+            let Some((text, share)) = answer else { continue };
+            body.push(if body.is_empty() { '[' } else { ',' });
+            // What is over is answered short, so that one body cannot ask for any amount.
+            if body.len() + text.len() > BATCH_BYTES {
+                body.push_str(&too_much(id, request_id));
+            } else {
+                body.push_str(&text);
+                shares.push(share);
+            }
+        }
+        let body = (!body.is_empty()).then(|| body + "]");
+        let status = if body.is_some() { StatusCode::OK } else { StatusCode::NO_CONTENT };
+        Reply { status, headers: Vec::new(), body }
+    }
+
+    /// A reply of a batch, which waits for the others: it counts as unread until all are answered.
+    fn unread(&self, identity: &Identity, id: Option<&RawValue>, text: String, request_id: &str) -> (String, Share) {
+        match self.replies.take(identity, text.len() as u64) {
+            Ok(share) => (text, share),
+            Err(problem) => (problem.reply(id, request_id), self.replies.hold(identity, 0)),
+        }
+    }
+
+    /// The registry's row of a tenant that the operator names.
+    pub(crate) fn tenant(&self, id: &str) -> Result<Arc<TenantRecord>, Problem> {
+        let known = id.parse::<TenantId>().map_err(|error| Problem::params(error.to_string()))?;
+        self.services().registry.get(&known).ok_or_else(|| Problem::not_found(format!("there is no tenant {known}")))
+    }
+
+    /// Levels of nesting and requests of a batch, copied out of the configuration in force.
+    pub(crate) fn frame_limits(&self) -> (usize, usize) {
+        let config = self.config();
+        (config.gateway.limits.depth as usize, config.gateway.limits.batch as usize)
+    }
+
+    async fn at_length<T>(&self, identity: &Identity, bytes: usize, work: impl FnOnce() -> T) -> T {
+        self.runtime().at_length(identity.tenant.as_ref().map(|tenant| &tenant.id), bytes, work).await
+    }
 }
 
-enum Destination {
-    Component(Route),
-    Host(HostMethod),
-}
+/// A call's id, and its reply with what that takes of the tenant's unread bytes; none for a notification.
+type BatchReply<'f> = (Option<&'f RawValue>, Option<(String, Share)>);
 
-/// Served by the host: it is about all tenants, or about the components themselves.
-enum HostMethod {
-    Discover,
-    Admin(AdminMethod),
-    Billing(BillingMethod),
-    Components(ComponentMethod),
+/// The tenant that a request names: among its parameters, or else by its header.
+fn named<'r>(identity: &'r Identity, method: &str, params: &'r Value) -> Option<&'r str> {
+    named_tenant(method, params).and_then(Value::as_str).or(identity.acting_for.as_deref())
 }
 
 /// Our methods take named parameters, so an array can only be the empty one.
@@ -381,14 +352,14 @@ fn params(raw: &str) -> Result<Params, Problem> {
     }
 }
 
+/// The reply with a result, which is JSON.
+pub(crate) fn success(id: &RawValue, result: &str) -> String {
+    format!(r#"{{"jsonrpc":"2.0","id":{},"result":{result}}}"#, id.get())
+}
+
 fn too_much(id: Option<&RawValue>, request_id: &str) -> String {
     let message = format!("the replies of this batch are over {BATCH_BYTES} bytes: ask for less at once");
     Problem::request(message).reply(id, request_id)
-}
-
-fn missing_scope(method: &str, scope: Scope) -> Problem {
-    let message = format!("{method} needs the scope {}, which this request does not carry", scope.name());
-    Problem::forbidden(message).with("scope", scope.name().into())
 }
 
 fn malformed(bad: BadBody) -> Problem {
@@ -396,29 +367,4 @@ fn malformed(bad: BadBody) -> Problem {
         BadBody::Parse(flaw) => Problem::parse(format!("the body is not JSON: {flaw}")),
         BadBody::Invalid(message) => Problem::request(message),
     }
-}
-
-fn reply_to(problem: &Problem, request_id: &str) -> Reply {
-    Reply { status: problem.status, headers: problem.headers.clone(), body: Some(problem.reply(None, request_id)) }
-}
-
-/// A call's one line in the log.
-pub(crate) fn log(identity: &Identity, method: &str, request_id: &str, started: Instant, problem: Option<&Problem>) {
-    let actor = &identity.caller.actor;
-    let method = printable(method);
-    let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-    match problem {
-        None => tracing::debug!(request_id, %actor, method, micros, "answered"),
-        Some(Problem { log: Some(detail), code, .. }) => {
-            tracing::warn!(request_id, %actor, method, micros, code, detail, "failed");
-        }
-        Some(Problem { code, message, .. }) => {
-            tracing::debug!(request_id, %actor, method, micros, code, message, "refused");
-        }
-    }
-}
-
-/// A client's words in a log or a message: short, and without control characters.
-fn printable(text: &str) -> String {
-    text.chars().take(128).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }

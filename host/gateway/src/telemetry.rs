@@ -157,10 +157,7 @@ impl Gateway {
     pub(crate) fn inner_ended(&self, inner: &InnerCall<'_>) {
         let code = inner.error.map(CallError::code);
         self.metrics().component(inner.component).count(inner.took, code);
-        let tenant = inner.facts.subject.tenant();
-        if let Some(tenant) = tenant.filter(|_| self.config().telemetry.tenant_label) {
-            self.metrics().count_for(&tenant.id, code);
-        }
+        self.count_for(inner.facts.subject.tenant().map(|tenant| &**tenant), code);
         if let Some(call) = Begun::of(inner.facts, inner.component) {
             let at = call.at.checked_sub(inner.took).unwrap_or(call.at);
             self.telemetry().tell(Ended {

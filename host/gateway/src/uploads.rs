@@ -1,10 +1,7 @@
 //! `POST /v1/uploads` and `PUT /v1/tenants/{id}/components/{family}`: files
 //! that are too large for a JSON body, written to disk as they come.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Extension, Router,
@@ -22,12 +19,11 @@ use serde_json::{Value, json};
 
 use crate::{
     Gateway,
-    auth::{Identity, single},
+    auth::{Identity, single, take_control_plane_token},
     components,
     http::{Peer, RequestId, announced, discard, refuse_as_problem},
     in_flight::Share,
     reply::Problem,
-    rpc,
 };
 
 /// What is gathered of a body before it is written.
@@ -35,6 +31,9 @@ const CHUNK_BYTES: usize = 1 << 20;
 
 /// The longest that an upload may take, however steadily it comes.
 const UPLOAD_TIME: Duration = Duration::from_secs(600);
+
+/// Under which name the log and the counters have the operator's installing by HTTP.
+const PUT_COMPONENT: &str = "PUT /v1/tenants/{id}/components/{family}";
 
 /// What a component is granted: texts of grants, separated by commas.
 const GRANTS: &str = "x-openclaw-grants";
@@ -74,26 +73,13 @@ impl Gateway {
     fn asked(&self, peer: Peer, headers: &HeaderMap, id: &Arc<str>) -> Result<Asked, Problem> {
         let identity = self.identify(peer, headers)?;
         if !identity.caller.may(Scope::Write) {
-            return Err(Problem::forbidden("an upload needs the scope write, which this request does not carry"));
+            return Err(Problem::missing_scope("an upload", Scope::Write));
         }
         if announced(headers).is_some_and(|bytes| bytes as u64 > openclaw_runtime::UPLOAD_BYTES) {
             return Err(Problem::of_upload(UploadError::TooLarge, id));
         }
         let share = self.bodies.take(&identity, CHUNK_BYTES as u64)?;
         Ok(Asked { identity, id: id.clone(), expected: content_digest(headers)?, _share: share })
-    }
-
-    /// Counts and logs what is done with a body as a call of the host's own.
-    async fn measured<T>(
-        &self,
-        asked: &Asked,
-        what: &str,
-        work: impl Future<Output = Result<T, Problem>>,
-    ) -> Result<T, Problem> {
-        let started = Instant::now();
-        let result = self.metrics().host().measure(work).await;
-        rpc::log(&asked.identity, what, &asked.id, started, result.as_ref().err());
-        result
     }
 
     /// Writes a body where it can be installed from; answers its digest and bytes.
@@ -166,8 +152,8 @@ async fn upload(
         Ok(place) => place,
         Err(problem) => return refuse_as_problem(&gateway, &problem, &id, body).await,
     };
-    let staged = gateway.stage(&asked, tenant, &mut body);
-    match gateway.measured(&asked, "POST /v1/uploads", staged).await {
+    let staged = gateway.stage(&asked, tenant.clone(), &mut body);
+    match gateway.answered(&asked.identity, tenant.as_deref(), "POST /v1/uploads", &id, staged).await {
         Ok((digest, bytes)) => {
             let digest = digest.to_string();
             let answer = json!({ "uploadId": digest, "sha256": digest, "sizeBytes": bytes });
@@ -185,8 +171,9 @@ async fn put_component(
     path: Result<Path<(String, String)>, PathRejection>,
     request: Request,
 ) -> Response {
-    let (parts, mut body) = request.into_parts();
-    let allowed = gateway.asked(peer, &parts.headers, &id).and_then(|asked| {
+    let (mut parts, mut body) = request.into_parts();
+    let taken = take_control_plane_token(&mut parts.headers);
+    let allowed = taken.and_then(|()| gateway.asked(peer, &parts.headers, &id)).and_then(|asked| {
         let wanted = wanted(&gateway, &asked, path, &parts.headers)?;
         Ok((asked, wanted))
     });
@@ -194,8 +181,9 @@ async fn put_component(
         Ok(allowed) => allowed,
         Err(problem) => return refuse_as_problem(&gateway, &problem, &id, body).await,
     };
+    let tenant = wanted.tenant.clone();
     let installed = install(&gateway, &asked, wanted, &mut body);
-    match gateway.measured(&asked, "PUT /v1/tenants/{id}/components/{family}", installed).await {
+    match gateway.answered(&asked.identity, Some(&tenant), PUT_COMPONENT, &id, installed).await {
         Ok((status, row)) => {
             let tag = format!("\"{}\"", row["digest"].as_str().unwrap_or_default());
             (status, [(header::ETAG, tag)], axum::Json(row)).into_response()

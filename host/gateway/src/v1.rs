@@ -7,7 +7,7 @@ mod completions;
 mod models;
 mod usage;
 
-use std::{sync::Arc, time::Instant};
+use std::sync::Arc;
 
 use axum::{
     Router,
@@ -18,7 +18,7 @@ use axum::{
 use openclaw_runtime::Scope;
 use openclaw_tenancy::TenantRecord;
 
-use crate::{Gateway, auth::Identity, http::Peer, reply::Problem, rpc};
+use crate::{Gateway, auth::Identity, http::Peer, reply::Problem};
 
 pub(crate) fn routes() -> Router<Arc<Gateway>> {
     Router::new()
@@ -48,8 +48,7 @@ impl Gateway {
     ) -> Result<Asked, Problem> {
         let identity = self.identify(peer, headers)?;
         if !identity.caller.may(scope) {
-            let message = format!("this needs the scope {}, which this request does not carry", scope.name());
-            return Err(Problem::forbidden(message).with("scope", scope.name().into()));
+            return Err(Problem::missing_scope("this", scope));
         }
         let own = self.admit(&identity, id).await?;
         let named = || identity.acting_for.as_deref().map(|id| self.tenant(id)).transpose();
@@ -60,20 +59,6 @@ impl Gateway {
             })?,
         };
         Ok(Asked { identity, tenant })
-    }
-
-    /// Counts and logs work for one of these requests as a call of the host's own.
-    pub(crate) async fn measured_for<T>(
-        &self,
-        identity: &Identity,
-        what: &str,
-        id: &Arc<str>,
-        work: impl Future<Output = Result<T, Problem>>,
-    ) -> Result<T, Problem> {
-        let started = Instant::now();
-        let result = self.metrics().host().measure(work).await;
-        rpc::log(identity, what, id, started, result.as_ref().err());
-        result
     }
 }
 

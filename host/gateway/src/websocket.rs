@@ -51,6 +51,7 @@ use crate::{
     in_flight::Share,
     reply::Problem,
     request::{self, Body as Frames},
+    rpc::success,
     serve::Held,
 };
 use incoming::{Cut, Incoming};
@@ -231,27 +232,29 @@ impl Connection {
             return None;
         }
         let params = call.params.map(|params| params.get().to_owned());
-        let subscribed = self.listen(params.as_deref()).await;
+        let (gateway, identity, request_id) = (self.gateway.clone(), self.identity.clone(), self.request_id.clone());
+        let work = async {
+            let tenant = gateway.admit(&identity, &request_id).await?;
+            let listen = async { self.listen(params.as_deref()) };
+            gateway.counted(&identity, tenant.as_deref(), SUBSCRIBE, &request_id, listen).await
+        };
+        let subscribed = gateway.logged(&identity, SUBSCRIBE, &request_id, work).await;
         Some(call.id.map(|id| match subscribed {
-            Ok((seq, gap)) => {
-                let result = json!({ "subscribed": true, "seq": seq, "gap": gap });
-                format!(r#"{{"jsonrpc":"2.0","id":{},"result":{result}}}"#, id.get())
-            }
+            Ok((seq, gap)) => success(id, &json!({ "subscribed": true, "seq": seq, "gap": gap }).to_string()),
             Err(problem) => problem.reply(Some(id), &self.request_id),
         }))
     }
 
     /// Answers the number of the last event, and whether some that were asked for are gone.
     #[allow(clippy::disallowed_methods, reason = "checked with its frame; into a type of ours")]
-    async fn listen(&mut self, params: Option<&str>) -> Result<(u64, bool), Problem> {
+    fn listen(&mut self, params: Option<&str>) -> Result<(u64, bool), Problem> {
         #[derive(Default, Deserialize)]
         #[serde(deny_unknown_fields)]
         struct Since {
             since: Option<u64>,
         }
-        self.gateway.admit(&self.identity, &self.request_id).await?;
         if !self.identity.caller.may(Scope::Read) {
-            return Err(Problem::forbidden(format!("{SUBSCRIBE} needs the scope read")));
+            return Err(Problem::missing_scope(SUBSCRIBE, Scope::Read));
         }
         let since: Since = params.map_or(Ok(Since::default()), serde_json::from_str).map_err(|_| {
             Problem::params(format!("{SUBSCRIBE} takes {{since?}}, a sequence number, and nothing else"))

@@ -99,7 +99,9 @@ impl Catalog {
         let found = listed.or_else(|| {
             let (id, rest) = name.split_once('/')?;
             let provider = self.providers.iter().find(|provider| provider.id == id)?;
-            let unlisted = || provider.models.is_empty().then(|| unknown(rest));
+            // By that ending one provider searches, at a price of its own: who wants it lists it.
+            let searches = rest.ends_with(":online");
+            let unlisted = || (provider.models.is_empty() && !searches).then(|| unknown(rest));
             Some((provider, provider.listed(rest).or_else(unlisted)?))
         });
         found.map(|(provider, model)| Served { provider: provider.clone(), model })
@@ -220,6 +222,7 @@ mod tests {
         assert_eq!(found("small"), of("one", "small"));
         assert_eq!(found("one/large"), of("one", "large"));
         assert_eq!(found("any/what/ever"), of("any", "what/ever"));
+        assert_eq!(found("any/what/ever:online"), None);
         assert_eq!(found("one/other"), None);
         assert_eq!(found("other"), None);
         assert_eq!(catalog.find("large").and_then(|served| served.model.max_output_tokens), Some(9));

@@ -1,15 +1,13 @@
-//! Requests to providers: one client for all of them, which follows no redirection, so that a key goes where the
-//! configuration says and nowhere else.
+//! Requests to providers: one client for all of them, which follows no redirection and uses no proxy, so that a key goes
+//! where the configuration says and nowhere else.
 
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
 use openclaw_config::json;
+use openclaw_egress::tls;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, Response};
-use rustls::crypto::ring;
-use rustls::{ClientConfig, RootCertStore};
 use serde_json::Value;
 use tokio::sync::OnceCell;
 
@@ -45,17 +43,11 @@ impl SharedClient {
 }
 
 fn client() -> Result<Client, io::Error> {
-    let trusted = rustls_native_certs::load_native_certs();
-    let mut roots = RootCertStore::empty();
-    // A machine that trusts nobody still reaches models of its own by http.
-    roots.add_parsable_certificates(trusted.certs);
-    let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(io::Error::other)?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
     Client::builder()
-        .tls_backend_preconfigured(tls)
+        // A machine that trusts nobody still reaches models of its own by http.
+        .tls_backend_preconfigured(tls::settings_if_any()?)
+        // A proxy of the environment's would get the key of whoever is reached by http.
+        .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(CONNECT)
         .user_agent(concat!("openclaw/", env!("CARGO_PKG_VERSION")))

@@ -280,7 +280,7 @@ impl Call {
             return Err(error.into());
         }
         let ending = if matches!(error, ProviderError::Refused { .. }) { Ending::Refused } else { Ending::Broken };
-        self.settle(reservation, Tally::default(), ending).await?;
+        self.settle(served, reservation, Tally::default(), ending).await?;
         Err(error.into())
     }
 
@@ -296,7 +296,7 @@ impl Call {
             method: self.method.clone(),
             provider: served.provider.id.clone(),
             model: model.to_owned(),
-            input_tokens: self.prepared.input_tokens,
+            input_tokens: self.prepared.input_tokens(&served.model),
             max_output_tokens: self.prepared.max_output(&served.model),
             cache_writes: self.prepared.cache_writes(&served.provider.kind),
             expires_at: expires_at.unwrap_or(Timestamp::MAX),
@@ -337,7 +337,7 @@ impl Call {
             says_so.then(|| ProviderError::Broken { provider: provider.id.clone(), detail: String::new() })
         });
         let ending = if failure.is_some() { Ending::Broken } else { Ending::Complete };
-        match (self.settle(reservation, tally, ending).await, failure) {
+        match (self.settle(served, reservation, tally, ending).await, failure) {
             (Ok(row), None) => self.delivery.end(row).await,
             (Ok(_), Some(error)) => self.delivery.fail(error.into()).await,
             (Err(error), _) => self.delivery.fail(error).await,
@@ -345,9 +345,15 @@ impl Call {
     }
 
     /// Writes how it ended. A disk that is full for a moment, or a lock, is waited for.
-    async fn settle(&self, mut reservation: Reservation, tally: Tally, ending: Ending) -> Result<CallRow, ModelError> {
+    async fn settle(
+        &self,
+        served: &Served,
+        mut reservation: Reservation,
+        tally: Tally,
+        ending: Ending,
+    ) -> Result<CallRow, ModelError> {
         let gone = self.delivery.is_given_up();
-        let settlement = tally.settlement(ending, gone, self.prepared.input_tokens, Timestamp::now());
+        let settlement = tally.settlement(ending, gone, self.prepared.input_tokens(&served.model), Timestamp::now());
         for pause in SETTLE_PAUSES {
             match reservation.settle(settlement.clone()).await {
                 Ok(row) => return Ok(row),

@@ -6,13 +6,16 @@ use serde_json::{Map, Value, json};
 
 use crate::catalog::Kind;
 use crate::error::ModelError;
-use crate::tokens;
+use crate::tokens::{self, Weight};
 
 /// Tokens of an answer where neither the request nor the configuration says how many.
 const OUTPUT: u64 = 4_096;
 
 /// Most answers to one request.
 const CHOICES: u64 = 16;
+
+/// Most bytes of a model's name.
+const NAME_BYTES: usize = 256;
 
 /// Which of a provider's interfaces is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,8 +59,7 @@ pub(crate) struct Prepared {
     pub(crate) is_streamed: bool,
     /// The client wants the usage at the end of its stream.
     pub(crate) includes_usage: bool,
-    /// Counted, with its margins.
-    pub(crate) input_tokens: u64,
+    weight: Weight,
     asked_output: Option<u64>,
     choices: u64,
 }
@@ -71,7 +73,7 @@ impl Prepared {
     ) -> Result<Self, ModelError> {
         let requested = match body.get("model") {
             None | Some(Value::Null) => default.map(str::to_owned),
-            Some(name) => name.as_str().filter(|name| !name.is_empty()).map(str::to_owned),
+            Some(name) => name.as_str().filter(|name| (1..=NAME_BYTES).contains(&name.len())).map(str::to_owned),
         };
         let requested = requested.ok_or_else(|| invalid("model must be the name of a model"))?;
         check_input(endpoint, &body)?;
@@ -89,11 +91,16 @@ impl Prepared {
             requested,
             is_streamed: endpoint != Endpoint::Embeddings && flag(body.get("stream")),
             includes_usage: flag(body.get("stream_options").and_then(|options| options.get("include_usage"))),
-            input_tokens: tokens::of_request(&body),
+            weight: tokens::of_request(&body),
             asked_output,
             choices,
             body,
         })
+    }
+
+    /// Tokens of the request at the most, with the margins.
+    pub(crate) fn input_tokens(&self, model: &gateway::Model) -> u64 {
+        self.weight.tokens(model.context_window)
     }
 
     /// Tokens of each answer at the most: what is sent to the provider as its limit.
@@ -177,13 +184,30 @@ fn check_input(endpoint: Endpoint, body: &Map<String, Value>) -> Result<(), Mode
 /// What has a price that no rate card knows, or reaches what other tenants left with the same account.
 fn check_billable(endpoint: Endpoint, body: &Map<String, Value>) -> Result<(), ModelError> {
     let given = |name: &str| body.get(name).is_some_and(|value| !matches!(value, Value::Null | Value::Bool(false)));
+    const SEARCH: &str = "a search has a price that the rate card does not know";
+    const ROUTE: &str = "the model is the one that was asked for, and so is its price";
+    const KEPT: &str = "what a provider keeps is not kept apart by tenants: send the whole conversation";
     let refused: &[(&str, &str)] = &[
         ("background", "an answer that nobody waits for cannot be billed"),
-        ("previous_response_id", "what a provider keeps is not kept apart by tenants: send the whole conversation"),
-        ("conversation", "what a provider keeps is not kept apart by tenants: send the whole conversation"),
-        ("web_search_options", "a search has a price that the rate card does not know"),
+        ("previous_response_id", KEPT),
+        ("conversation", KEPT),
         ("container", "a container has a price that the rate card does not know"),
         ("mcp_servers", "a provider's own calls of tools cannot be billed"),
+        ("plugins", "a provider's plugins have prices that the rate card does not know"),
+        ("transforms", "a provider's changes of a request cannot be counted before it is sent"),
+        ("web_search_options", SEARCH),
+        ("web_search", SEARCH),
+        ("enable_search", SEARCH),
+        ("search_parameters", SEARCH),
+        ("models", ROUTE),
+        ("fallbacks", ROUTE),
+        ("route", ROUTE),
+        ("provider", ROUTE),
+        ("preset", ROUTE),
+        ("speed", "the rate card has the prices of the default one"),
+        ("inference_geo", "the rate card has the prices of the default one"),
+        ("prediction", "what an answer does not use of it is charged as output that no limit holds"),
+        ("best_of", "answers that are not given are charged too: ask for n"),
     ];
     if let Some((name, why)) = refused.iter().find(|(name, _)| given(name)) {
         return Err(invalid(format!("{name} is not supported: {why}")));
@@ -195,19 +219,41 @@ fn check_billable(endpoint: Endpoint, body: &Map<String, Value>) -> Result<(), M
     if endpoint == Endpoint::Chat && given("audio") {
         return Err(invalid("audio is not supported: the rate card has no price for spoken output"));
     }
-    let tools = body.get("tools").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    match tools.iter().filter_map(|tool| tool["type"].as_str()).find(|kind| !is_the_clients(kind)) {
-        Some(kind) => {
+    let is_text = |modality: &Value| modality == "text";
+    if body.get("modalities").and_then(Value::as_array).is_some_and(|all| !all.iter().all(is_text)) {
+        return Err(invalid("modalities is not supported but for text: the rate card has no price for others"));
+    }
+    if body.get("prompt").is_some_and(Value::is_object) {
+        return Err(invalid("prompt is not supported as an object: what a provider keeps can name tools and models"));
+    }
+    check_tools(body.get("tools"))
+}
+
+/// What the provider runs has a price of its own.
+fn check_tools(tools: Option<&Value>) -> Result<(), ModelError> {
+    let tools = match tools {
+        None | Some(Value::Null) => return Ok(()),
+        Some(tools) => tools.as_array().ok_or_else(|| invalid("tools must be an array"))?,
+    };
+    match tools.iter().find(|tool| !is_the_clients(tool)) {
+        Some(tool) => {
+            let first = || tool.as_object().and_then(|members| members.keys().next()).map_or("", String::as_str);
+            let kind = tool["type"].as_str().unwrap_or_else(first);
             Err(invalid(format!("the tool {kind:?} is not supported: the provider runs it, at a price of its own")))
         }
         None => Ok(()),
     }
 }
 
-/// A tool that the client runs; what a provider runs has a price of its own.
-fn is_the_clients(kind: &str) -> bool {
+/// A tool that the client runs: of a known type, or without one and with a name.
+fn is_the_clients(tool: &Value) -> bool {
     const RUN_BY_THE_CLIENT: &[&str] = &["bash_", "text_editor_", "computer_", "memory_"];
-    matches!(kind, "function" | "custom") || RUN_BY_THE_CLIENT.iter().any(|start| kind.starts_with(start))
+    match tool["type"].as_str() {
+        Some(kind) => {
+            matches!(kind, "function" | "custom") || RUN_BY_THE_CLIENT.iter().any(|start| kind.starts_with(start))
+        }
+        None => tool["name"].is_string() || tool["function"].is_object(),
+    }
 }
 
 /// Whether something is to be cached, and whether for an hour.
@@ -291,12 +337,24 @@ mod tests {
             (json!({"previous_response_id": "resp_1"}), "previous_response_id"),
             (json!({"tools": [{"type": "web_search"}]}), "web_search"),
             (json!({"tools": [{"type": "web_search_20250305", "name": "web_search"}]}), "web_search_20250305"),
+            (json!({"tools": [{"google_search": {}}]}), "google_search"),
+            (json!({"tools": {"type": "web_search"}}), "tools must"),
             (json!({"service_tier": "priority"}), "service_tier"),
+            (json!({"models": ["small", "dear"]}), "models"),
+            (json!({"route": "fallback"}), "route"),
+            (json!({"provider": {"order": ["dear"]}}), "provider"),
+            (json!({"plugins": [{"id": "web"}]}), "plugins"),
+            (json!({"transforms": ["middle-out"]}), "transforms"),
+            (json!({"web_search_options": {}}), "web_search_options"),
+            (json!({"modalities": ["text", "image"]}), "modalities"),
+            (json!({"prediction": {"type": "content", "content": "x"}}), "prediction"),
+            (json!({"prompt": {"id": "pmpt_1"}}), "prompt"),
             (json!({"max_tokens": 0}), "max_tokens"),
             (json!({"max_tokens": "many"}), "max_tokens"),
             (json!({"n": 1000}), "n must"),
             (json!({"messages": []}), "messages"),
             (json!({"model": 3}), "model"),
+            (json!({"model": "m".repeat(1_000)}), "model"),
         ] {
             let error = read(Endpoint::Chat, &ask(&more)).expect_err("it is refused").to_string();
             assert!(error.contains(name), "{more}: {error}");

@@ -3,34 +3,91 @@
 //! The count is o200k's, with four tokens a message and two in a hundred on top, since other models cut text
 //! otherwise. Where a provider reports no usage, its output is counted here too.
 
+use std::iter::Sum;
+use std::ops::Add;
+
 use serde_json::{Map, Value};
 use tiktoken_rs::{CoreBPE, o200k_base_singleton};
 
 /// Tokens that a message costs besides its text.
 const A_MESSAGE: u64 = 4;
 
-/// Tokens of a part that is no text: an image, a sound, a file. Providers count them by what is in them.
-const A_MEDIUM: u64 = 2_048;
+/// Tokens of a picture, whose letters no model reads: the largest that providers take, which they shrink to.
+const A_PICTURE: u64 = 5_000;
+
+/// Letters of a sound's or a film's base64 for a token, at the lowest rates that these have. Of a document's or a file's,
+/// whose text may be packed, each counts for one.
+const SOUND_LETTERS: u64 = 8;
+
+/// Tokens of a document, a file, a sound or a film that the provider fetches: as long a context as is usual.
+const ELSEWHERE: u64 = 200_000;
 
 /// Bytes that are counted at once: no text takes more than a moment, however it is made.
 const PIECE: usize = 8 * 1024;
 
 /// What of a request's members a model reads.
-const READ: &[&str] =
-    &["messages", "input", "instructions", "prompt", "system", "tools", "functions", "response_format", "text"];
+const READ: &[&str] = &[
+    "messages",
+    "input",
+    "instructions",
+    "prompt",
+    "system",
+    "documents",
+    "tools",
+    "functions",
+    "response_format",
+    "text",
+];
 
-/// The tokens of everything that the model reads, with the margins.
-pub(crate) fn of_request(body: &Map<String, Value>) -> u64 {
+/// What a request has for a model to read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Weight {
+    text: u64,
+    /// Of what is no text, at the most: only its provider knows.
+    media: u64,
+}
+
+impl Weight {
+    /// Tokens at the most, with the margins. A provider refuses what is longer than its model's context.
+    pub(crate) fn tokens(self, context: Option<u64>) -> u64 {
+        let all = self.text.saturating_add(self.media);
+        let counted = context.map_or(all, |context| self.text.max(all.min(context)));
+        counted.saturating_add(counted.div_ceil(50))
+    }
+
+    fn text(tokens: u64) -> Self {
+        Self { text: tokens, media: 0 }
+    }
+
+    fn media(tokens: u64) -> Self {
+        Self { text: 0, media: tokens }
+    }
+}
+
+impl Add for Weight {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self { text: self.text.saturating_add(other.text), media: self.media.saturating_add(other.media) }
+    }
+}
+
+impl Sum for Weight {
+    fn sum<I: Iterator<Item = Self>>(weights: I) -> Self {
+        weights.fold(Self::default(), Self::add)
+    }
+}
+
+/// The weight of everything that the model reads.
+pub(crate) fn of_request(body: &Map<String, Value>) -> Weight {
     let read = READ.iter().filter_map(|name| body.get(*name).map(|value| (*name, value)));
-    let counted: u64 = read
-        .map(|(name, value)| match name {
-            "messages" => messages(value),
-            "input" | "instructions" | "prompt" | "system" => weigh(value),
-            // Every model reads these in a form of its own, none longer than JSON.
-            _ => of_text(&value.to_string()),
-        })
-        .sum();
-    counted.saturating_add(counted.div_ceil(50))
+    read.map(|(name, value)| match name {
+        "messages" => messages(value),
+        "input" | "instructions" | "prompt" | "system" => weigh(value),
+        // Every model reads these in a form of its own, none longer than JSON.
+        _ => Weight::text(of_text(&value.to_string())),
+    })
+    .sum()
 }
 
 /// The tokens of a text.
@@ -50,32 +107,89 @@ fn encoder() -> &'static CoreBPE {
     o200k_base_singleton()
 }
 
-fn messages(messages: &Value) -> u64 {
+fn messages(messages: &Value) -> Weight {
     let Some(messages) = messages.as_array() else { return weigh(messages) };
-    messages.iter().map(|message| A_MESSAGE + message.as_object().map_or_else(|| weigh(message), members)).sum()
+    let of_one = |message: &Value| message.as_object().map_or_else(|| weigh(message), members);
+    messages.iter().map(|message| Weight::text(A_MESSAGE) + of_one(message)).sum()
 }
 
 /// A message's members but for its role, which is counted with the message.
-fn members(message: &Map<String, Value>) -> u64 {
+fn members(message: &Map<String, Value>) -> Weight {
     message.iter().filter(|(name, _)| *name != "role").map(|(_, value)| weigh(value)).sum()
 }
 
 /// Everything in a value that a model may read.
-fn weigh(value: &Value) -> u64 {
+fn weigh(value: &Value) -> Weight {
     match value {
-        Value::String(text) => of_text(text),
+        Value::String(text) => Weight::text(of_text(text)),
         Value::Array(values) => values.iter().map(weigh).sum(),
-        Value::Object(members) if is_medium(members) => A_MEDIUM,
-        Value::Object(members) => members.iter().map(|(name, value)| of_text(name) + weigh(value)).sum(),
-        Value::Null | Value::Bool(_) | Value::Number(_) => 1,
+        Value::Object(part) => match Medium::of(part) {
+            Some(medium) => medium.weigh(part),
+            None => part.iter().map(|(name, value)| Weight::text(of_text(name)) + weigh(value)).sum(),
+        },
+        Value::Null | Value::Bool(_) | Value::Number(_) => Weight::text(1),
     }
 }
 
-fn is_medium(part: &Map<String, Value>) -> bool {
-    const MEDIA: &[&str] = &["image", "audio", "file", "document", "video"];
-    let kind = part.get("type").and_then(Value::as_str).unwrap_or_default();
-    let kind = kind.strip_prefix("input_").unwrap_or(kind);
-    MEDIA.contains(&kind.strip_suffix("_url").unwrap_or(kind))
+/// A part that is no text, or not only.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Medium {
+    Picture,
+    Sound,
+    File,
+}
+
+impl Medium {
+    fn of(part: &Map<String, Value>) -> Option<Self> {
+        let kind = part.get("type").and_then(Value::as_str).unwrap_or_default();
+        let kind = kind.strip_prefix("input_").unwrap_or(kind);
+        match kind.strip_suffix("_url").unwrap_or(kind) {
+            "image" => Some(Self::Picture),
+            "audio" | "video" => Some(Self::Sound),
+            "file" | "document" => Some(Self::File),
+            _ => None,
+        }
+    }
+
+    fn weigh(self, part: &Map<String, Value>) -> Weight {
+        let itself = if self == Self::Picture { A_PICTURE } else { 0 };
+        Weight::media(itself) + self.members(part)
+    }
+
+    /// What stands in the part, and in what it consists of: `source`, `file`, `input_audio`, …
+    fn members(self, part: &Map<String, Value>) -> Weight {
+        let is_text = part.get("type").is_some_and(|kind| kind == "text");
+        part.iter()
+            .map(|(name, value)| match value {
+                Value::String(text) if text.starts_with("data:") => self.inline(text),
+                Value::String(text) => match name.as_str() {
+                    "type" => Weight::default(),
+                    "data" | "file_data" if !is_text => self.inline(text),
+                    "url" | "uri" | "image_url" | "audio_url" | "video_url" | "file_url" | "file_id" => {
+                        self.elsewhere()
+                    }
+                    _ => Weight::text(of_text(text)),
+                },
+                Value::Object(within) if Self::of(within).is_none() => self.members(within),
+                // A handle of the provider's has the type of what it stands for.
+                Value::Object(within) if name == "source" => self.members(within),
+                _ => weigh(value),
+            })
+            .sum()
+    }
+
+    fn inline(self, base64: &str) -> Weight {
+        let letters = base64.len() as u64;
+        match self {
+            Self::Picture => Weight::default(),
+            Self::Sound => Weight::media(letters.div_ceil(SOUND_LETTERS)),
+            Self::File => Weight::media(letters),
+        }
+    }
+
+    fn elsewhere(self) -> Weight {
+        Weight::media(if self == Self::Picture { 0 } else { ELSEWHERE })
+    }
 }
 
 #[cfg(test)]
@@ -86,7 +200,11 @@ mod tests {
     use super::*;
 
     fn of(body: &Value) -> u64 {
-        of_request(body.as_object().expect("an object"))
+        of_request(body.as_object().expect("an object")).tokens(None)
+    }
+
+    fn of_part(part: &Value) -> Weight {
+        of_request(json!({"messages": [{"role": "user", "content": [part]}]}).as_object().expect("an object"))
     }
 
     #[test]
@@ -110,8 +228,40 @@ mod tests {
     fn an_image_counts_as_one_and_not_as_its_letters() {
         let image = "A".repeat(1 << 20);
         let part = json!({"type": "image_url", "image_url": {"url": format!("data:image/png;base64,{image}")}});
-        let counted = of(&json!({"messages": [{"role": "user", "content": [part]}]}));
-        assert_eq!(counted, (A_MEDIUM + A_MESSAGE) * 51 / 50 + 1);
+        assert_eq!(of_part(&part), Weight { text: A_MESSAGE, media: A_PICTURE });
+        let part = json!({"type": "image", "source": {"type": "url", "url": "https://a/b.png"}});
+        assert_eq!(of_part(&part), Weight { text: A_MESSAGE, media: A_PICTURE });
+    }
+
+    #[test]
+    fn the_text_of_a_document_counts_as_text_and_its_letters_by_what_they_can_hold() {
+        let text = "hello world ".repeat(1_000);
+        let within = json!({"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": text}});
+        assert!(of_part(&within).text >= of_text(&text));
+        let content =
+            json!({"type": "document", "source": {"type": "content", "content": [{"type": "text", "text": text}]}});
+        assert!(of_part(&content).text >= of_text(&text));
+        let letters = "A".repeat(9_000);
+        let pdf = json!({"type": "document", "source": {"type": "base64", "data": letters}});
+        assert_eq!(of_part(&pdf).media, 9_000);
+        let file = json!({"type": "file", "file": {"file_data": format!("data:application/pdf;base64,{letters}")}});
+        assert!(of_part(&file).media >= 9_000);
+        let sound = json!({"type": "input_audio", "input_audio": {"data": letters, "format": "wav"}});
+        assert_eq!(of_part(&sound).media, 9_000 / SOUND_LETTERS);
+    }
+
+    #[test]
+    fn what_the_provider_fetches_counts_as_a_whole_context() {
+        for part in [
+            json!({"type": "document", "source": {"type": "url", "url": "https://a/b.pdf"}}),
+            json!({"type": "document", "source": {"type": "file", "file_id": "file_1"}}),
+            json!({"type": "file", "file": {"file_id": "file-1"}}),
+            json!({"type": "input_file", "file_url": "https://a/b.pdf"}),
+        ] {
+            let weight = of_part(&part);
+            assert_eq!(weight.media, ELSEWHERE, "{part}");
+            assert_eq!(weight.tokens(Some(1_000)), 1_020, "never more than the model takes");
+        }
     }
 
     #[test]

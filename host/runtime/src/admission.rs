@@ -14,7 +14,7 @@ use openclaw_config::gateway::RequestLimits;
 use openclaw_tenancy::TenantId;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::{CallError, capability::CapabilityError, engine::Pool};
+use crate::{CallError, capability::CapabilityError, engine::Pool, log_rate::LogRate, nested::DEPTH};
 
 /// Calls of one tenant that have a large instance, or much memory in another, at once: there is little of either.
 const LARGE_PER_TENANT: usize = 8;
@@ -83,10 +83,14 @@ struct Gate {
     tasks: Arc<Semaphore>,
     running: Arc<Semaphore>,
     large: Arc<Semaphore>,
+    /// The same for calls inside others, which wait for none.
+    inner: Arc<Semaphore>,
+    inner_large: Arc<Semaphore>,
     waiting: AtomicU32,
     long_lane: Arc<Semaphore>,
     blocking: Arc<Semaphore>,
     outbound: Arc<Semaphore>,
+    log: Arc<LogRate>,
 }
 
 /// A call's place; given back when dropped.
@@ -143,9 +147,13 @@ impl Admission {
     }
 
     /// A place for a call that a running call makes. It waits for none: what it waited for could be its caller's.
-    pub(crate) fn enter_inner(&self, tenant: Option<&TenantId>, pool: Pool) -> Result<Instance, CallError> {
-        let instance = self.instance_now(&self.gate(tenant), pool);
-        instance.ok_or_else(|| busy("the gateway has no room for a call inside another"))
+    pub(crate) fn enter_inner(&self, tenant: Option<&TenantId>, pool: Pool) -> Result<Place, CallError> {
+        let gate = self.gate(tenant);
+        let own = gate.inner.clone().try_acquire_owned();
+        let own = own.map_err(|_| busy("too many calls of this tenant are inside others"))?;
+        let instance = self.instance_now(&gate, pool);
+        let instance = instance.ok_or_else(|| busy("the gateway has no room for a call inside another"))?;
+        Ok(Place { _tenant: own, _instance: instance })
     }
 
     /// A place for a task, now or not at all.
@@ -167,17 +175,24 @@ impl Admission {
     }
 
     /// A share among the tenant's few instances with much memory, which those of the large pool have anyway.
-    /// One that need not wait has none: what an inner call waited for could be its caller's, and tasks are few.
+    /// An inner call waits for none: what it waited for could be its caller's.
     pub(crate) async fn enter_heavy(
         &self,
         tenant: &TenantId,
         pool: Pool,
-        waits: bool,
+        inner: bool,
     ) -> Result<Option<OwnedSemaphorePermit>, CallError> {
-        if !waits || pool == Pool::Large {
+        let gate = self.gate(Some(tenant));
+        if pool == Pool::Large {
             return Ok(None);
         }
-        let share = self.gate(Some(tenant)).large.clone().acquire_owned();
+        if inner {
+            let share = gate.inner_large.clone().try_acquire_owned();
+            return share
+                .map(Some)
+                .map_err(|_| busy("too many calls of this tenant with much memory are inside others"));
+        }
+        let share = gate.large.clone().acquire_owned();
         match tokio::time::timeout(self.limits.wait, share).await {
             Ok(Ok(share)) => Ok(Some(share)),
             _ => Err(busy("the call waited too long for its turn")),
@@ -203,6 +218,16 @@ impl Admission {
         self.gate(tenant).outbound.clone()
     }
 
+    /// The places of a tenant's operations that block a thread.
+    pub(crate) fn blocking(&self, tenant: Option<&TenantId>) -> Arc<Semaphore> {
+        self.gate(tenant).blocking.clone()
+    }
+
+    /// How fast a tenant's components may write to the log.
+    pub(crate) fn log(&self, tenant: Option<&TenantId>) -> Arc<LogRate> {
+        self.gate(tenant).log.clone()
+    }
+
     /// Runs work that blocks off the async threads. Its place among the tenant's few is taken before a
     /// thread is, and held until the work ends: whoever hangs up meanwhile has not got rid of it.
     pub(crate) async fn off_thread<T: Send + 'static>(
@@ -210,7 +235,7 @@ impl Admission {
         tenant: Option<&TenantId>,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, CapabilityError> {
-        let place = self.gate(tenant).blocking.clone().acquire_owned().await.map_err(CapabilityError::internal)?;
+        let place = self.blocking(tenant).acquire_owned().await.map_err(CapabilityError::internal)?;
         let worked = tokio::task::spawn_blocking(move || {
             let _place = place;
             work()
@@ -224,7 +249,7 @@ impl Admission {
         tenant: Option<&TenantId>,
         change: impl Future<Output = T> + Send + 'static,
     ) -> Result<T, CapabilityError> {
-        let place = self.gate(tenant).blocking.clone().acquire_owned().await.map_err(CapabilityError::internal)?;
+        let place = self.blocking(tenant).acquire_owned().await.map_err(CapabilityError::internal)?;
         let changed = tokio::spawn(async move {
             let _place = place;
             change.await
@@ -256,14 +281,19 @@ impl Admission {
     fn gate(&self, tenant: Option<&TenantId>) -> Arc<Gate> {
         let mut tenants = self.tenants.lock().unwrap_or_else(PoisonError::into_inner);
         let gate = tenants.entry(tenant.cloned()).or_insert_with(|| {
+            let running = self.limits.concurrent_per_tenant as usize;
             Arc::new(Gate {
                 tasks: Arc::new(Semaphore::new(TASKS_PER_TENANT)),
-                running: Arc::new(Semaphore::new(self.limits.concurrent_per_tenant as usize)),
+                running: Arc::new(Semaphore::new(running)),
                 large: Arc::new(Semaphore::new(LARGE_PER_TENANT)),
+                // A tenant with one place has room for one that nests as deep as it may.
+                inner: Arc::new(Semaphore::new(running.max(DEPTH.into()))),
+                inner_large: Arc::new(Semaphore::new(LARGE_PER_TENANT)),
                 waiting: AtomicU32::new(0),
                 long_lane: Arc::new(Semaphore::new(1)),
                 blocking: Arc::new(Semaphore::new(BLOCKING_PER_TENANT)),
                 outbound: Arc::new(Semaphore::new(OUTBOUND_PER_TENANT)),
+                log: Arc::default(),
             })
         });
         gate.clone()

@@ -93,6 +93,7 @@ pub struct Version {
 pub struct Route {
     version: Arc<Version>,
     method: Arc<Method>,
+    everyones: bool,
 }
 
 impl Route {
@@ -112,6 +113,15 @@ impl Route {
     #[must_use]
     pub fn method(&self) -> &Method {
         &self.method
+    }
+
+    /// Whether it leads to what is bound for everyone, whatever the call's tenant has of its own.
+    pub(crate) fn is_everyones(&self) -> bool {
+        self.everyones
+    }
+
+    pub(crate) fn for_everyone(self) -> Self {
+        Self { everyones: true, ..self }
     }
 }
 
@@ -160,7 +170,7 @@ impl Bound {
     pub(crate) fn route(&self, method: &str) -> Way {
         let Some(version) = self.pick() else { return Way::Below };
         match version.component.manifest.methods.get(method) {
-            Some(method) => Way::Here(Route { version: version.clone(), method: method.clone() }),
+            Some(method) => Way::Here(Route { version: version.clone(), method: method.clone(), everyones: false }),
             None => Way::Nowhere,
         }
     }

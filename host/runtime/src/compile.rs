@@ -62,7 +62,7 @@ impl Compiler {
                 let (engine, wasm) = (engine.clone(), wasm.to_vec());
                 tokio::task::spawn_blocking(move || engine.precompile_component(&wasm).map_err(LoadError::invalid))
                     .await
-                    .map_err(|error| LoadError::Invalid(error.to_string()))?
+                    .map_err(|error| LoadError::Internal(error.to_string()))?
             }
         }
     }

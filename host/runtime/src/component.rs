@@ -130,18 +130,17 @@ impl Loader {
     }
 
     /// Reads, finds the pool for it, checks that the imports are served, compiles, links, and reads the manifest. Whether
-    /// somebody may bind it is not decided here. Only what must be compiled waits for others.
+    /// somebody may bind it is not decided here. Only what must be compiled waits for others. `digest` is that of `wasm`.
     pub(crate) async fn load(
         &self,
         wasm: Arc<[u8]>,
+        digest: Digest,
         client: &Client,
         services: &Arc<Services>,
     ) -> Result<Loaded, LoadError> {
         if wasm.len() > FILE_BYTES_MAX {
             return Err(LoadError::Invalid(format!("{} bytes, more than {FILE_BYTES_MAX}", wasm.len())));
         }
-        let bytes = wasm.clone();
-        let digest = blocking(move || Ok(Digest::of(&bytes))).await?;
         if let Some(component) = self.find(&digest) {
             return Ok(Loaded { component, compiled: false });
         }
@@ -200,7 +199,7 @@ impl Loader {
             })
             .await
         });
-        Ok((work.await.map_err(|error| LoadError::Invalid(error.to_string()))??, true))
+        Ok((work.await.map_err(|error| LoadError::Internal(error.to_string()))??, true))
     }
 
     async fn link(
@@ -219,7 +218,7 @@ impl Loader {
         let migration = migrates.then(|| MigratingPre::new(linked.clone())).transpose().map_err(LoadError::invalid)?;
         let pre = GatewayPre::new(linked).map_err(LoadError::invalid)?;
         let manifest = self.manifest(&pre, services, &machine.limits).await?;
-        let manifest = Manifest::parse(&manifest).map_err(LoadError::Manifest)?;
+        let manifest = blocking(move || Manifest::parse(&manifest).map_err(LoadError::Manifest)).await?;
         let uses_wasi_files = imports.iter().any(|import| import.starts_with("wasi:filesystem/"));
         let component = Arc::new(Component {
             manifest,
@@ -295,9 +294,15 @@ pub(crate) async fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
         .map_err(LoadError::Unreadable)
 }
 
+/// The name of these bytes.
+pub(crate) async fn digest(wasm: &Arc<[u8]>) -> Result<Digest, LoadError> {
+    let wasm = wasm.clone();
+    blocking(move || Ok(Digest::of(&wasm))).await
+}
+
 /// Off the threads that answer calls.
 async fn blocking<T: Send + 'static>(
     act: impl FnOnce() -> Result<T, LoadError> + Send + 'static,
 ) -> Result<T, LoadError> {
-    tokio::task::spawn_blocking(act).await.unwrap_or_else(|error| Err(LoadError::Invalid(error.to_string())))
+    tokio::task::spawn_blocking(act).await.unwrap_or_else(|error| Err(LoadError::Internal(error.to_string())))
 }

@@ -38,6 +38,12 @@ pub enum LoadError {
     /// The tenant has something compiled already.
     #[error("another component of this tenant is being compiled: try again when that is done")]
     Busy,
+    /// The gateway itself failed at it.
+    #[error("the gateway could not load it: {0}")]
+    Internal(String),
+    /// The gateway is about to end.
+    #[error("the gateway is closing")]
+    Closing,
     /// The process that compiles did not do its work.
     #[error("the compiler did not run: {0}")]
     Compiler(std::io::Error),
@@ -99,6 +105,7 @@ impl LoadError {
             Self::Damaged(_) | Self::Unreadable(_) => "its stored bytes are damaged or gone".into(),
             Self::Engine(_) => "the WebAssembly engine does not take it".into(),
             Self::Compiler(_) => "the gateway's compiler did not run: its log has more".into(),
+            Self::Internal(_) => "the gateway could not load it: its log has more".into(),
             told => told.to_string(),
         }
     }

@@ -6,13 +6,14 @@ use std::{
 };
 
 use openclaw_config::{json, store::Snapshot};
+use openclaw_tenancy::TenantId;
 use serde_json::Value;
 use tokio::{sync::Notify, time::timeout};
 use wasmtime::{PoolConcurrencyLimitError, Store, Trap, component::Resource};
 
 use crate::{
     CallError, Failure, backtrace,
-    binding::Route,
+    binding::{Origin, Route},
     bindings::{Gateway, openclaw::gateway::types},
     call::{CallFacts, CallState, Subject},
     capability::{COMPONENT_FAILED, QUOTA_EXCEEDED, calls::Call},
@@ -20,6 +21,7 @@ use crate::{
     error::Refusal,
     grants::Grants,
     limits::{Limit, Limits},
+    manifest::Schema,
     meter::Metered,
     plugins::Plugins,
     services::Services,
@@ -102,7 +104,7 @@ pub(crate) async fn invoke(
     let method = route.method();
     let limits = &route.component().limits;
     let tenant = facts.subject.tenant().map(|tenant| tenant.id.clone());
-    let checked = services.at_length(tenant.as_ref(), params.raw.len(), || method.params.check(&params.value)).await;
+    let checked = fits(route, &method.params, &params.value, params.raw.len(), tenant.as_ref(), services).await;
     checked.map_err(CallError::InvalidParams)?;
     let wall = wall_time(method.timeout, limits);
     let wall = outer.map_or(wall, |outer| wall.min(outer.left()));
@@ -159,7 +161,7 @@ pub(crate) async fn invoke(
     let answered = answered.map_err(|error| passed_on(error, store.data_mut()));
     let delete_tenant = store.data().delete_tenant;
     let result = match answered {
-        Ok(result) => services.at_length(tenant.as_ref(), result.len(), || check_result(route, result, limits)).await,
+        Ok(result) => check_result(route, result, tenant.as_ref(), services).await,
         Err(refused) => Err(refused),
     };
     if let Some(owner) = owner
@@ -217,19 +219,50 @@ pub(crate) fn wall_time(asked: Option<Duration>, limits: &Limits) -> Duration {
 }
 
 /// The answer as text, where it is what the method's schema says.
-fn check_result(route: &Route, result: Vec<u8>, limits: &Limits) -> Result<String, CallError> {
-    if result.len() > limits.result_bytes {
-        return Err(over(Limit::ResultSize, &format!("{} bytes", result.len())));
+async fn check_result(
+    route: &Route,
+    result: Vec<u8>,
+    tenant: Option<&TenantId>,
+    services: &Services,
+) -> Result<String, CallError> {
+    let bytes = result.len();
+    if bytes > route.component().limits.result_bytes {
+        return Err(over(Limit::ResultSize, &format!("{bytes} bytes")));
     }
+    let is_checked = route.version().validates_results;
+    let (result, value) = services.at_length(tenant, bytes, || read_result(result, is_checked)).await?;
+    if let Some(value) = value {
+        let checked = fits(route, &route.method().result, &value, bytes, tenant, services).await;
+        checked.map_err(|error| invalid_result(format!("against its schema: {error}")))?;
+    }
+    Ok(result)
+}
+
+/// The answer as text and, where it is to be checked, as a value.
+fn read_result(result: Vec<u8>, is_checked: bool) -> Result<(String, Option<Value>), CallError> {
     let result = String::from_utf8(result).map_err(|error| invalid_result(format!("not JSON: {error}")))?;
-    if !route.version().validates_results {
-        return Ok(result);
+    if !is_checked {
+        return Ok((result, None));
     }
     let value =
         json::read(result.as_bytes(), json::DEPTH_MAX).map_err(|error| invalid_result(format!("not JSON: {error}")))?;
-    let checked = route.method().result.check(&value);
-    checked.map_err(|error| invalid_result(format!("against its schema: {error}")))?;
-    Ok(result)
+    Ok((result, Some(value)))
+}
+
+/// Checks a value of so many bytes by a schema of the route's component. A schema that did not come with the gateway
+/// may make much of few bytes: what is not short by it waits for the lane of long calls, or is refused.
+async fn fits(
+    route: &Route,
+    schema: &Schema,
+    value: &Value,
+    bytes: usize,
+    tenant: Option<&TenantId>,
+    services: &Services,
+) -> Result<(), String> {
+    if route.version().origin == Origin::Builtin || schema.is_short(value) {
+        return services.at_length(tenant, bytes, || schema.check(value)).await;
+    }
+    services.at_length(tenant, usize::MAX, || schema.check_long(value)).await
 }
 
 pub(crate) fn over(limit: Limit, detail: &str) -> CallError {

@@ -31,6 +31,7 @@ mod inspect;
 mod invoke;
 mod layers;
 mod limits;
+mod log_rate;
 mod manifest;
 mod meter;
 mod migrations;
@@ -68,7 +69,10 @@ pub use grants::{Grant, GrantError, Grants, SandboxMode};
 pub use inspect::{Code, Import, Inspection, Need, Shape};
 pub use invoke::Params;
 pub use limits::{Limit, Limits};
-pub use manifest::{Access, AskedCapability, Manifest, Method, Schema, Scope, SharedCollection, Tier, is_own_family};
+pub use manifest::{
+    Access, AskedCapability, Manifest, Method, Schema, Scope, SharedCollection, Tier, administers, is_own_family,
+    named_tenant,
+};
 pub use plugins::{
     Based, ChangeError, Changed, Deed, Entry, Install, Installed, Listed, Plugins, Policy, PolicyError, Row, State,
 };
@@ -159,6 +163,11 @@ impl Runtime {
     /// The component that answers a tenant's method, held for the length of a call.
     pub async fn route(&self, tenant: Option<&TenantId>, method: &str) -> Result<Option<Route>, CallError> {
         self.plugins.route(tenant, method).await
+    }
+
+    /// The component that is bound for everyone, for a call about a tenant whose own component must not answer it.
+    pub async fn route_for_everyone(&self, method: &str) -> Result<Option<Route>, CallError> {
+        self.plugins.route_for_everyone(method).await
     }
 
     /// Runs work on a client's bytes that grows with them, without holding up anyone's short calls.

@@ -5,16 +5,34 @@
 //! operator's grants.
 
 mod budget;
+mod cost;
+mod texts;
 
 use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
-use jsonschema::{PatternOptions, Validator};
+use jsonschema::{PatternCache, PatternOptions, Validator};
 use openclaw_config::json;
 use openclaw_tenancy::Family;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::grants::Grant;
+use crate::{grants::Grant, invoke::printable};
+use budget::Budget;
+
+/// The most bytes of a compiled pattern, which bound what a byte of a text takes.
+const PATTERN_BYTES: usize = 32 << 10;
+
+/// The most bytes of a pattern's table on one thread: what does not fit is done without.
+const PATTERN_TABLE_BYTES: usize = 128 << 10;
+
+/// Steps of a check that takes less than a tick.
+const SHORT_STEPS: u64 = 20_000;
+
+/// Steps of a check whose error is worth telling in full: all that was tried is gathered for it.
+const TOLD_STEPS: u64 = 200_000;
+
+/// The most steps of a check, half a second.
+const STEPS_MAX: u64 = 10_000_000;
 
 /// Who may call a method: the scopes of a tenant's token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -168,10 +186,17 @@ impl Schema {
     /// Compiles a schema. Patterns run on an engine without backtracking, since a
     /// component's author is not trusted with our time.
     pub fn compile(document: Value) -> Result<Self, String> {
-        budget::check(&document)?;
+        Budget::default().take(&document)?;
+        Self::compile_with(document, &PatternCache::new())
+    }
+
+    /// The same for one that is within a budget, and shares its patterns with others.
+    fn compile_with(document: Value, patterns: &PatternCache) -> Result<Self, String> {
+        let limited = PatternOptions::regex().size_limit(PATTERN_BYTES).dfa_size_limit(PATTERN_TABLE_BYTES);
         let validator = jsonschema::options()
             .with_draft(jsonschema::Draft::Draft202012)
-            .with_pattern_options(PatternOptions::regex().size_limit(1 << 20).dfa_size_limit(1 << 20))
+            .with_pattern_options(limited)
+            .with_pattern_cache(patterns.clone())
             .build(&document)
             .map_err(|error| error.to_string())?;
         Ok(Self { document, validator })
@@ -190,6 +215,22 @@ impl Schema {
         } else {
             format!("{}: {text}", place.trim_start_matches('/').replace('/', "."))
         })
+    }
+
+    /// Whether a check takes less than a tick, whoever wrote the schema.
+    pub(crate) fn is_short(&self, value: &Value) -> bool {
+        cost::steps(&self.document, value, SHORT_STEPS).is_some()
+    }
+
+    /// Checks a value by a schema that nobody trusts: what would take too much is refused, and what takes much is
+    /// refused without saying why.
+    pub(crate) fn check_long(&self, value: &Value) -> Result<(), String> {
+        match cost::steps(&self.document, value, STEPS_MAX) {
+            None => Err("it would take too much to check this by the method's schema".into()),
+            Some(steps) if steps <= TOLD_STEPS => self.check(value),
+            Some(_) if self.validator.is_valid(value) => Ok(()),
+            Some(_) => Err("it is not what the method's schema says, and too large to say where".into()),
+        }
     }
 }
 
@@ -238,23 +279,34 @@ struct RawMethod {
 }
 
 impl Manifest {
-    /// Reads a manifest; the error says which part is wrong.
+    /// Reads a manifest; the error says which part is wrong, in few of the manifest's own words.
     pub fn parse(bytes: &[u8]) -> Result<Self, String> {
+        Self::read(bytes).map_err(|error| printable(&error))
+    }
+
+    fn read(bytes: &[u8]) -> Result<Self, String> {
+        if bytes.len() > texts::BYTES_MAX {
+            return Err(format!("the manifest has {} bytes, more than {}", bytes.len(), texts::BYTES_MAX));
+        }
         let json = json::read(bytes, json::DEPTH_MAX).map_err(|error| format!("the manifest is not valid: {error}"))?;
         let raw: RawManifest =
             serde_json::from_value(json).map_err(|error| format!("the manifest is not valid: {error}"))?;
         if raw.methods.is_empty() {
             return Err("the manifest names no method".into());
         }
+        texts::check(&raw)?;
         if let Some(SharedCollection { collection, .. }) =
             raw.shared_documents.iter().find(|shared| shared.collection.contains(':'))
         {
             // A grant to write `notes` would read like one of a collection `notes:write`.
             return Err(format!("the shared collection {collection:?}: its name has a colon"));
         }
-        let mut methods = BTreeMap::new();
+        // All of it is looked at before any of it is compiled.
+        let mut budget = Budget::default();
+        raw.methods.iter().try_for_each(|method| method.check(&raw.family, &mut budget))?;
+        let (mut methods, patterns) = (BTreeMap::new(), PatternCache::new());
         for raw_method in raw.methods {
-            let method = Method::compile(&raw.family, raw_method)?;
+            let method = Method::compile(raw_method, &patterns)?;
             let name = method.name.clone();
             if methods.insert(name.clone(), Arc::new(method)).is_some() {
                 return Err(format!("the manifest names the method {name} twice"));
@@ -281,9 +333,13 @@ impl AskedCapability {
 }
 
 /// Families of the gateway and first words of its methods and events, those that
-/// are still to come among them.
+/// are still to come among them, and what metrics count its own under.
 const OWN_FAMILIES: &[&str] = &[
     "tenants",
+    "admin",
+    "billing",
+    "gateway",
+    "other",
     "terminal",
     "config",
     "agents",
@@ -351,27 +407,37 @@ impl Manifest {
     }
 }
 
-impl Method {
-    fn compile(family: &Family, raw: RawMethod) -> Result<Self, String> {
-        let name = raw.name;
-        if !belongs(&name, family) {
+impl RawMethod {
+    fn check(&self, family: &Family, budget: &mut Budget) -> Result<(), String> {
+        let Self { name, params, result, .. } = self;
+        if !belongs(name, family) {
+            let name: String = name.chars().take(texts::NAME_BYTES).collect();
             return Err(format!("the method {name:?} does not belong to the family {family}"));
         }
-        if raw.scope == Scope::Admin || raw.tier == Tier::Admin {
+        if self.scope == Scope::Admin || self.tier == Tier::Admin {
             return Err(format!("the method {name} asks for the operator's scope, which no component has"));
         }
-        let closed = raw.params.get("type").and_then(Value::as_str) == Some("object");
-        if !closed {
+        if params.get("type").and_then(Value::as_str) != Some("object") {
             return Err(format!("the params of {name} must be a schema of type object"));
         }
-        let mut params = raw.params;
+        budget.take(params).map_err(|error| format!("the params schema of {name}: {error}"))?;
+        budget.take(result).map_err(|error| format!("the result schema of {name}: {error}"))
+    }
+}
+
+impl Method {
+    fn compile(raw: RawMethod, patterns: &PatternCache) -> Result<Self, String> {
+        let (name, mut params) = (raw.name, raw.params);
         if let Value::Object(schema) = &mut params {
             // Without it the validator cannot name what should not be there.
             schema.entry("properties").or_insert_with(|| Value::Object(serde_json::Map::new()));
         }
+        let compile = |what: &str, schema: Value| {
+            Schema::compile_with(schema, patterns).map_err(|error| format!("the {what} schema of {name}: {error}"))
+        };
         Ok(Self {
-            params: Schema::compile(params).map_err(|error| format!("the params schema of {name}: {error}"))?,
-            result: Schema::compile(raw.result).map_err(|error| format!("the result schema of {name}: {error}"))?,
+            params: compile("params", params)?,
+            result: compile("result", raw.result)?,
             summary: raw.summary,
             tier: raw.tier,
             scope: raw.scope,
@@ -392,9 +458,22 @@ pub(crate) fn families_of(method: &str) -> impl Iterator<Item = &str> {
     [Some(word), other].into_iter().flatten()
 }
 
+/// The tenant that a call names among its parameters: the methods of `tenants` take its id.
+#[must_use]
+pub fn named_tenant<'p>(method: &str, params: &'p Value) -> Option<&'p Value> {
+    families_of(method).next().filter(|family| *family == "tenants").and_then(|_| params.get("tenantId"))
+}
+
+/// Whether the operator administers a tenant by this method: then no component of the tenant's own answers the
+/// operator, since it could say that a token was replaced or a tenant deleted, and do nothing.
+#[must_use]
+pub fn administers(method: &str) -> bool {
+    matches!(families_of(method).next(), Some("tenants" | "config"))
+}
+
 fn belongs(name: &str, family: &Family) -> bool {
     let plain = !name.is_empty()
-        && name.len() <= 128
+        && name.len() <= texts::NAME_BYTES
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'));
     plain && families_of(name).any(|served| served == family.as_str())
 }

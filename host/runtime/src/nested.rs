@@ -19,12 +19,13 @@ use crate::{
     capability::{COMPONENT_FAILED, CapabilityError, QUOTA_EXCEEDED},
     invoke::{Answer, Begun, Outer, Params},
     limits::Limit,
+    manifest::named_tenant,
     plugins::Plugins,
     trace::{InnerCall, Trace},
 };
 
 /// How deep calls may nest: the client's own is none of these.
-const DEPTH: u8 = 4;
+pub(crate) const DEPTH: u8 = 4;
 
 impl Plugins {
     async fn run_inner(
@@ -54,8 +55,7 @@ impl CallState {
         let tenant = self.tenant()?.id.clone();
         let plugins = self.services.plugins().ok_or_else(closing)?;
         let params = read(params)?;
-        if method.starts_with("tenants.") && params.value.get("tenantId").is_some_and(|named| *named != tenant.as_str())
-        {
+        if named_tenant(method, &params.value).is_some_and(|named| *named != tenant.as_str()) {
             return Err(CapabilityError::forbidden("a component reaches its own tenant alone"));
         }
         let routed = plugins.route(Some(&tenant), method).await;

@@ -38,7 +38,8 @@ use crate::{
     call::CallFacts,
     capability::http::HttpLimits,
     compile::Client,
-    component::{Component, Loader},
+    component::{self, Component, Loader},
+    digest::Digest,
     grants::{GrantSource, Grants},
     invoke::{self, Answer, Begun, Params},
     layers::{Layers, Slot},
@@ -131,6 +132,7 @@ impl Plugins {
     pub(crate) async fn open(&self, base: Vec<Version>) -> Result<(), LoadError> {
         let damaged = |error: &dyn std::fmt::Display| LoadError::Damaged(error.to_string());
         let rows = rows::load(&self.control).map_err(|error| damaged(&error))?;
+        rows::prune_withdrawn(&self.control).await.map_err(|error| damaged(&error))?;
         let withdrawn = rows::withdrawn(&self.control).map_err(|error| damaged(&error))?;
         let last = rows.iter().map(|row| row.sequence).max().unwrap_or_default();
         self.sequence.resume(last.max(self.migrations.last_sequence()), withdrawn);
@@ -209,6 +211,13 @@ impl Plugins {
         self.layers.load().differs(tenant)
     }
 
+    /// Whether a tenant's calls of a family go elsewhere than everyone's.
+    fn is_overridden(&self, tenant: &TenantId, family: &Family) -> bool {
+        let layers = self.layers.load();
+        let (own, everyones) = (layers.find(Some(tenant), family.as_str()), layers.find(None, family.as_str()));
+        own.map(Arc::as_ptr) != everyones.map(Arc::as_ptr)
+    }
+
     /// Whether `components.groups` has this name.
     #[must_use]
     pub fn has_group(&self, name: &str) -> bool {
@@ -233,6 +242,11 @@ impl Plugins {
             }
         }
         Ok(None)
+    }
+
+    /// The version that answers a call for a tenant that the tenant's own component must not answer.
+    pub async fn route_for_everyone(&self, method: &str) -> Result<Option<Route>, CallError> {
+        Ok(self.route(None, method).await?.map(Route::for_everyone))
     }
 
     /// What is bound in a slot; loaded now where it was not.
@@ -284,7 +298,7 @@ impl Plugins {
     async fn component(&self, entry: &Entry) -> Result<Arc<Component>, LoadError> {
         let Row { scope, digest, .. } = &entry.row;
         let wasm = bytes::read(&self.services.home, scope, *digest).await?;
-        Ok(self.loader.load(wasm.into(), &Client::of(scope.tenant()), &self.services).await?.component)
+        Ok(self.loader.load(wasm.into(), *digest, &Client::of(scope.tenant()), &self.services).await?.component)
     }
 
     fn version_of(&self, component: Arc<Component>, entry: &Entry) -> Result<Version, LoadError> {
@@ -305,7 +319,8 @@ impl Plugins {
 
     /// Loads what comes with the gateway, or a file that the operator names, beside those that are there.
     pub(crate) async fn base(&self, others: &[Version], wasm: Arc<[u8]>, origin: Origin) -> Result<Version, LoadError> {
-        let loaded = self.loader.load(wasm, &Client::Operator, &self.services).await?;
+        let digest = component::digest(&wasm).await?;
+        let loaded = self.loader.load(wasm, digest, &Client::Operator, &self.services).await?;
         let version = self.base_version(loaded.component, origin);
         let component = &version.component;
         let manifest = &component.manifest;
@@ -390,8 +405,8 @@ impl Plugins {
         begun: Begun,
     ) -> Result<Answer, CallError> {
         let services = self.services().clone();
-        let waits = matches!(begun, Begun::Alone);
-        let share = services.admission.enter_heavy(tenant, route.component().pool, waits).await?;
+        let inner = begun.outer().is_some();
+        let share = services.admission.enter_heavy(tenant, route.component().pool, inner).await?;
         let plugins = self.clone();
         let call = async move {
             let _share = share;
@@ -442,6 +457,12 @@ impl Plugins {
             }
         }
         serving
+    }
+
+    /// Whether a component is loaded, in whichever binding.
+    #[must_use]
+    pub fn is_loaded(&self, digest: &Digest) -> bool {
+        self.loader.find(digest).is_some()
     }
 
     /// Everything that `components.list` tells of a tenant, or of one scope.

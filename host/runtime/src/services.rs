@@ -24,7 +24,10 @@ use crate::{
     AdmissionLimits, CallError,
     admission::Admission,
     call::{CallFacts, Subject},
-    capability::{CapabilityError, http::HttpLimits},
+    capability::{
+        CapabilityError,
+        http::{HttpLimits, Refusals},
+    },
     cost::CostLog,
     disk::{Disks, Room},
     engine::Counting,
@@ -104,6 +107,8 @@ pub struct Services {
     /// What tenants occupy of their `disk_bytes`.
     pub(crate) disks: Disks,
     free_space: FreeSpace,
+    /// What components were refused of late.
+    pub(crate) refusals: Refusals,
     tenants: Mutex<HashMap<TenantId, Arc<OpenTenant>>>,
     /// What serves the calls that components make: it owns these services.
     plugins: OnceLock<Weak<Plugins>>,
@@ -160,6 +165,7 @@ impl Services {
             started: Instant::now(),
             disk: Mutex::default(),
             disks: Disks::default(),
+            refusals: Refusals::default(),
             tenants: Mutex::default(),
             plugins: OnceLock::new(),
             inner_calls: OnceLock::new(),

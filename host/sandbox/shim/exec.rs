@@ -1,9 +1,7 @@
-//! Becomes the workload's command: inside bubblewrap.
-//!
-//! The job comes by descriptor: its length in bytes (little endian, 4 bytes), then its fields, each ended by NUL.
+//! Becomes the workload's command: inside bubblewrap. The job comes by descriptor.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::Write;
 use std::os::fd::{FromRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::ExitCode;
@@ -22,21 +20,12 @@ pub fn run(descriptor: i32) -> ExitCode {
     if control.write_all(b"+").is_err() {
         return ExitCode::from(126);
     }
-    let failure = match read_job(&mut control) {
+    let failure = match Job::receive(&mut control) {
         Ok(job) => become_command(job),
         Err(error) => format!("the job cannot be read: {error}"),
     };
     let _ = control.write_all(failure.as_bytes());
     ExitCode::from(127)
-}
-
-fn read_job(control: &mut File) -> io::Result<Job> {
-    let mut length = [0; 4];
-    control.read_exact(&mut length)?;
-    let mut bytes = vec![0; u32::from_le_bytes(length) as usize];
-    control.read_exact(&mut bytes)?;
-    let fields = BufReader::new(&bytes[..]).split(0);
-    Job::read(fields.map_while(Result::ok).map(|field| String::from_utf8_lossy(&field).into_owned()))
 }
 
 /// Answers only where it fails.

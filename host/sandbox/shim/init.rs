@@ -1,5 +1,6 @@
 //! The first process of a container: starts the command, collects what nobody else does, ends with the command.
 
+use std::fs::File;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -9,9 +10,11 @@ use crate::system;
 /// What precedes the reason, on stderr, where the command was not started.
 const FAILED: &str = "openclaw-shim: ";
 
-/// The job's fields are the arguments.
-pub fn run(fields: impl Iterator<Item = String>) -> ExitCode {
-    match start(fields) {
+/// Where the job is: its user's alone to read.
+const JOB: &str = "/run/job";
+
+pub fn run() -> ExitCode {
+    match start() {
         Ok(command) => wait_for(command),
         Err(failure) => {
             // In one piece, to be known by its beginning.
@@ -21,8 +24,9 @@ pub fn run(fields: impl Iterator<Item = String>) -> ExitCode {
     }
 }
 
-fn start(fields: impl Iterator<Item = String>) -> Result<u32, String> {
-    let job = Job::read(fields).map_err(|error| format!("the job cannot be read: {error}"))?;
+fn start() -> Result<u32, String> {
+    let job = File::open(JOB).and_then(|mut file| Job::receive(&mut file));
+    let job = job.map_err(|error| format!("the job cannot be read: {error}"))?;
     job.prepare()?;
     // The engine has made the terminal, and given it no size.
     job.tty.map_or(Ok(()), system::resize_terminal).map_err(|error| format!("the terminal: {error}"))?;

@@ -1,9 +1,9 @@
 //! What is to be run, and what has to be done before.
 //!
-//! The fields: `tty=COLUMNSxROWS` or `no-tty`, `egress` or `no-egress`, the directory, the number of limits and each as
+//! A job is its length in bytes (little endian, 4 bytes), then its fields, each ended by NUL. The fields: `tty=COLUMNSxROWS` or `no-tty`, `egress` or `no-egress`, the directory, the number of limits and each as
 //! `resource=value`, the number of variables and each as `NAME=value`, then the command and its arguments.
 
-use std::io::{self, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::process::{Command, Stdio};
 use std::str::FromStr;
 
@@ -20,7 +20,16 @@ pub struct Job {
 }
 
 impl Job {
-    pub fn read(mut fields: impl Iterator<Item = String>) -> io::Result<Self> {
+    pub fn receive(source: &mut impl Read) -> io::Result<Self> {
+        let mut length = [0; 4];
+        source.read_exact(&mut length)?;
+        let mut bytes = vec![0; u32::from_le_bytes(length) as usize];
+        source.read_exact(&mut bytes)?;
+        let fields = BufReader::new(&bytes[..]).split(0);
+        Self::read(fields.map_while(Result::ok).map(|field| String::from_utf8_lossy(&field).into_owned()))
+    }
+
+    fn read(mut fields: impl Iterator<Item = String>) -> io::Result<Self> {
         let mut next = || fields.next().ok_or(io::ErrorKind::UnexpectedEof);
         let tty = size(&next()?)?;
         let egress = next()? == "egress";

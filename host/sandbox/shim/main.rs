@@ -4,7 +4,7 @@
 //!   and then bubblewrap.
 //! * `shim exec FD`: inside bubblewrap. Reads a job from the descriptor, sets limits and terminal up, and becomes the
 //!   command. What prevents it goes back through the descriptor.
-//! * `shim init JOB…`: inside a container, as its first process.
+//! * `shim init`: inside a container, as its first process. Its job is a file.
 //! * `shim forward`: inside, with an allow list. Passes connections to 127.0.0.1:3128 on to the proxy's socket.
 //! * `shim reap`: outside. Reads what is to be cleaned up, and does so when its input closes: when we are dead.
 
@@ -33,7 +33,7 @@ fn main() -> ExitCode {
             Some(descriptor) => exec::run(descriptor),
             None => ExitCode::from(2),
         },
-        (Some("init"), arguments) => init::run(arguments),
+        (Some("init"), _) => init::run(),
         (Some("forward"), _) => forward::run(),
         (Some("reap"), _) => reap::run(),
         _ => ExitCode::from(2),

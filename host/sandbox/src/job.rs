@@ -3,7 +3,7 @@
 use crate::{Limits, Network, Size, Workload};
 
 /// A job as fields. `alone`: nothing but the limits of each process keeps those of the workload as a whole.
-pub(crate) fn fields(workload: &Workload, alone: bool) -> Vec<String> {
+fn fields(workload: &Workload, alone: bool) -> Vec<String> {
     let mut fields = vec![
         workload.pty.map_or("no-tty".to_owned(), |Size { columns, rows }| format!("tty={columns}x{rows}")),
         if matches!(workload.network, Network::Allowlist(_)) { "egress" } else { "no-egress" }.to_owned(),

@@ -16,6 +16,9 @@ const SHIM: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/shim"));
 /// Where it is inside.
 pub(crate) const INSIDE: &str = "/run/shim";
 
+/// Where a container's first process finds its job.
+pub(crate) const JOB_INSIDE: &str = "/run/job";
+
 /// The installed helper.
 #[derive(Clone, Debug)]
 pub(crate) struct Shim {

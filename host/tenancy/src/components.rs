@@ -23,6 +23,11 @@ impl ComponentFiles {
         self.directory.write_atomic(&name(digest)?, bytes)
     }
 
+    /// Whether there is a file.
+    pub fn holds(&self, digest: &str) -> Result<bool, DirectoryError> {
+        Ok(self.directory.metadata(&name(digest)?)?.is_some())
+    }
+
     /// Reads a file.
     pub fn read(&self, digest: &str) -> Result<Vec<u8>, DirectoryError> {
         self.directory.read_all(&name(digest)?, FILE_BYTES)
@@ -53,7 +58,9 @@ mod tests {
         let files = ComponentFiles::below(&root, "plugins/components").expect("it is made");
         files.write("00ff", b"wasm").expect("it is written");
         assert_eq!(files.read("00ff").expect("it is there"), b"wasm");
+        assert!(files.holds("00ff").expect("it is looked for"));
         assert!(files.remove("00ff").expect("it goes"));
+        assert!(!files.holds("00ff").expect("it is looked for"));
         assert!(!files.remove("00ff").expect("it is gone"));
         assert!(matches!(files.read("00ff"), Err(DirectoryError::NotFound)));
         assert!(files.write("../escape", b"").is_err());

@@ -94,11 +94,6 @@ impl Quotas {
     /// Every key a quota object may hold.
     pub const KEYS: &'static [&'static str] = KEYS;
 
-    /// Reads a whole quota object; `null` is no limit.
-    pub fn from_json(value: &Value) -> Result<Self, QuotaError> {
-        Self::default().merge(value)
-    }
-
     /// The quotas after a JSON merge patch (RFC 7396): a value replaces, `null`
     /// removes, an absent key stays.
     pub fn merge(&self, patch: &Value) -> Result<Self, QuotaError> {

@@ -154,6 +154,9 @@ impl fmt::Debug for PresentedToken<'_> {
     }
 }
 
+/// As many characters as 128 random bits have in hexadecimal.
+const UNGUESSABLE: usize = 2 * ENTROPY;
+
 /// The operator's token: opens the control plane and the admin methods.
 #[derive(Clone)]
 pub struct OperatorToken {
@@ -181,6 +184,12 @@ impl OperatorToken {
     #[must_use]
     pub fn matches(&self, presented: &str) -> bool {
         TokenHash::of(presented.as_bytes()) == self.hash
+    }
+
+    /// Whether nobody finds it by trying, as an operator's own choice may well be found.
+    #[must_use]
+    pub fn withstands_guessing(&self) -> bool {
+        self.text.len() >= UNGUESSABLE
     }
 
     /// The text, for the command line's own calls.

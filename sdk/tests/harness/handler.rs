@@ -29,6 +29,7 @@ pub(crate) mod probe {
     use super::*;
     use openclaw_sdk::channels::Message;
     use openclaw_sdk::documents::{Order, Range};
+    use openclaw_sdk::http::Request;
     use openclaw_sdk::log::{self, Level};
     use openclaw_sdk::pty::{Size, SpawnOptions};
     use openclaw_sdk::sandbox::Workload;
@@ -153,6 +154,13 @@ pub(crate) mod probe {
     fn run(call: &Call, params: Text) -> Result<String> {
         let outcome = call.sandbox()?.run(&Workload::new(params.text.split(' ')))?;
         Ok(String::from_utf8_lossy(&outcome.stdout).into_owned())
+    }
+
+    /// Asks a host elsewhere: the status, a header and the body of its answer.
+    #[method(scope = read)]
+    fn fetch(call: &Call, params: Text) -> Result<Value> {
+        let answer = call.http()?.send(&Request::get(params.text))?;
+        Ok(json!([answer.status, answer.header("X-Rate"), String::from_utf8_lossy(&answer.body)]))
     }
 
     /// Types into a new terminal, by another handle than it was made with.

@@ -2,6 +2,7 @@
 
 use crate::{call, handler, refused, tenant};
 use openclaw_sdk::Error;
+use openclaw_sdk::http::Response;
 use openclaw_sdk::sandbox::{Outcome, ResourceUsage};
 use serde_json::{Value, json};
 
@@ -27,6 +28,26 @@ fn a_command_is_run_by_the_test() {
 fn a_terminal_answers_what_is_typed() {
     let tenant = tenant().with_terminal(|input| Ok([b"$ ", input].concat()));
     assert_eq!(call(&tenant, "probe.shell", json!({"text": "ls\n"})), Ok(json!("$ ls\n")));
+}
+
+#[test]
+fn a_host_answers_what_it_is_asked() {
+    let tenant = tenant().with_http(|request| match request.url.as_str() {
+        "https://api.example.com/v1/rates" => {
+            assert_eq!((request.method.as_str(), &request.body[..]), ("GET", &b""[..]));
+            Ok(Response { status: 200, headers: vec![("x-rate".into(), b"1.5".to_vec())], body: b"rates".to_vec() })
+        }
+        other => Err(Error::forbidden(format!("{other} is not granted"))),
+    });
+    let fetch = |url: &str| call(&tenant, "probe.fetch", json!({"text": url}));
+    assert_eq!(fetch("https://api.example.com/v1/rates"), Ok(json!([200, "1.5", "rates"])));
+    assert_eq!(fetch("https://elsewhere.example.com/").map_err(|error| error.code), Err("FORBIDDEN".into()));
+}
+
+#[test]
+fn without_a_host_that_is_played_none_is_reached() {
+    let error = refused(&tenant(), "probe.fetch", json!({"text": "https://api.example.com/v1/rates"}));
+    assert_eq!(error.code, "FORBIDDEN", "{error:?}");
 }
 
 #[test]

@@ -117,7 +117,7 @@ fn a_reader_that_goes_away_is_no_failure() {
 }
 
 #[test]
-fn control_characters_do_not_reach_the_terminal() {
+fn users_6_control_characters_do_not_reach_the_terminal() {
     let daemon = Daemon::start();
     let _tenant = daemon.tenant("acme");
     let hostile = "\u{1b}[2J\u{7}\u{9b}31m";

@@ -56,22 +56,23 @@ fn a_new_project_in_rust_builds_and_passes_its_tests_as_it_is() {
     let folder = tempfile::tempdir().expect("a folder");
     new(folder.path(), &["lookup"]).exited(0);
     let project = folder.path().join("lookup");
-    let target = workspace().join("target/projects");
-    let cargo = |arguments: &[&str]| {
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo.args(arguments).current_dir(&project).env("CARGO_TARGET_DIR", &target);
+    let run = |program: &str, arguments: &[&str]| {
+        let mut command = Command::new(program);
+        command.args(arguments).current_dir(&project);
+        command.env("CARGO_TARGET_DIR", workspace().join("target/projects"));
         for (name, _) in std::env::vars_os() {
-            let ours = name.to_string_lossy().starts_with("CARGO_PKG_") || name == "RUSTFLAGS";
-            ours.then(|| cargo.env_remove(&name));
+            let ours =
+                name.to_string_lossy().starts_with("CARGO_PKG_") || name == "RUSTFLAGS" || name == "LD_LIBRARY_PATH";
+            ours.then(|| command.env_remove(&name));
         }
-        let output = cargo.output().expect("cargo");
+        let output = command.output().unwrap_or_else(|error| panic!("{program}: {error}"));
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8_lossy(&output.stdout).into_owned()
     };
-    let tested = cargo(&["test"]);
+    let tested = run(env!("CARGO"), &["test"]);
     assert!(tested.contains("2 passed"), "{tested}");
-    cargo(&["build", "--release", "--target", "wasm32-unknown-unknown"]);
-    let component = target.join("wasm32-unknown-unknown/release/lookup.wasm").display().to_string();
+    run(&project.join("build.sh").display().to_string(), &[]);
+    let component = project.join("lookup.wasm").display().to_string();
     let tested = Cli::bare(&["components", "test", &component]).within(&project).run().exited(0);
     assert!(tested.stdout.contains("3 calls, 0 failed"), "{tested:?}");
     let report = Cli::bare(&["components", "check", &component, "--json"]).run().exited(0).json();

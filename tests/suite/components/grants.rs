@@ -106,3 +106,18 @@ fn failing_on_purpose_does_not_bring_it_back_either() {
     assert_eq!(answers(&a), "ok00001");
     assert_eq!(a.err("swap.secret", json!({ "text": "key" })).name(), "FORBIDDEN");
 }
+
+#[test]
+fn the_operators_token_with_fewer_scopes_changes_what_serves_a_tenant_and_not_what_serves_all() {
+    let daemon =
+        Daemon::start_with("components: {self_service: true, grants: {swap: [config, \"secret:key:reveal\"]}}\n");
+    let a = daemon.tenant("a");
+    let wasm = params(&swap("ok00001"), json!({}));
+    let error = daemon.operator().with_scopes("write").err("components.install", wasm.clone());
+    assert_eq!((error.name(), &error.data["scope"]), ("FORBIDDEN", &json!("admin")), "{error}");
+    assert_eq!(a.err("swap.version", json!({})).code, -32601, "nothing was bound");
+    daemon.operator_for("a").with_scopes("write").done("components.install", wasm);
+    assert_eq!(answers(&a), "ok00001");
+    let error = daemon.operator().with_scopes("write").err("components.remove", json!({ "family": "swap" }));
+    assert_eq!(error.name(), "FORBIDDEN", "{error}");
+}

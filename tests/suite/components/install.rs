@@ -77,6 +77,21 @@ fn whatever_is_refused_leaves_what_was_bound() {
 }
 
 #[test]
+fn a_tenant_has_so_many_families_of_its_own() {
+    let daemon = Daemon::start_with("components: {families_per_tenant: 1}\n");
+    let (_a, _b) = (daemon.tenant("a"), daemon.tenant("b"));
+    let operator = daemon.operator_for("a");
+    install(&operator, "ok00001");
+    let error = operator.err("components.install", params(&built("fixtures/greeter.wasm"), json!({ "grants": [] })));
+    assert_eq!(error.name(), "CONFLICT", "{error}");
+    assert!(error.message.contains("families_per_tenant"), "{error}");
+    install(&operator, "ok00002");
+    install(&daemon.operator_for("b"), "ok00001");
+    operator.done("components.remove", json!({ "family": "swap" }));
+    operator.done("components.install", params(&built("fixtures/greeter.wasm"), json!({ "grants": [] })));
+}
+
+#[test]
 fn a_component_is_not_taken_for_one_of_ours() {
     let daemon = Daemon::start();
     let a = daemon.tenant("a");

@@ -281,6 +281,6 @@ fn a_tenant_made_anew_has_no_forms_of_the_one_before() {
     let a = daemon.tenant("a");
     install(&daemon.operator(), "a");
     add(&a, "one");
-    daemon.operator().done("tenants.delete", json!({ "tenantId": "a" }));
+    daemon.operator().done("tenants.delete", json!({ "tenantId": "a", "confirm": true }));
     lists(&daemon.tenant("a"), "a", &[], &["nothing to a"]);
 }

@@ -133,7 +133,7 @@ fn a_host_or_port_that_is_not_granted_is_refused_by_name() {
 }
 
 #[test]
-fn a_private_address_is_refused_whatever_leads_there() {
+fn users_5_a_private_address_is_refused_whatever_leads_there() {
     let host = Host::start();
     let strict = Daemon::start();
     let a = strict.tenant("a");
@@ -215,4 +215,23 @@ fn each_attempt_is_in_the_audit_log_by_host_and_port_alone() {
     for text in [audit, daemon.log()] {
         assert!(!text.contains(MARK), "{text}");
     }
+}
+
+#[test]
+fn what_is_refused_fills_no_audit_log() {
+    let daemon = Daemon::start();
+    let a = daemon.tenant("a");
+    install(&daemon, "a", &[]);
+    let long = format!("https://{}org/", "long.".repeat(1_000));
+    assert_eq!(a.err("outbound.ask", ask(&long)).name(), "INVALID_REQUEST", "it is no host's name");
+    // Thirty hosts, each twice.
+    let urls: Vec<_> = (0..60).map(|number| format!("https://h{}.example.com/", number / 2)).collect();
+    assert_eq!(a.ok("outbound.knock", json!({ "urls": urls })), 60);
+    let lines = daemon.home().audit();
+    let asked: Vec<_> = lines.iter().filter(|line| line["action"] == "component.http").collect();
+    let hosts: Vec<_> = asked.iter().filter_map(|line| line["detail"]["host"].as_str()).collect();
+    let expected: Vec<_> = (0..17).map(|number| format!("h{number}.example.com")).collect();
+    assert_eq!(hosts, expected, "each once, and so many");
+    let last = asked[16]["detail"]["refused"].as_str().expect("a reason");
+    assert!(last.contains("more that are refused are not written down"), "{last}");
 }

@@ -73,7 +73,7 @@ fn a_tenant_made_anew_has_nothing_of_the_one_before() {
     let a = daemon.tenant("a");
     install(&daemon.operator_for("a"), "ok00001");
     assert_eq!(answers(&a), "ok00001");
-    daemon.operator_for("a").done("tenants.delete", json!({ "tenantId": "a" }));
+    daemon.operator_for("a").done("tenants.delete", json!({ "tenantId": "a", "confirm": true }));
     let a = daemon.tenant("a");
     assert_eq!(a.err("swap.version", json!({})).code, -32601);
     let daemon = daemon.restarted();

@@ -45,7 +45,7 @@ fn an_instance_serves_one_tenant_alone() {
             assert_eq!(count(tenant), expected);
         }
     }
-    daemon.operator().done("tenants.delete", json!({ "tenantId": "a" }));
+    daemon.operator().done("tenants.delete", json!({ "tenantId": "a", "confirm": true }));
     assert_eq!(count(&daemon.tenant("a")), 1, "a tenant made anew is another");
     assert_eq!(count(&tenants[1]), 4);
 }

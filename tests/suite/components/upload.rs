@@ -7,7 +7,7 @@ use openclaw_tests::{Request, Response};
 
 use crate::contract::*;
 
-use super::{GRANTS, answers, padded, swap};
+use super::{GRANTS, answers, install, padded, swap};
 
 const LARGE: usize = 12 << 20;
 
@@ -144,6 +144,25 @@ fn the_control_plane_puts_a_component_in_the_place_of_the_one_it_names() {
 
     assert_eq!(put(&daemon, "swap", &second, &[("If-Match", &tag)]).status, 200);
     assert_eq!(answers(&a), "ok00002");
+}
+
+#[test]
+fn the_control_plane_takes_the_operators_token_in_a_header_of_its_own() {
+    const TOKEN: &str = "X-Control-Plane-Token";
+    let daemon = Daemon::start();
+    let a = daemon.tenant("a");
+    let by = |token: &str| {
+        let request = Request::new("PUT", "/v1/tenants/a/components/swap").header(TOKEN, token);
+        request.header("X-OpenClaw-Grants", &GRANTS.join(", ")).header("If-Match", "*").body(swap("ok00002"))
+    };
+    install(&daemon.operator_for("a"), "ok00001");
+    assert_eq!(daemon.send(&by("op_00000000000000000000000000000000")).status, 401);
+    assert_eq!(daemon.send(&by(a.token())).status, 403, "it is the operator's");
+    assert_eq!(daemon.send(&by(daemon.operator_token()).token(daemon.operator_token())).status, 400, "one token");
+    assert_eq!(daemon.send(&by(daemon.operator_token())).status, 200);
+    assert_eq!(answers(&a), "ok00002");
+    let call = Request::rpc(r#"{"jsonrpc":"2.0","id":1,"method":"health"}"#).header(TOKEN, daemon.operator_token());
+    assert_eq!(daemon.send(&call).status, 401, "of the control plane alone");
 }
 
 #[test]

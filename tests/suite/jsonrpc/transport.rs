@@ -239,16 +239,33 @@ fn what_is_not_there_is_problem_json() {
 }
 
 #[test]
-fn guessing_is_slowed_down_and_a_good_token_waits_too() {
+fn guessing_is_slowed_down_and_holds_up_nobody_who_has_a_token() {
     let daemon = Daemon::start_with("gateway:\n  limits:\n    failed_auth: {exempt_loopback: false}\n");
     let tenant = daemon.tenant("acme");
-    let guess = || daemon.send(&Request::rpc(CALL).token("tk_acme_00000000000000000000000000000000")).status;
-    assert_eq!((0..10).map(|_| guess()).collect::<Vec<_>>(), [401; 10]);
-    let response = tenant.post(CALL);
-    refused(&response, 429, -32029);
+    let guess = |token: &str| daemon.send(&Request::rpc(CALL).token(token));
+    for _ in 0..10 {
+        assert_eq!(guess("tk_acme_00000000000000000000000000000000").status, 401);
+    }
+    for wrong in ["tk_acme_00000000000000000000000000000000", "tk_nobody_0", "nonsense", ""] {
+        refused(&guess(wrong), 429, -32029);
+    }
+    assert_eq!(tenant.post(CALL).status, 200, "its neighbour guesses, behind the same proxy");
+    daemon.operator().done("tenants.list", json!({}));
+    let response = guess("nonsense");
     assert_eq!(response.json()["error"]["data"]["code"], "RATE_LIMITED");
     let wait: u64 = response.header("retry-after").and_then(|wait| wait.parse().ok()).expect("Retry-After");
     assert!((240..=300).contains(&wait), "{wait}");
+}
+
+#[test]
+fn an_operators_token_that_could_be_guessed_waits_with_the_guesses() {
+    let daemon = Daemon::start_with(
+        "gateway:\n  control_plane_token: sesame\n  limits:\n    failed_auth: {exempt_loopback: false, attempts: 3}\n",
+    );
+    let try_one = |token: &str| daemon.send(&Request::rpc(CALL).token(token)).status;
+    assert_eq!(try_one("sesame"), 200);
+    assert_eq!(["open", "open", "open", "sesame", "open"].map(try_one), [401, 401, 401, 429, 429]);
+    daemon.cli(&["tenants", "list"]).exited(0);
 }
 
 #[test]

@@ -26,7 +26,7 @@ fn promise_rotation_takes_effect_at_once() {
         match ending {
             "rotate" => daemon.operator().done("tenants.rotate", json!({ "tenantId": ending })),
             "disable" => daemon.operator().done("tenants.update", json!({ "tenantId": ending, "disabled": true })),
-            _ => daemon.operator().done("tenants.delete", json!({ "tenantId": ending })),
+            _ => daemon.operator().done("tenants.delete", json!({ "tenantId": ending, "confirm": true })),
         }
         let status = tenant.respond("health", &json!({})).status;
         assert_eq!(status, if ending == "disable" { 403 } else { 401 }, "{ending}");
@@ -68,7 +68,7 @@ fn promise_each_event_appends_one_audit_line_that_outlives_the_tenant() {
     operator.done("tenants.update", json!({ "tenantId": "acme", "disabled": true }));
     operator.done("tenants.update", json!({ "tenantId": "acme", "disabled": false }));
     operator.done("tenants.rotate", json!({ "tenantId": "acme" }));
-    operator.done("tenants.delete", json!({ "tenantId": "acme" }));
+    operator.done("tenants.delete", json!({ "tenantId": "acme", "confirm": true }));
     let lines = daemon.home().audit();
     let actions: Vec<&str> =
         lines.iter().filter(|line| line["tenant"] == "acme").filter_map(|line| line["action"].as_str()).collect();

@@ -2,7 +2,15 @@
 
 use crate::contract::*;
 
-/// A call of the tenant `a`, by the scripted model.
+/// A daemon with a model that has a price.
+fn priced() -> Daemon {
+    Daemon::start_with(
+        "models:\n  providers: [{id: s, kind: scripted, models: [small]}]\n\
+         billing:\n  rate_card:\n    small: {input: 1, output: 2, per_request: '0.01'}\n",
+    )
+}
+
+/// The id of a call that a tenant `acme` makes of the scripted model.
 fn called(daemon: &Daemon) -> String {
     let tenant = daemon.tenant("acme");
     let body = json!({ "model": "small", "messages": [{ "role": "user", "content": "hello world" }] });
@@ -12,11 +20,13 @@ fn called(daemon: &Daemon) -> String {
 }
 
 #[test]
+fn keeps_the_contract() {
+    contract_on(priced(), "billing.explain", |stage| json!({ "id": called(&stage.daemon) }));
+}
+
+#[test]
 fn shows_each_class_and_its_price() {
-    let daemon = Daemon::start_with(
-        "models:\n  providers: [{id: s, kind: scripted, models: [small]}]\n\
-         billing:\n  rate_card:\n    small: {input: 1, output: 2, per_request: '0.01'}\n",
-    );
+    let daemon = priced();
     let id = called(&daemon);
     let explained = daemon.operator().ok("billing.explain", json!({ "id": id }));
     assert_eq!(pluck(&explained["rows"], "class"), ["input_uncached", "output_text", "per_request", "total"]);

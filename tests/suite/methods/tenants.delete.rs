@@ -54,7 +54,7 @@ fn runs_to_its_end_whoever_hangs_up() {
 }
 
 #[test]
-fn a_tenant_must_confirm_and_the_operator_need_not() {
+fn whoever_deletes_says_confirm_and_a_tenant_says_true() {
     let daemon = Daemon::start();
     let tenant = daemon.tenant("acme");
     for params in [json!({}), json!({ "confirm": false })] {
@@ -63,7 +63,9 @@ fn a_tenant_must_confirm_and_the_operator_need_not() {
         assert!(error.message.contains("confirm"), "{error}");
     }
     tenant.done("health", json!({}));
-    daemon.operator().done("tenants.delete", json!({ "tenantId": "acme" }));
+    let error = daemon.operator().err("tenants.delete", json!({ "tenantId": "acme" }));
+    assert!(error.code == -32602 && error.message.contains("confirm"), "{error}");
+    daemon.operator().done("tenants.delete", json!({ "tenantId": "acme", "confirm": true }));
     assert!(!daemon.home().tenant("acme").exists());
 }
 

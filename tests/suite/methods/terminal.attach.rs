@@ -1,12 +1,19 @@
 //! `terminal.attach`: what a terminal has shown, for who comes back to it.
 
+use openclaw_tests::wait_until;
+
 use crate::{contract::*, sandbox::Screen};
 
 #[test]
 fn keeps_the_contract() {
     contract("terminal.attach", |stage| {
-        let spawned = stage.a.ok("terminal.spawn", json!({}));
-        json!({ "terminalId": spawned["terminalId"] })
+        // What the first tenant's screen shows is what the second must not see.
+        let shows = json!({ "cmd": ["sh", "-c", format!("echo {MARK}; cat")] });
+        let named = json!({ "terminalId": stage.a.ok("terminal.spawn", shows)["terminalId"] });
+        wait_until("the mark on the screen", || {
+            stage.a.ok("terminal.attach", named.clone())["buffer"].to_string().contains(MARK)
+        });
+        named
     });
 }
 

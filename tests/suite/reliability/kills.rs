@@ -10,7 +10,7 @@ use std::{
 };
 
 use openclaw_tenancy::Audit;
-use openclaw_tests::torture;
+use openclaw_tests::{torture, wait_until};
 
 use crate::contract::*;
 
@@ -45,9 +45,7 @@ fn nothing_that_was_answered_is_lost() {
                 let (client, answered) = (daemon.client(&token), &answered);
                 scope.spawn(move || write_until_refused(&client, answered, round, writer));
             }
-            while answered.count.load(Ordering::Relaxed) < stop_at {
-                thread::yield_now();
-            }
+            wait_until("what the writers are answered", || answered.count.load(Ordering::Relaxed) >= stop_at);
             daemon.kill();
         });
         daemon = daemon.restarted();
@@ -152,9 +150,7 @@ fn tenants_that_were_answered_are_there_and_their_audit_lines_too() {
                     }
                 });
             }
-            while made.lock().expect("no writer panics").len() < 3 + round {
-                thread::yield_now();
-            }
+            wait_until("tenants", || made.lock().expect("no writer panics").len() >= 3 + round);
             daemon.kill();
         });
         tokens.extend(made.into_inner().expect("no writer panics"));
@@ -196,9 +192,7 @@ fn no_session_is_left_without_its_agent_and_a_deletion_can_be_repeated() {
                     deleted.fetch_add(1, Ordering::Relaxed);
                 }
             });
-            while deleted.load(Ordering::Relaxed) <= round % 10 {
-                thread::yield_now();
-            }
+            wait_until("deletions", || deleted.load(Ordering::Relaxed) > round % 10);
             daemon.kill();
         });
         daemon = daemon.restarted();

@@ -43,6 +43,22 @@ fn a_manifest_without_an_end_is_refused() {
 }
 
 #[test]
+fn a_version_of_a_mebibyte_is_in_no_line_of_the_log() {
+    let log = refused("wordy");
+    assert!(log.contains("manifest") && log.len() < 100_000, "{} bytes", log.len());
+}
+
+#[test]
+fn a_schema_that_makes_much_of_few_bytes_is_refused_the_value() {
+    let daemon = Daemon::start_on(home("costly")).expect("it starts");
+    let a = daemon.tenant("a");
+    assert_eq!(a.ok("liar.answer", json!({ "texts": vec!["a"; 100] }))["answer"], 42);
+    let error = a.err("liar.answer", json!({ "texts": vec!["a"; 6_000] }));
+    assert_eq!(error.code, -32602, "{error}");
+    assert!(error.message.contains("too much"), "{error}");
+}
+
+#[test]
 fn a_method_that_nobody_handles_fails_alone() {
     let daemon = Daemon::start_on(home("no")).expect("it starts");
     let a = daemon.tenant("a");

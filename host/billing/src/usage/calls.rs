@@ -185,6 +185,8 @@ impl UsageLedger {
         let (control, zone, owner) = (self.control.clone(), self.zone.clone(), self.calls.owner);
         let admitted = tokio::spawn(async move {
             let row = reserved.clone();
+            let rule = card.rule(&row.model, row.started_at).ok().filter(|_| asks == Asks::Model);
+            let entry = rule.map_or_else(String::new, |rule| rule.entry.to_owned());
             let decided = control.write(move |tx| {
                 let Reserved { caller, amounts, .. } = &row;
                 match admit(tx, caller, asks, amounts, &limits, (now, &zone), largest)? {
@@ -196,7 +198,7 @@ impl UsageLedger {
                         Ok(Ok(soft_limits))
                     }
                     Err(refusal) => {
-                        count_refusal(tx, &row, refusal.quota, &zone)?;
+                        count_refusal(tx, &row, &entry, refusal.quota, &zone)?;
                         Ok(Err(refusal))
                     }
                 }
@@ -299,19 +301,19 @@ pub(crate) fn calls_between(
     Ok(())
 }
 
-fn count_refusal(db: &Connection, call: &Reserved, quota: &str, zone: &TimeZone) -> rusqlite::Result<()> {
+/// By the card's `entry` (empty for a workload), and of no agent: a client names models and agents as it likes.
+fn count_refusal(db: &Connection, call: &Reserved, entry: &str, quota: &str, zone: &TimeZone) -> rusqlite::Result<()> {
     let at_ms = call.started_at.as_millisecond();
     requests::add_refusal(db, &call.caller.tenant, Period::of(call.started_at, zone), quota, at_ms)?;
     db.prepare_cached(
-        "INSERT INTO usage_refused_calls VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1) ON CONFLICT DO UPDATE SET
+        "INSERT INTO usage_refused_calls VALUES (?1, ?2, '', ?3, ?4, ?5, 1) ON CONFLICT DO UPDATE SET
          refused = refused + 1",
     )?
     .execute(params![
         at_ms - at_ms.rem_euclid(QUARTER_MS),
         call.caller.tenant.as_str(),
-        call.caller.agent,
         call.provider,
-        call.model,
+        entry,
         call.rate_card_version,
     ])
     .map(drop)

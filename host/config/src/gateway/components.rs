@@ -35,6 +35,9 @@ pub struct Components {
     pub http: OutboundHttp,
     /// An installed component is rolled back when so many of its calls fail in a row; 0: never.
     pub rollback_after: u32,
+    /// Most families that are installed for one tenant: the code of those that were called stays in memory.
+    #[schemars(range(max = 4096))]
+    pub families_per_tenant: u32,
 }
 
 impl Default for Components {
@@ -50,6 +53,7 @@ impl Default for Components {
             trusted_keys: Vec::new(),
             http: OutboundHttp::default(),
             rollback_after: 5,
+            families_per_tenant: 32,
         }
     }
 }

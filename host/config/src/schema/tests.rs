@@ -23,3 +23,12 @@ fn hints_name_and_mark_the_keys() {
     assert!(full.ui_hints["channels.*.botToken"].sensitive);
     assert!(!full.ui_hints["gateway.listen"].sensitive);
 }
+
+#[test]
+fn a_version_is_of_one_schema() {
+    assert_eq!(full().version, full().version);
+    assert_ne!(full().version, tenant().version);
+    let mut other = gateway_schema().clone();
+    other["properties"]["one_more_key"] = json!({ "type": "string" });
+    assert_ne!(ConfigSchema::new(other, BTreeMap::new()).version, full().version);
+}

@@ -22,6 +22,16 @@ fn the_gateways_errors_become_the_documented_exit_codes() {
 }
 
 #[test]
+fn a_method_for_the_operator_alone_is_told_by_its_reason_and_not_by_its_words() {
+    let message = "method not available for tenant token: tenants.list";
+    let said = |data: serde_json::Value| CliError::of_rpc(&json!({ "code": -32601, "message": message, "data": data }));
+    let refused = said(json!({ "reason": "operator_only" }));
+    assert_eq!((refused.kind, refused.is_operators_alone()), (Kind::Authentication, true));
+    let unknown = said(json!({}));
+    assert_eq!((unknown.kind, unknown.is_operators_alone()), (Kind::NotFound, false));
+}
+
+#[test]
 fn the_exit_codes_are_those_of_the_help() {
     let numbers = [(Kind::Unreachable, 7), (Kind::Configuration, 8), (Kind::Interrupted, 130), (Kind::ReaderGone, 0)];
     for (kind, number) in numbers {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     Extension,
+    body::Body,
     extract::State,
     http::{HeaderMap, header},
     response::{IntoResponse, Response},
@@ -13,7 +14,7 @@ use prometheus_client::encoding::prometheus_text;
 use super::process;
 use crate::{
     Gateway,
-    http::{Peer, RequestId},
+    http::{Peer, RequestId, refuse_as_problem},
     reply::Problem,
 };
 
@@ -25,15 +26,15 @@ pub(crate) async fn scrape(
 ) -> Response {
     match gateway.identify(peer, &headers) {
         Ok(identity) if identity.caller.is_operator() => {}
-        Ok(_) => return Problem::forbidden("metrics are for the operator").response(&id),
-        Err(problem) => return problem.response(&id),
+        Ok(_) => {
+            let problem = Problem::forbidden("metrics are for the operator");
+            return refuse_as_problem(&gateway, &problem, &id, Body::empty()).await;
+        }
+        Err(problem) => return refuse_as_problem(&gateway, &problem, &id, Body::empty()).await,
     }
     match gateway.metrics_text() {
         Ok(text) => ([(header::CONTENT_TYPE, prometheus_text::CONTENT_TYPE)], text).into_response(),
-        Err(error) => {
-            tracing::error!(request_id = &*id, %error, "the metrics cannot be written");
-            Problem::internal(error).response(&id)
-        }
+        Err(error) => refuse_as_problem(&gateway, &Problem::internal(error), &id, Body::empty()).await,
     }
 }
 
@@ -50,6 +51,7 @@ impl Gateway {
         metrics.now.memory.set(signed(process::resident_bytes().unwrap_or_default()));
         let names_tenants = self.config().telemetry.tenant_label;
         metrics.keep_tenants(|id| names_tenants && registry.get(id).is_some());
+        metrics.keep_components(|digest| self.runtime().plugins().is_loaded(digest));
         let mut text = String::new();
         prometheus_text::encode(&mut text, &metrics.registry)?;
         Ok(text)

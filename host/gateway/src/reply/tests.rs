@@ -45,3 +45,12 @@ fn every_problem_has_a_status_that_is_a_failures() {
         assert_eq!(problem.response("id").status().as_u16(), status, "{problem:?}");
     }
 }
+
+#[test]
+fn what_the_gateway_failed_at_is_not_told_of_as_the_components() {
+    let of = |error: LoadError| Problem::of_change(ChangeError::Load(error), "id");
+    assert_eq!(of(LoadError::Invalid("damaged".into())).code, "INVALID_REQUEST");
+    assert_eq!(of(LoadError::Internal("a task panicked".into())).code, "INTERNAL");
+    let closing = of(LoadError::Closing);
+    assert_eq!((closing.code, closing.data["retryable"].clone()), ("UNAVAILABLE", true.into()));
+}

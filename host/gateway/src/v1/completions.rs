@@ -22,7 +22,7 @@ use super::Asked;
 use crate::{
     Gateway,
     auth::single,
-    http::{Peer, RequestId, body_of, discard, is_json},
+    http::{Peer, RequestId, body_of, is_json, refuse_as_openai},
     reply::Problem,
     server_sent::{event, revoked},
 };
@@ -85,11 +85,11 @@ async fn serve(gateway: Arc<Gateway>, peer: Peer, id: Arc<str>, request: Request
     };
     let (asked, agent, session) = match asked.await {
         Ok(asked) => asked,
-        Err(problem) => return refuse(&problem, &id, body).await,
+        Err(problem) => return refuse_as_openai(&gateway, &problem, &id, body).await,
     };
     let (bytes, _share) = match body_of(&gateway, &asked.identity, &parts.headers, body).await {
         Ok(read) => read,
-        Err((problem, rest)) => return refuse(&problem, &id, rest).await,
+        Err((problem, rest)) => return refuse_as_openai(&gateway, &problem, &id, rest).await,
     };
     let work = async {
         let tenant = &asked.tenant;
@@ -105,13 +105,8 @@ async fn serve(gateway: Arc<Gateway>, peer: Peer, id: Arc<str>, request: Request
         let answer = answer.map_err(|error| Problem::of_model(error, &id))?;
         respond(&gateway, &asked, answer, endpoint, &id).await
     };
-    let answered = gateway.measured_for(&asked.identity, path(endpoint), &id, work).await;
+    let answered = gateway.answered(&asked.identity, Some(&asked.tenant), path(endpoint), &id, work).await;
     super::answer(answered, &id)
-}
-
-async fn refuse(problem: &Problem, id: &str, body: Body) -> Response {
-    discard(body).await;
-    problem.as_openai(id)
 }
 
 fn named(headers: &axum::http::HeaderMap, header: &str) -> Result<Option<String>, Problem> {

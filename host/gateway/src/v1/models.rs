@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     Extension,
+    body::Body,
     extract::{Path, State},
     http::HeaderMap,
     response::{IntoResponse, Response},
@@ -15,7 +16,7 @@ use serde_json::{Value, json};
 use super::answer;
 use crate::{
     Gateway,
-    http::{Peer, RequestId},
+    http::{Peer, RequestId, refuse_as_openai},
     reply::Problem,
 };
 
@@ -26,12 +27,15 @@ pub(super) async fn list(
     Extension(RequestId(id)): Extension<RequestId>,
     headers: HeaderMap,
 ) -> Response {
+    let asked = match gateway.asked_for_tenant(peer, &headers, Scope::Read, &id).await {
+        Ok(asked) => asked,
+        Err(problem) => return refuse_as_openai(&gateway, &problem, &id, Body::empty()).await,
+    };
     let listed = async {
-        gateway.asked_for_tenant(peer, &headers, Scope::Read, &id).await?;
         let data: Vec<Value> = gateway.services().models.offered().iter().map(row).collect();
         Ok(axum::Json(json!({ "object": "list", "data": data })).into_response())
     };
-    answer(listed.await, &id)
+    answer(gateway.answered(&asked.identity, Some(&asked.tenant), "GET /v1/models", &id, listed).await, &id)
 }
 
 /// `GET /v1/models/{id}`
@@ -42,14 +46,17 @@ pub(super) async fn one(
     Path(name): Path<String>,
     headers: HeaderMap,
 ) -> Response {
+    let asked = match gateway.asked_for_tenant(peer, &headers, Scope::Read, &id).await {
+        Ok(asked) => asked,
+        Err(problem) => return refuse_as_openai(&gateway, &problem, &id, Body::empty()).await,
+    };
     let found = async {
-        gateway.asked_for_tenant(peer, &headers, Scope::Read, &id).await?;
         let offered = gateway.services().models.offered();
         let model = offered.iter().find(|model| model.id == name);
         let model = model.ok_or_else(|| Problem::no_model(&name))?;
         Ok(axum::Json(row(model)).into_response())
     };
-    answer(found.await, &id)
+    answer(gateway.answered(&asked.identity, Some(&asked.tenant), "GET /v1/models/{id}", &id, found).await, &id)
 }
 
 fn row(model: &Offered) -> Value {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     Extension,
+    body::Body,
     extract::{Query, State, rejection::QueryRejection},
     http::{HeaderMap, header},
     response::{IntoResponse, Response},
@@ -14,7 +15,7 @@ use serde::Deserialize;
 use crate::{
     Gateway,
     billing::{Format, query_of},
-    http::{Peer, RequestId},
+    http::{Peer, RequestId, refuse_as_problem},
     reply::Problem,
     request::Call,
 };
@@ -26,12 +27,12 @@ pub(super) async fn current(
     Extension(RequestId(id)): Extension<RequestId>,
     headers: HeaderMap,
 ) -> Response {
-    let answered = async {
-        let identity = gateway.identify(peer, &headers)?;
-        let call = Call { method: "tenants.usage".into(), params: None, id: None };
-        gateway.call(&identity, &call, &id).await
+    let identity = match gateway.identify(peer, &headers) {
+        Ok(identity) => identity,
+        Err(problem) => return refuse_as_problem(&gateway, &problem, &id, Body::empty()).await,
     };
-    match answered.await {
+    let call = Call { method: "tenants.usage".into(), params: None, id: None };
+    match gateway.call(&identity, &call, &id).await {
         Ok(json) => {
             ([(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")], json).into_response()
         }
@@ -56,18 +57,18 @@ pub(super) async fn report(
     wanted: Result<Query<Wanted>, QueryRejection>,
     headers: HeaderMap,
 ) -> Response {
-    let reported = async {
-        let asked = gateway.asked_for_tenant(peer, &headers, Scope::Read, &id).await?;
+    let asked = match gateway.asked_for_tenant(peer, &headers, Scope::Read, &id).await {
+        Ok(asked) => asked,
+        Err(problem) => return refuse_as_problem(&gateway, &problem, &id, Body::empty()).await,
+    };
+    let report = async {
         let Query(wanted) = wanted.map_err(|error| Problem::params(error.body_text()))?;
         let format = wanted.format.as_deref().map_or(Some(Format::Json), Format::named);
         let format = format.ok_or_else(|| Problem::params("format is json, csv or table"))?;
         let query = query_of(&gateway, Some(asked.tenant.id.clone()), wanted.period.as_deref())?;
         let ledger = &gateway.services().usage;
-        let report = async {
-            let table = if wanted.calls { ledger.calls(&query).await } else { ledger.report(&query).await };
-            table.map_err(Problem::internal)
-        };
-        let table = gateway.measured_for(&asked.identity, "GET /v1/usage/report", &id, report).await?;
+        let table = if wanted.calls { ledger.calls(&query).await } else { ledger.report(&query).await };
+        let table = table.map_err(Problem::internal)?;
         let (kind, content) = match format {
             Format::Json => ("application/json", table.to_json().to_string().into_bytes()),
             Format::Csv => ("text/csv; charset=utf-8", table.to_csv()),
@@ -75,5 +76,6 @@ pub(super) async fn report(
         };
         Ok(([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-store")], content).into_response())
     };
-    reported.await.unwrap_or_else(|problem: Problem| problem.response(&id))
+    let reported = gateway.answered(&asked.identity, Some(&asked.tenant), "GET /v1/usage/report", &id, report).await;
+    reported.unwrap_or_else(|problem| problem.response(&id))
 }

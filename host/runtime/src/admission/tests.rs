@@ -64,3 +64,29 @@ async fn a_few_tenants_do_not_take_every_large_instance() {
     assert!(admission.enter(Some(&tenants[0]), Pool::Small).now_or_never().is_some(), "and for its own small calls");
     assert!(admission.enter_inner(Some(&tenants[0]), Pool::Large).is_err());
 }
+
+#[tokio::test]
+async fn calls_inside_others_are_bounded_and_wait_for_nothing() {
+    let admission = admission();
+    let (a, b) = ("a".parse().expect("an id"), "b".parse().expect("an id"));
+    let places: Vec<Place> =
+        (0..16).map(|_| admission.enter_inner(Some(&a), Pool::Small).expect("as many as it may run")).collect();
+    assert!(matches!(admission.enter_inner(Some(&a), Pool::Small), Err(CallError::Unavailable { .. })));
+    assert!(admission.enter_inner(Some(&b), Pool::Small).is_ok(), "another tenant has its own");
+    assert!(admission.enter(Some(&a), Pool::Small).now_or_never().is_some(), "and so have the tenant's own calls");
+    drop(places);
+    assert!(admission.enter_inner(Some(&a), Pool::Small).is_ok());
+    let heavy = || admission.enter_heavy(&a, Pool::Small, true).now_or_never().expect("it waits for nothing");
+    let shares: Vec<_> = (0..LARGE_PER_TENANT).map(|_| heavy().expect("a share")).collect();
+    assert!(heavy().is_err());
+    drop(shares);
+    assert!(heavy().is_ok());
+}
+
+#[tokio::test]
+async fn a_tenant_with_one_place_may_still_nest() {
+    let limits = AdmissionLimits { concurrent_per_tenant: 1, queued_per_tenant: 1, wait: Duration::from_secs(1) };
+    let (admission, a) = (Admission::new(limits), "a".parse().expect("an id"));
+    let places: Vec<_> = (0..DEPTH).map(|_| admission.enter_inner(Some(&a), Pool::Small)).collect();
+    assert!(places.iter().all(Result::is_ok));
+}

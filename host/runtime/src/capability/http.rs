@@ -3,10 +3,11 @@
 //! The resources are wasmtime's; here is the way out. A name is looked up by us, and an address that is not out in the
 //! world is refused unless the operator vouches for it. Nothing is followed: a redirect is an answer, and asking what it
 //! names is another request. Nothing of the environment is used, and each attempt is in the audit log before it is
-//! answered, by host and port alone. What a request may take is the operator's (`components.http`), and never more than
-//! its call may.
+//! answered, by host and port alone; of what is not granted, so much as `refusals` says. What a request may take is the
+//! operator's (`components.http`), and never more than its call may.
 
 mod body;
+mod refusals;
 mod send;
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
@@ -26,6 +27,9 @@ use wasmtime_wasi_http::{
     p2::bindings::http::types,
 };
 
+pub(crate) use refusals::Refusals;
+use refusals::{Entry, OfACall};
+
 use crate::{
     call::{CallFacts, CallState},
     component::Component,
@@ -33,7 +37,7 @@ use crate::{
     services::Services,
 };
 
-/// Requests of one call: each is a line in the audit log.
+/// Requests of one call: each that is granted is a line in the audit log.
 const REQUESTS: u32 = 64;
 
 /// Bytes of a request's headers in memory.
@@ -83,6 +87,8 @@ struct Caller {
     component: Arc<Component>,
     grants: Arc<Grants>,
     services: Arc<Services>,
+    /// What the call was refused.
+    refused: Arc<OfACall>,
     /// When the call ends.
     deadline: Instant,
 }
@@ -92,8 +98,19 @@ impl Caller {
         self.facts.subject.tenant().map(|tenant| &tenant.id)
     }
 
+    /// Writes down that a host is not granted, where that is not known already.
+    async fn audit_not_granted(&self, host: &str, port: u16) -> Result<(), Error> {
+        let refusal = Refusal::NotAllowed;
+        let refused = match self.refused.entry(host, port, &self.services.refusals, self.tenant()) {
+            Entry::Whole => refusal.to_string(),
+            Entry::More => format!("{refusal}; more that are refused are not written down"),
+            Entry::Nothing => return Ok(()),
+        };
+        self.audit(host, port, Some(refused)).await
+    }
+
     /// Writes an attempt down.
-    async fn audit(&self, host: &str, port: u16, refused: Option<Refusal>) -> Result<(), Error> {
+    async fn audit(&self, host: &str, port: u16, refused: Option<String>) -> Result<(), Error> {
         let event = AuditEvent {
             actor: self.facts.caller.actor.clone(),
             tenant: self.tenant().cloned(),
@@ -104,7 +121,7 @@ impl Caller {
                 "requestId": &*self.facts.request_id,
                 "host": host,
                 "port": port,
-                "refused": refused.map(|refusal| refusal.to_string()),
+                "refused": refused,
             }),
         };
         let audit = self.services.audit.clone();
@@ -131,6 +148,7 @@ impl WasiHttpView for CallState {
                 component: component.clone(),
                 grants: grants.clone(),
                 services: services.clone(),
+                refused: Arc::default(),
                 deadline: self.deadline.into(),
             });
             let mut context = WasiHttpCtx::new();

@@ -15,6 +15,9 @@ const COLLECTION: &str = "~secrets";
 const NAME_BYTES: usize = 128;
 const VALUE_BYTES: usize = 64 << 10;
 
+/// The most names that are told: all of them stand in the memory of the call.
+const NAMES: usize = 10_000;
+
 /// The family's secrets in the calling tenant.
 #[derive(Debug)]
 pub struct Vault;
@@ -45,10 +48,21 @@ impl CallState {
 
 impl secrets::HostVault for CallState {
     async fn names(&mut self, _vault: Resource<Vault>) -> Result<Vec<String>, CapabilityError> {
-        let range = Range { prefix: String::new(), after: None, skip: 0, limit: 1000, order: Order::KeyAscending };
-        let page = self.own_database()?.scan(COLLECTION, range).await?;
-        let names = page.documents.into_iter().map(|document| document.key);
-        Ok(names.filter(|name| self.grants.allow_secret(name)).collect())
+        let database = self.own_database()?;
+        let (mut names, mut after) = (Vec::new(), None);
+        loop {
+            let range = Range { prefix: String::new(), after, skip: 0, limit: 1000, order: Order::KeyAscending };
+            let page = database.scan(COLLECTION, range).await?;
+            let found = page.documents.into_iter().map(|document| document.key);
+            names.extend(found.filter(|name| self.grants.allow_secret(name)));
+            if names.len() > NAMES {
+                return Err(CapabilityError::new("CONFLICT", format!("there are more than {NAMES} secrets")));
+            }
+            match page.next {
+                Some(next) => after = Some(next),
+                None => return Ok(names),
+            }
+        }
     }
 
     async fn put(&mut self, _vault: Resource<Vault>, name: String, value: Vec<u8>) -> Result<(), CapabilityError> {

@@ -4,27 +4,27 @@
 //! in it, takes room first, and what removes from it says so. Where there is no room, a guest hears of it as
 //! of a full disk: `insufficient-space`.
 
+mod streams;
+
 use std::sync::{Arc, Mutex, PoisonError};
 
-use bytes::Bytes;
 use openclaw_tenancy::{NAME_BYTES, TenantRecord};
-use rustix::io::Errno;
+use tokio::sync::Semaphore;
 use wasmtime::component::{Linker, Resource};
 use wasmtime_wasi::{
-    async_trait,
     filesystem::{Descriptor, WasiFilesystemCtxView, WasiFilesystemView as _},
     p2::{
-        DynOutputStream, FsResult, OutputStream, Pollable, StreamError, StreamResult,
+        DynInputStream, DynOutputStream, FsResult,
         bindings::filesystem::types::{DescriptorFlags, ErrorCode, HostDescriptor as _, OpenFlags, PathFlags},
-        pipe::ClosedOutputStream,
+        pipe::{ClosedInputStream, ClosedOutputStream},
     },
 };
 
+use self::streams::{Incoming, Outgoing};
 use super::{CapabilityError, QUOTA_EXCEEDED, UNAVAILABLE};
 use crate::{
     call::CallState,
     disk::{Moving, Room},
-    services::Services,
 };
 
 const TYPES: &str = "wasi:filesystem/types@0.2.12";
@@ -52,6 +52,7 @@ pub(super) fn add_to_linker(linker: &mut Linker<CallState>) -> wasmtime::Result<
     linker.allow_shadowing(true);
     let mut types = linker.instance(TYPES)?;
     replace!(types, "write", write(fd: Fd, bytes: Vec<u8>, offset: u64));
+    replace!(types, "read-via-stream", read_via_stream(fd: Fd, offset: u64));
     replace!(types, "write-via-stream", write_via_stream(fd: Fd, offset: u64));
     replace!(types, "append-via-stream", append_via_stream(fd: Fd));
     replace!(types, "set-size", set_size(fd: Fd, size: u64));
@@ -86,6 +87,11 @@ impl Files<'_> {
         Ok(self.0.tenant().map_err(|error| code(&error))?.clone())
     }
 
+    /// Of the tenant's operations that block a thread.
+    fn places(&self) -> FsResult<Arc<Semaphore>> {
+        Ok(self.0.services.admission.blocking(Some(&self.tenant()?.id)))
+    }
+
     /// Something that was there is gone.
     fn freed(&self) -> FsResult<()> {
         self.0.services.disks.freed(&*self.tenant()?);
@@ -101,6 +107,15 @@ impl Files<'_> {
         self.all().write(fd, bytes, offset).await
     }
 
+    async fn read_via_stream(&mut self, fd: Fd, offset: u64) -> FsResult<Resource<DynInputStream>> {
+        let stream = self.all().read_via_stream(fd, offset)?;
+        let places = self.places()?;
+        let place = self.0.table.get_mut(&stream)?;
+        let inner = std::mem::replace(place, Box::new(ClosedInputStream));
+        *place = Box::new(Incoming::new(inner, places));
+        Ok(stream)
+    }
+
     async fn write_via_stream(&mut self, fd: Fd, offset: u64) -> FsResult<Resource<DynOutputStream>> {
         let stream = self.all().write_via_stream(fd, offset)?;
         self.counted(stream).await
@@ -114,10 +129,10 @@ impl Files<'_> {
     async fn counted(&mut self, stream: Resource<DynOutputStream>) -> FsResult<Resource<DynOutputStream>> {
         self.take(1).await?;
         let written = self.0.wasi_written.get_or_insert_default().clone();
-        let (tenant, services) = (self.tenant()?, self.0.services.clone());
+        let (places, tenant, services) = (self.places()?, self.tenant()?, self.0.services.clone());
         let place = self.0.table.get_mut(&stream)?;
         let inner = std::mem::replace(place, Box::new(ClosedOutputStream));
-        *place = Box::new(Counted { inner, written, tenant, services });
+        *place = Box::new(Outgoing::new(inner, places, written, tenant, services));
         Ok(stream)
     }
 
@@ -196,76 +211,5 @@ fn code(error: &CapabilityError) -> ErrorCode {
         }
         CapabilityError::Refused(_) => ErrorCode::NotPermitted,
         _ => ErrorCode::Io,
-    }
-}
-
-/// A stream to a file that takes room for what goes through it, as its call does for all that it writes.
-struct Counted {
-    inner: DynOutputStream,
-    written: Arc<Mutex<Room>>,
-    tenant: Arc<TenantRecord>,
-    services: Arc<Services>,
-}
-
-/// What a stream may be written at once, between two looks.
-const AHEAD: u64 = 64 << 10;
-
-impl Counted {
-    /// Measures where so much is not known to be there. What is written without waiting cannot wait for that.
-    async fn look_ahead(&mut self, bytes: u64) {
-        if let Ok(Ok(room)) = self.services.take_room(&self.tenant, bytes).await {
-            room.settle(0);
-        }
-    }
-
-    fn take(&mut self, bytes: usize) -> StreamResult<()> {
-        if self.written.lock().unwrap_or_else(PoisonError::into_inner).grow(bytes as u64) {
-            return Ok(());
-        }
-        Err(StreamError::LastOperationFailed(std::io::Error::from(Errno::NOSPC).into()))
-    }
-}
-
-#[async_trait]
-impl Pollable for Counted {
-    async fn ready(&mut self) {
-        self.look_ahead(AHEAD).await;
-        self.inner.ready().await;
-    }
-}
-
-#[async_trait]
-impl OutputStream for Counted {
-    fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
-        self.take(bytes.len())?;
-        self.inner.write(bytes)
-    }
-
-    async fn blocking_write_and_flush(&mut self, bytes: Bytes) -> StreamResult<()> {
-        self.look_ahead(bytes.len() as u64).await;
-        self.take(bytes.len())?;
-        self.inner.blocking_write_and_flush(bytes).await
-    }
-
-    fn write_zeroes(&mut self, count: usize) -> StreamResult<()> {
-        self.take(count)?;
-        self.inner.write_zeroes(count)
-    }
-
-    fn flush(&mut self) -> StreamResult<()> {
-        self.inner.flush()
-    }
-
-    fn check_write(&mut self) -> StreamResult<usize> {
-        self.inner.check_write()
-    }
-
-    async fn write_ready(&mut self) -> StreamResult<usize> {
-        self.look_ahead(AHEAD).await;
-        self.inner.write_ready().await
-    }
-
-    async fn cancel(&mut self) {
-        self.inner.cancel().await;
     }
 }

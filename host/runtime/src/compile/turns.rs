@@ -63,7 +63,7 @@ impl Turns {
 
     /// Waits for a turn.
     pub(crate) async fn take(&self, client: &Client) -> Result<Turn, LoadError> {
-        let closed = |_| LoadError::Invalid("the gateway is closing".into());
+        let closed = |_| LoadError::Closing;
         let (line, lane) = match client {
             Client::Operator => (&self.operator, None),
             Client::Installer(tenant) => {

@@ -110,3 +110,76 @@ fn a_method_belongs_to_its_family() {
         assert!(read("crm", method, "").is_err(), "{method}");
     }
 }
+
+#[test]
+fn the_tenant_that_a_call_names_is_a_parameter_of_tenants_alone() {
+    let params = serde_json::json!({ "tenantId": "a" });
+    for (method, named) in [("tenants.rotate", true), ("tenants", true), ("tenantsx.y", false), ("crm.find", false)] {
+        assert_eq!(named_tenant(method, &params).is_some(), named, "{method}");
+    }
+    for (method, administers) in [("tenants.delete", true), ("config.set", true), ("crm.config", false)] {
+        assert_eq!(super::administers(method), administers, "{method}");
+    }
+}
+
+/// A manifest with methods that take and answer by this schema.
+fn with_schema(methods: usize, schema: &Value) -> Result<Manifest, String> {
+    let method = |number: usize| serde_json::json!({ "name": format!("crm.m{number}"), "scope": "read", "params": { "type": "object" }, "result": schema });
+    let methods: Vec<Value> = (0..methods).map(method).collect();
+    let manifest = serde_json::json!({ "family": "crm", "version": "1.0.0", "methods": methods });
+    Manifest::parse(manifest.to_string().as_bytes())
+}
+
+fn patterns(number: usize) -> Value {
+    (0..number).map(|n| serde_json::json!({ "pattern": format!("^a{n}$") })).collect()
+}
+
+#[test]
+fn what_would_take_long_to_compile_is_refused_by_name() {
+    let refused = |methods: usize, schema: Value| with_schema(methods, &schema).expect_err("it is too much");
+    assert!(with_schema(2, &serde_json::json!({ "anyOf": patterns(64) })).is_ok(), "the same twice is one");
+    assert!(refused(1, serde_json::json!({ "anyOf": patterns(65) })).contains("the result schema of crm.m0"));
+    assert!(refused(300, serde_json::json!({})).contains("300 methods"));
+    let many = vec![serde_json::json!(true); 4_500];
+    assert!(refused(10, serde_json::json!({ "anyOf": many })).contains("the manifest's schemas"));
+    // Few letters, and a large automaton.
+    let large = serde_json::json!({ "pattern": "^(ab|[0-9]c)*(x?y){20000}$" });
+    assert!(refused(1, large).contains("the result schema of crm.m0"));
+    let text = format!(r#"{{"family": "crm", "description": "{}"}}"#, "x".repeat(600 << 10));
+    assert!(Manifest::parse(text.as_bytes()).expect_err("it is too large").contains("bytes, more than"));
+}
+
+#[test]
+fn a_manifests_words_are_short() {
+    let refused = |rest: &str| read("crm", "crm.x", rest).expect_err(rest);
+    let long = "x".repeat(3000);
+    assert!(refused(&format!(r#", "description": "{long}""#)).contains("description"));
+    assert!(refused(&format!(r#", "events": ["crm.{long}"]"#)).contains("events"));
+    assert!(refused(r#", "description": "\u001b[2J""#).contains("control characters"));
+    let version = |version: &str| {
+        let text = format!(
+            r#"{{"family": "crm", "version": "{version}", "methods":
+                [{{"name": "crm.x", "scope": "read", "params": {{"type": "object"}}, "result": {{}}}}]}}"#
+        );
+        Manifest::parse(text.as_bytes())
+    };
+    assert!(version("1.0.0-rc.1").is_ok());
+    assert!(version(&long).expect_err("it is long").contains("SemVer"));
+    let scope = read("crm", "crm.x", &format!(r#", "methods": "{}""#, "x".repeat(100_000)));
+    assert!(scope.expect_err("it is no list").len() < 5_000, "an error has few of its words");
+}
+
+#[test]
+fn a_value_that_would_take_long_to_check_is_refused() {
+    let parts = vec![serde_json::json!({ "maxLength": 9 }); 2_000];
+    let manifest = with_schema(1, &serde_json::json!({ "items": { "allOf": parts } })).expect("a manifest");
+    let schema = &manifest.methods["crm.m0"].result;
+    assert!(schema.is_short(&serde_json::json!(["a"])));
+    let values = |number: usize| Value::from(vec!["a"; number]);
+    assert!(!schema.is_short(&values(10)));
+    assert_eq!(schema.check_long(&values(10)), Ok(()));
+    assert!(schema.check_long(&values(6_000)).expect_err("it is too much").contains("too much"));
+    // What is refused within the limit is told of, as long as that takes little.
+    let wrong = schema.check_long(&serde_json::json!(["a", "aaaaaaaaaa"])).expect_err("it is too long");
+    assert!(wrong.starts_with("1: "), "{wrong}");
+}

@@ -292,15 +292,21 @@ impl Plugins {
     /// Removes the files that only the old versions needed.
     async fn forget_bytes(&self, old: &Slot) {
         let Some(scope) = &old.scope else { return };
+        let digests: Vec<Digest> = old.entries.iter().map(|entry| entry.row.digest).collect();
+        self.forget_unneeded(scope, &digests).await;
+    }
+
+    /// Removes those of these files that no version needs. Nothing else is to change meanwhile.
+    pub(super) async fn forget_unneeded(&self, scope: &BindingScope, digests: &[Digest]) {
         let layers = self.layers.load_full();
         let same_place = |other: &BindingScope| scope.tenant() == other.tenant();
         let needed = |digest: Digest| {
             let slots = layers.all().filter(|slot| slot.scope.as_ref().is_some_and(same_place));
             slots.flat_map(|slot| &slot.entries).any(|entry| entry.row.digest == digest)
         };
-        for entry in &old.entries {
-            if !needed(entry.row.digest) {
-                bytes::forget(self.home(), scope, entry.row.digest).await;
+        for digest in digests {
+            if !needed(*digest) {
+                bytes::forget(self.home(), scope, *digest).await;
             }
         }
         if let Some(tenant) = scope.tenant().and_then(|tenant| self.services.registry.get(tenant)) {

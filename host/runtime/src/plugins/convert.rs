@@ -84,6 +84,10 @@ impl Plugins {
         outer: Option<Outer>,
     ) -> Result<Option<Hold>, CallError> {
         let Some(tenant) = facts.subject.tenant() else { return Ok(None) };
+        if route.is_everyones() && self.is_overridden(&tenant.id, &route.component().manifest.family) {
+            // The documents have the form of the tenant's own component, and keep it.
+            return Ok(None);
+        }
         for _ in 0..REROUTES {
             let gate = self.migrations.gate(tenant, &route.component().manifest.family);
             let hold = match gate.clone().try_read_owned() {
@@ -134,7 +138,11 @@ impl Plugins {
         tenant: &TenantRecord,
         facts: &CallFacts,
     ) -> Result<Option<Route>, CallError> {
-        let now = self.route(Some(&tenant.id), &facts.method).await?.ok_or_else(swapping)?;
+        let now = match route.is_everyones() {
+            true => self.route_for_everyone(&facts.method).await?,
+            false => self.route(Some(&tenant.id), &facts.method).await?,
+        };
+        let now = now.ok_or_else(swapping)?;
         if now.component().digest == route.component().digest && now.version().sequence == route.version().sequence {
             return Ok(None);
         }

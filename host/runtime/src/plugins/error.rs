@@ -39,6 +39,12 @@ pub enum ChangeError {
     /// Callers of the present version would miss something.
     #[error("it cannot take the place of the present version: {}", .0.join("; "))]
     Incompatible(Vec<String>),
+    /// The tenant has as many families of its own as it may.
+    #[error("this tenant has {most} families of its own, which is the most: see components.families_per_tenant")]
+    TooMany {
+        /// The limit.
+        most: u32,
+    },
     /// There is nothing that could take the other calls.
     #[error("a canary shares the calls of a version that is bound, and none is")]
     CanaryAlone,

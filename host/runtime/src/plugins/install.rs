@@ -12,10 +12,14 @@ use crate::{
     component::{Component, Loaded},
     digest::Digest,
     grants::{GrantSource, Grants},
+    invoke::printable,
     layers::Slot,
 };
 
 use super::{ChangeError, Plugins, Row, State, bytes, change::Made, versions::Versions};
+
+/// How many differences between two versions are told.
+const DIFFERENCES: usize = 50;
 
 /// What is to be installed, and for whom.
 #[derive(Debug)]
@@ -92,31 +96,42 @@ impl Plugins {
     }
 
     async fn install_now(&self, install: Install) -> Result<Installed, ChangeError> {
-        let mut checks = Vec::new();
-        let digest = Digest::of(&install.wasm);
-        if let Some(expected) = install.expect_digest {
-            if expected != digest {
-                return Err(ChangeError::Digest { expected, found: digest });
-            }
-            checks.push("digest");
-        }
-        let policy = self.policy.load_full();
-        policy.check_signature(&install.wasm, install.signature.as_deref()).map_err(ChangeError::Signature)?;
-        if policy.wants_signature() {
-            checks.push("signature");
-        }
+        let (digest, mut checks) = self.verify(&install).await?;
         if let Some(texts) = &install.grants {
             Grants::parse(texts)?;
         }
         // Compiles where need be, and runs `manifest` in an instance without authority: the trial.
         let client = Client::installing(install.scope.tenant());
-        let Loaded { component, compiled } = self.loader.load(install.wasm.clone(), &client, &self.services).await?;
+        let loaded = self.loader.load(install.wasm.clone(), digest, &client, &self.services).await?;
+        let Loaded { component, compiled } = loaded;
         checks.extend(["world", "manifest"]);
         let installed = self.bind_loaded(&install, component, checks).await;
         if compiled && installed.is_err() {
             self.loader.forget(&digest);
         }
         installed
+    }
+
+    /// The name of the bytes, which are those that were expected, signed where that is asked for. They may be many.
+    async fn verify(&self, install: &Install) -> Result<(Digest, Vec<&'static str>), ChangeError> {
+        let (wasm, policy) = (install.wasm.clone(), self.policy.load_full());
+        let (expected, signature) = (install.expect_digest, install.signature.clone());
+        let verify = move || {
+            let mut checks = Vec::new();
+            let found = Digest::of(&wasm);
+            if let Some(expected) = expected {
+                if expected != found {
+                    return Err(ChangeError::Digest { expected, found });
+                }
+                checks.push("digest");
+            }
+            policy.check_signature(&wasm, signature.as_deref()).map_err(ChangeError::Signature)?;
+            if policy.wants_signature() {
+                checks.push("signature");
+            }
+            Ok((found, checks))
+        };
+        self.services.admission.off_thread(install.scope.tenant(), verify).await?
     }
 
     async fn bind_loaded(
@@ -138,9 +153,28 @@ impl Plugins {
             Some(tenant) => self.convert_for(&component, self.granted(install, &family)?, tenant).await?,
             None => None,
         };
+        let bound = self.bind_kept(install, &family, &component, checks).await;
+        if let Some(documents) = &mut converted {
+            match &bound {
+                Ok(installed) => self.settle(documents, installed.row.sequence).await?,
+                Err(_) => self.go_back(documents).await?,
+            }
+        }
+        bound
+    }
+
+    /// Keeps its bytes, which takes as long as the disk does, and binds it then.
+    async fn bind_kept(
+        &self,
+        install: &Install,
+        family: &Family,
+        component: &Arc<Component>,
+        checks: Vec<&'static str>,
+    ) -> Result<Installed, ChangeError> {
+        self.keep_bytes(install, component.digest).await?;
         let mut loaded = vec![component.clone()];
         let bound = loop {
-            match self.bind_new(install, &family, &component, &loaded, checks.clone()).await {
+            match self.bind_new(install, family, component, &loaded, checks.clone()).await {
                 Err(ChangeError::NotLoaded(entry)) => match self.component(&entry).await {
                     Ok(component) => loaded.push(component),
                     Err(error) => break Err(error.into()),
@@ -148,11 +182,9 @@ impl Plugins {
                 bound => break bound,
             }
         };
-        if let Some(documents) = &mut converted {
-            match &bound {
-                Ok(installed) => self.settle(documents, installed.row.sequence).await?,
-                Err(_) => self.go_back(documents).await?,
-            }
+        if bound.is_err() {
+            let _changing = self.changing.lock().await;
+            self.forget_unneeded(&install.scope, &[component.digest]).await;
         }
         bound
     }
@@ -167,7 +199,10 @@ impl Plugins {
     ) -> Result<Installed, ChangeError> {
         let Admitted { changing, mut versions } = self.admit(install, family, component, &mut checks).await?;
         let previous = versions.active().map(|active| active.digest);
-        self.keep_bytes(install, component.digest).await?;
+        // A change between may have removed them, as those of a version that it took away.
+        if !bytes::are_kept(self.home(), &install.scope, component.digest).await? {
+            bytes::keep(self.home(), &install.scope, component.digest, install.wasm.clone()).await?;
+        }
         let row = Row {
             scope: install.scope.clone(),
             family: family.clone(),
@@ -186,28 +221,30 @@ impl Plugins {
         Ok(Installed { row, component: component.clone(), previous, checks })
     }
 
-    /// Whether a component may be bound, of what is bound now: true as long as the answer is held.
+    /// Whether a component may be bound, of what is bound now: true as long as the answer is held. It is compared
+    /// before, since all changes of all tenants wait for this one, and again where what it would replace has changed.
     async fn admit(
         &self,
         install: &Install,
         family: &Family,
-        component: &Component,
+        component: &Arc<Component>,
         checks: &mut Vec<&'static str>,
     ) -> Result<Admitted<'_>, ChangeError> {
-        let changing = self.changing.lock().await;
+        let (changing, present) = loop {
+            let compared = self.compare(install, family, component).await?;
+            let changing = self.changing.lock().await;
+            let present = self.present(&install.scope, family).map(|present| present.digest);
+            if present == compared {
+                break (changing, present);
+            }
+        };
         // Compiling takes its time: its namesake must not get what was meant for a tenant that is gone.
         if let Some(tenant) = &install.tenant
             && self.services().registry.get(&tenant.id).is_none_or(|now| now.row != tenant.row)
         {
             return Err(ChangeError::NotFound("this tenant is deleted".into()));
         }
-        let present = self.present(&install.scope, family);
-        component.manifest.check_foreign(present.as_ref().map(|present| &present.manifest)).map_err(foreign)?;
-        if let Some(present) = &present {
-            let differences = compatible::differences(&present.manifest, &component.manifest);
-            if !differences.is_empty() {
-                return Err(ChangeError::Incompatible(differences));
-            }
+        if present.is_some() {
             checks.push("schemas");
         }
         if install.canary_percent.is_some() && present.is_none() {
@@ -216,6 +253,9 @@ impl Plugins {
         self.granted(install, family)?.check(&component.imports, &component.manifest)?;
         checks.push("grants");
         let slot = self.layers.load().installed(&install.scope, family.as_str()).cloned();
+        if slot.is_none() {
+            self.check_families(&install.scope)?;
+        }
         let versions = Versions::new(slot.as_ref().map(|slot| slot.entries.as_slice()).unwrap_or_default());
         let previous = versions.active().map(|active| active.digest);
         if install.canary_percent.is_some() && previous == Some(component.digest) {
@@ -228,6 +268,40 @@ impl Plugins {
             return Err(ChangeError::Stale { found: previous });
         }
         Ok(Admitted { changing, versions })
+    }
+
+    /// Whether a component can take the place of what serves its family now, which is named.
+    async fn compare(
+        &self,
+        install: &Install,
+        family: &Family,
+        component: &Arc<Component>,
+    ) -> Result<Option<Digest>, ChangeError> {
+        let (present, new) = (self.present(&install.scope, family), component.clone());
+        let compare = move || {
+            let Some(present) = present else {
+                return new.manifest.check_foreign(None).map_err(foreign).map(|()| None);
+            };
+            new.manifest.check_foreign(Some(&present.manifest)).map_err(foreign)?;
+            let differences = compatible::differences(&present.manifest, &new.manifest);
+            if differences.is_empty() {
+                return Ok(Some(present.digest));
+            }
+            // Their words are the manifests' authors'.
+            let told = differences.iter().take(DIFFERENCES).map(|difference| printable(difference));
+            Err(ChangeError::Incompatible(told.collect()))
+        };
+        self.services.admission.off_thread(install.scope.tenant(), compare).await?
+    }
+
+    /// What a tenant has bound stays in memory once it was called.
+    fn check_families(&self, scope: &BindingScope) -> Result<(), ChangeError> {
+        let most = self.policy.load().families_per_tenant;
+        let bound = self.layers.load().all_in(scope).count();
+        match scope.tenant() {
+            Some(_) if bound >= most as usize => Err(ChangeError::TooMany { most }),
+            _ => Ok(()),
+        }
     }
 
     /// What the installed version may do.

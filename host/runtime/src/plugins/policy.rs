@@ -13,7 +13,7 @@ use crate::{
     layers::Groups,
 };
 
-/// `components.grants`, `.groups`, `.trusted_keys`, `.rollback_after` and `.http`, read.
+/// `components.grants`, `.groups`, `.trusted_keys`, `.rollback_after`, `.families_per_tenant` and `.http`, read.
 #[derive(Debug)]
 pub struct Policy {
     grants: HashMap<String, Arc<Grants>>,
@@ -24,6 +24,7 @@ pub struct Policy {
     keys: Vec<PublicKey>,
     pub(crate) groups: Groups,
     pub(crate) rollback_after: u32,
+    pub(crate) families_per_tenant: u32,
     pub(crate) http: HttpLimits,
 }
 
@@ -88,6 +89,7 @@ impl Policy {
             keys: components.trusted_keys.iter().enumerate().map(key).collect::<Result<_, _>>()?,
             groups,
             rollback_after: components.rollback_after,
+            families_per_tenant: components.families_per_tenant,
             http: HttpLimits::from(&components.http),
         })
     }

@@ -113,6 +113,17 @@ fn read(row: &SqlRow<'_>) -> Result<Row, String> {
     })
 }
 
+/// Forgets which versions were rolled back, but for those in whose form some tenant's documents are (`migrations`).
+/// No conversion may be under way, whose form is not written down yet.
+pub(super) async fn prune_withdrawn(db: &ControlDb) -> Result<(), ControlError> {
+    db.write(|tx| {
+        let unneeded = "DELETE FROM withdrawn_versions WHERE sequence NOT IN (SELECT sequence FROM document_forms)";
+        tx.execute(unneeded, [])?;
+        Ok(())
+    })
+    .await
+}
+
 /// The sequences of the versions that were rolled back.
 pub(super) fn withdrawn(db: &ControlDb) -> Result<HashSet<u64>, ControlError> {
     db.read_blocking(|db| {

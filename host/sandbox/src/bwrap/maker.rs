@@ -58,7 +58,7 @@ impl Maker {
         let control_inside = control_inside.map_err(Error::io("a socket pair"))?;
         let egress = match &workload.network {
             Network::None => None,
-            Network::Allowlist(policy) => Some(self.egress.open(policy.clone(), (uid, gid))?),
+            Network::Allowlist(policy) => Some(self.egress.open(policy.clone(), &tenant.id, (uid, gid))?),
         };
         let extras = Extras {
             shim: self.shim.open()?,

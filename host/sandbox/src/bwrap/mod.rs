@@ -126,7 +126,7 @@ impl Backend for Bwrap {
         }
         if self.maker.hierarchy.is_none() {
             notes.push(
-                "no cgroup is ours: memory, cpu and pids are limited by process; run as root, or by systemd with Delegate=yes"
+                "no cgroup is ours: memory, cpu and pids are limited by process, and all workloads together by nothing; run as root, or by systemd with Delegate=yes"
                     .into(),
             );
         }

@@ -13,6 +13,7 @@ use rustix::io::FdFlags;
 use rustix::process::{Pid, Signal, WaitOptions, kill_process_group, waitpid};
 use tokio::sync::oneshot;
 
+use crate::cgroup::go_first;
 use crate::reaper::Owed;
 use crate::{Error, Reaper};
 
@@ -76,6 +77,8 @@ impl Launch {
             for entrance in &entrances {
                 rustix::io::write(entrance, b"0")?;
             }
+            // Where there is no /proc, the kernel has its own opinion.
+            let _ = go_first();
             rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
             if rustix::process::getppid() != Some(parent) {
                 return Err(io::ErrorKind::BrokenPipe.into());

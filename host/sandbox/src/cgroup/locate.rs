@@ -6,8 +6,14 @@ use std::path::{Path, PathBuf};
 
 use super::{Directories, Version};
 
+/// The group around those of all workloads.
+const WORKLOADS: &str = "openclaw-workloads";
+
+/// What groups have, of version 2, where it is allowed around them.
+const CONTROLLERS: &str = "+memory +cpu +pids";
+
 /// Where the groups of workloads are made: below the hierarchies' roots where we are root, else below our own group,
-/// where that was delegated to us.
+/// where that was delegated to us; in both in one group around them all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Hierarchy {
     /// The roots of the mounted hierarchies.
@@ -22,11 +28,43 @@ impl Hierarchy {
         let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
         let own = fs::read_to_string("/proc/self/cgroup").ok()?;
         let root = rustix::process::geteuid().is_root();
-        let hierarchy = Self::parse(&mounts, &own, root)?;
+        let mut hierarchy = Self::parse(&mounts, &own, root)?;
         match hierarchy.parent.version {
-            Version::One => hierarchy.is_writable().then_some(hierarchy),
-            Version::Two => hierarchy.delegate(root).ok().map(|()| hierarchy),
+            Version::One => hierarchy.is_writable().then_some(())?,
+            Version::Two => hierarchy.delegate(root).ok()?,
         }
+        hierarchy.enclose(memory_of_the_machine()).ok()?;
+        Some(hierarchy)
+    }
+
+    /// Makes the group around all workloads: together they stand back behind what else the machine does, and leave it
+    /// a quarter of its memory. What one of them may take, and how many there are, is limited elsewhere.
+    #[allow(clippy::disallowed_methods, reason = "the kernel's own files")]
+    fn enclose(&mut self, memory: Option<u64>) -> io::Result<()> {
+        let around = self.parent.join(WORKLOADS);
+        for directory in around.each() {
+            // Another gateway may have made it.
+            let present =
+                |error: io::Error| if error.kind() == io::ErrorKind::AlreadyExists { Ok(()) } else { Err(error) };
+            fs::create_dir(directory).or_else(present)?;
+        }
+        match around.version {
+            // Else a group's memory would not count for the one around it; newer kernels know no other way.
+            Version::One => drop(fs::write(around.memory.join("memory.use_hierarchy"), "1")),
+            Version::Two => fs::write(around.memory.join("cgroup.subtree_control"), CONTROLLERS)?,
+        }
+        for (file, value) in settings_of_all(&around, memory) {
+            if let Err(error) = fs::write(&file, value) {
+                tracing::warn!(%error, file = %file.display(), "workloads are not held back together");
+            }
+        }
+        self.parent = around;
+        Ok(())
+    }
+
+    /// Where the parent is, from the roots on.
+    pub(super) fn below_mount(&self) -> &Path {
+        self.parent.memory.strip_prefix(&self.mounted.memory).unwrap_or(Path::new(""))
     }
 
     /// To read from only: any user can.
@@ -93,8 +131,27 @@ impl Hierarchy {
             fs::create_dir(&leaf).or_else(|error| if leaf.is_dir() { Ok(()) } else { Err(error) })?;
             fs::write(leaf.join("cgroup.procs"), "0")?;
         }
-        fs::write(parent.join("cgroup.subtree_control"), "+memory +cpu +pids")
+        fs::write(parent.join("cgroup.subtree_control"), CONTROLLERS)
     }
+}
+
+/// A tenth of the weight that others have, and three quarters of the machine's memory.
+pub(super) fn settings_of_all(around: &Directories, memory: Option<u64>) -> Vec<(PathBuf, String)> {
+    let (weight, limit) = match around.version {
+        Version::One => (("cpu.shares", "102"), "memory.limit_in_bytes"),
+        Version::Two => (("cpu.weight", "10"), "memory.max"),
+    };
+    let weight = (around.cpu.join(weight.0), weight.1.to_owned());
+    let memory = memory.map(|bytes| (around.memory.join(limit), (bytes / 4 * 3).to_string()));
+    std::iter::once(weight).chain(memory).collect()
+}
+
+#[allow(clippy::disallowed_methods, reason = "the kernel's own files")]
+fn memory_of_the_machine() -> Option<u64> {
+    let text = fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib * 1024)
 }
 
 /// The mount point and the type's options of each line: `… MOUNTPOINT OPTIONS … - TYPE SOURCE SUPEROPTIONS`.

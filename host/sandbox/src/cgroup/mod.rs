@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use rustix::fs::{Mode, OFlags};
+
 pub(crate) use locate::Hierarchy;
 pub(crate) use read::{Counters, of_process};
 
@@ -103,9 +105,9 @@ impl Group {
         self.directories().each().into_iter().map(Path::to_owned).collect()
     }
 
-    /// Below each hierarchy's root, as the Docker Engine takes it for a parent.
-    pub(crate) fn name(&self) -> &str {
-        &self.name
+    /// From each hierarchy's root on, as the Docker Engine takes it for a parent.
+    pub(crate) fn path(&self) -> PathBuf {
+        Path::new("/").join(self.hierarchy.below_mount()).join(&self.name)
     }
 
     /// A process that writes `0` to each is in the group, with all that it starts.
@@ -180,6 +182,17 @@ fn settings(directories: &Directories, limits: &Limits, overhead: u32) -> Vec<(P
     };
     settings.push((directories.pids.join("pids.max"), pids));
     settings
+}
+
+/// A process that takes this on goes first when memory is short, and what it starts with it. What root takes on, nobody
+/// else gives back.
+/// To be called between fork and exec: a system call a line, nothing allocated.
+#[allow(clippy::disallowed_methods, reason = "the kernel's own files")]
+pub(crate) fn go_first() -> io::Result<()> {
+    let flags = OFlags::WRONLY | OFlags::CLOEXEC;
+    let score = rustix::fs::open(c"/proc/self/oom_score_adj", flags, Mode::empty())?;
+    rustix::io::write(&score, b"1000")?;
+    Ok(())
 }
 
 #[cfg(test)]

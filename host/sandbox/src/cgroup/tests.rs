@@ -34,6 +34,27 @@ fn a_user_makes_groups_below_the_own_one() {
 }
 
 #[test]
+fn all_workloads_together_stand_back() {
+    let settings = |directories: &Directories, memory| -> Vec<String> {
+        let lines = locate::settings_of_all(directories, memory);
+        lines.iter().map(|(file, value)| format!("{} {value}", file.display())).collect()
+    };
+    let one = Hierarchy::parse(VERSION_ONE, "", true).unwrap().directories().join("a");
+    let shares = "/sys/fs/cgroup/cpu,cpuacct/a/cpu.shares 102";
+    assert_eq!(settings(&one, Some(4 << 30)), [shares, "/sys/fs/cgroup/memory/a/memory.limit_in_bytes 3221225472"]);
+    let two = version_two(Path::new("/g"));
+    assert_eq!(settings(&two, Some(4 << 30)), ["/g/cpu.weight 10", "/g/memory.max 3221225472"]);
+    assert_eq!(settings(&two, None), ["/g/cpu.weight 10"], "nobody knows how much there is");
+}
+
+#[test]
+fn the_engine_is_told_of_a_group_from_the_root_on() {
+    let hierarchy = Hierarchy::parse(VERSION_TWO, "0::/user.slice/openclaw.service\n", false).unwrap();
+    assert_eq!(hierarchy.below_mount(), Path::new("user.slice/openclaw.service"));
+    assert_eq!(Hierarchy::parse(VERSION_ONE, "", true).unwrap().below_mount(), Path::new(""));
+}
+
+#[test]
 fn no_controllers_no_groups() {
     assert_eq!(Hierarchy::parse("22 1 0:20 / /proc rw - proc proc rw\n", "", true), None);
 }

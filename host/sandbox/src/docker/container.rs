@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::io::{self, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -12,10 +12,13 @@ use bollard::models::{
     ResourcesUlimits,
 };
 
+use rustix::fs::{Gid, Uid};
+
 use super::{Docker, LABEL};
 use crate::cgroup::Group;
 use crate::egress::Passage;
 use crate::limits::SHM_BYTES;
+use crate::reaper::{Kind, Owed};
 use crate::shim;
 use crate::staging::Staged;
 use crate::{Error, Tenant, WORK, Workload, egress, job, paths, seccomp};
@@ -24,6 +27,7 @@ use crate::{Error, Tenant, WORK, Workload, egress, job, paths, seccomp};
 pub(super) struct Files {
     mounts: Vec<Mount>,
     _staged: Vec<Staged>,
+    _job: JobFile,
 }
 
 impl Files {
@@ -33,13 +37,15 @@ impl Files {
         workload: &Workload,
         egress: Option<&Passage>,
     ) -> Result<Self, Error> {
-        let (uid, _) = tenant.user.ids()?;
+        let (uid, gid) = tenant.user.ids()?;
+        let job = JobFile::write(docker, workload, (uid, gid)).map_err(Error::io("the container's job"))?;
         let own = |name: &str, content: String| {
             own_file(&docker.directory, &format!("{name}-{uid}"), &content)
                 .map_err(Error::io("a file for the container"))
         };
         let mut mounts = vec![
             bind(docker.shim.path(), shim::INSIDE, true),
+            bind(&job.path, shim::JOB_INSIDE, true),
             bind(&own("passwd", tenant.user.passwd()?)?, "/etc/passwd", true),
             bind(&own("group", tenant.user.group()?)?, "/etc/group", true),
         ];
@@ -51,7 +57,38 @@ impl Files {
         }
         staged.push(docker.staging.stage(&tenant.workspace)?);
         mounts.extend(staged.last().map(|place| bind(place.path(), WORK, tenant.read_only)));
-        Ok(Self { mounts, _staged: staged })
+        Ok(Self { mounts, _staged: staged, _job: job })
+    }
+}
+
+/// What is run and in which environment, for the container's user alone: the engine shows a container's arguments to
+/// whoever asks it, and the machine those of a process to all its users. Gone when dropped.
+struct JobFile {
+    path: PathBuf,
+    _owed: Owed,
+}
+
+impl JobFile {
+    #[allow(clippy::disallowed_methods, reason = "our own directory, which no tenant reaches")]
+    fn write(docker: &Docker, workload: &Workload, (uid, gid): (u32, u32)) -> io::Result<Self> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let name = format!("job-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let path = docker.directory.join(name);
+        let owed = docker.reaper.owe(Kind::Directory, path.clone());
+        // Of an earlier process of this number.
+        let _ = fs::remove_file(&path);
+        let file = Self { path, _owed: owed };
+        let mut open = fs::OpenOptions::new().write(true).create_new(true).mode(0o400).open(&file.path)?;
+        open.write_all(&job::encode(workload, false))?;
+        rustix::fs::fchown(&open, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))?;
+        Ok(file)
+    }
+}
+
+impl Drop for JobFile {
+    #[allow(clippy::disallowed_methods, reason = "our own directory, which no tenant reaches")]
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.path);
     }
 }
 
@@ -100,7 +137,7 @@ pub(super) fn config(
         tty: Some(terminal),
         image: Some(docker.image.clone()),
         working_dir: Some("/".to_owned()),
-        entrypoint: Some(entrypoint.into_iter().chain(job::fields(workload, false)).collect()),
+        entrypoint: Some(entrypoint.into()),
         labels: Some(HashMap::from([
             (LABEL.to_owned(), docker.label()),
             ("openclaw.tenant".to_owned(), tenant.id.clone()),
@@ -127,7 +164,9 @@ fn host_config(docker: &Docker, workload: &Workload, files: &Files, group: Optio
         nano_cpus: Some(integer(u64::from(limits.cpu_millis) * 1_000_000)),
         // The shim is one of them.
         pids_limit: Some(i64::from(limits.pids) + 1),
-        cgroup_parent: group.map(|group| format!("/{}", group.name())),
+        cgroup_parent: group.map(|group| group.path().to_string_lossy().into_owned()),
+        // It goes first when memory is short.
+        oom_score_adj: Some(1000),
         ulimits: Some(vec![
             ulimit("core", 0),
             ulimit("nofile", limits.files.into()),

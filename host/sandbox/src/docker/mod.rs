@@ -143,7 +143,7 @@ impl Docker {
         let ids = tenant.user.ids()?;
         let egress = match &workload.network {
             Network::None => None,
-            Network::Allowlist(policy) => Some(self.egress.open(policy.clone(), ids)?),
+            Network::Allowlist(policy) => Some(self.egress.open(policy.clone(), &tenant.id, ids)?),
         };
         let files = container::Files::new(self, tenant, &workload, egress.as_ref())?;
         let group = self.group(&workload)?;

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use openclaw_egress::Resolver;
 use rustix::fs::{Gid, Mode, OFlags, Uid};
 use tokio::net::UnixListener;
 use tokio::task::JoinHandle;
@@ -32,7 +33,7 @@ pub struct Policy {
     pub allow: AllowList,
     /// Addresses of private networks that the operator vouches for; all others of that kind are refused.
     pub private: Vec<IpAddr>,
-    /// Told of every attempt, before it is answered.
+    /// Told of every attempt, before it is answered, and of one that is given up as of one that was not answered.
     pub audit: Box<dyn Fn(&Attempt) + Send + Sync>,
 }
 
@@ -63,9 +64,9 @@ impl Egress {
         Self { directory: directory.to_owned(), reaper: reaper.clone() }
     }
 
-    /// A socket for this user alone.
+    /// A socket for this user of the tenant's alone.
     #[allow(clippy::disallowed_methods, reason = "our own directory, which no tenant reaches")]
-    pub(crate) fn open(&self, policy: Arc<Policy>, (uid, gid): (u32, u32)) -> Result<Passage, Error> {
+    pub(crate) fn open(&self, policy: Arc<Policy>, tenant: &str, (uid, gid): (u32, u32)) -> Result<Passage, Error> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let name = format!("egress-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let path = self.directory.join(name);
@@ -77,7 +78,7 @@ impl Egress {
             Ok(listener)
         };
         let listener = open().map_err(Error::io("the socket of the proxy"))?;
-        let proxy = tokio::spawn(proxy::serve(listener, policy));
+        let proxy = tokio::spawn(proxy::serve(listener, policy, Resolver::of(tenant)));
         Ok(Passage { path, proxy, _owed: owed })
     }
 }

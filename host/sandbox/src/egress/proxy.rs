@@ -10,7 +10,7 @@ use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
-use openclaw_egress::Reach;
+use openclaw_egress::{Reach, Resolver, is_host};
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpStream, UnixListener, UnixStream};
 use tokio::sync::Semaphore;
@@ -24,27 +24,34 @@ type Body = BoxBody<Bytes, hyper::Error>;
 const CONNECTIONS: usize = 64;
 
 /// Serves until it is dropped, and its connections with it.
-pub(super) async fn serve(listener: UnixListener, policy: Arc<Policy>) {
+pub(super) async fn serve(listener: UnixListener, policy: Arc<Policy>, resolver: Resolver) {
+    let way = Arc::new(Way { policy, resolver });
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     let mut connections = JoinSet::new();
     loop {
         let Ok(place) = places.clone().acquire_owned().await else { return };
         let Ok((stream, _)) = listener.accept().await else { return };
         while connections.try_join_next().is_some() {}
-        let policy = policy.clone();
+        let way = way.clone();
         connections.spawn(async move {
             let _place = place;
-            serve_connection(stream, policy).await;
+            serve_connection(stream, way).await;
         });
     }
 }
 
+/// What leads out, and what of it is let through.
+struct Way {
+    policy: Arc<Policy>,
+    resolver: Resolver,
+}
+
 /// A tunnel belongs to its connection: it ends with it.
-async fn serve_connection(stream: UnixStream, policy: Arc<Policy>) {
+async fn serve_connection(stream: UnixStream, way: Arc<Way>) {
     let (tunnels, mut opened) = tokio::sync::mpsc::channel::<Tunnel>(1);
     let service = service_fn(move |request| {
-        let (policy, tunnels) = (policy.clone(), tunnels.clone());
-        async move { Ok::<_, Infallible>(answer(request, &policy, &tunnels).await) }
+        let (way, tunnels) = (way.clone(), tunnels.clone());
+        async move { Ok::<_, Infallible>(answer(request, &way, &tunnels).await) }
     });
     let connection =
         hyper::server::conn::http1::Builder::new().half_close(true).serve_connection(TokioIo::new(stream), service);
@@ -70,15 +77,11 @@ impl Tunnel {
     }
 }
 
-async fn answer(
-    request: Request<Incoming>,
-    policy: &Policy,
-    tunnels: &tokio::sync::mpsc::Sender<Tunnel>,
-) -> Response<Body> {
+async fn answer(request: Request<Incoming>, way: &Way, tunnels: &tokio::sync::mpsc::Sender<Tunnel>) -> Response<Body> {
     let Some((host, port)) = target(&request) else {
         return text(StatusCode::BAD_REQUEST, "openclaw's proxy takes CONNECT host:port and http:// requests");
     };
-    let server = match connect(&host, port, policy).await {
+    let server = match connect(&host, port, way).await {
         Ok(server) => server,
         Err(refusal) => {
             let status = match refusal {
@@ -99,26 +102,41 @@ async fn answer(
     }
 }
 
-/// CONNECT names host and port; plain HTTP a whole URI. HTTPS goes by CONNECT.
+/// CONNECT names host and port; plain HTTP a whole URI. HTTPS goes by CONNECT. What can be no host is not told of.
 fn target(request: &Request<Incoming>) -> Option<(String, u16)> {
     let uri = request.uri();
     let host = uri.host()?.trim_start_matches('[').trim_end_matches(']').to_owned();
-    match (request.method(), uri.scheme_str()) {
-        (&Method::CONNECT, None) => Some((host, uri.port_u16()?)),
-        (&Method::CONNECT, _) => None,
-        (_, Some("http")) => Some((host, uri.port_u16().unwrap_or(80))),
-        _ => None,
-    }
+    let port = match (request.method(), uri.scheme_str()) {
+        (&Method::CONNECT, None) => uri.port_u16()?,
+        (&Method::CONNECT, _) => return None,
+        (_, Some("http")) => uri.port_u16().unwrap_or(80),
+        _ => return None,
+    };
+    is_host(&host).then_some((host, port))
 }
 
 /// The one place that decides, and tells of it.
-async fn connect(host: &str, port: u16, policy: &Policy) -> Result<TcpStream, Refusal> {
+async fn connect(host: &str, port: u16, Way { policy, resolver }: &Way) -> Result<TcpStream, Refusal> {
+    let attempt = Attempt { host: host.to_owned(), port, refused: Some(Refusal::Unreachable) };
+    let mut told = Told { policy, attempt };
     let result = match policy.allow.allows(host, port) {
-        true => openclaw_egress::connect(host, port, Reach::Public(&policy.private)).await,
+        true => resolver.connect(host, port, Reach::Public(&policy.private)).await,
         false => Err(Refusal::NotAllowed),
     };
-    (policy.audit)(&Attempt { host: host.to_owned(), port, refused: result.as_ref().err().copied() });
+    told.attempt.refused = result.as_ref().err().copied();
     result
+}
+
+/// An attempt, which is told of when it ends: also when the workload ends before, or hangs up.
+struct Told<'a> {
+    policy: &'a Policy,
+    attempt: Attempt,
+}
+
+impl Drop for Told<'_> {
+    fn drop(&mut self) {
+        (self.policy.audit)(&self.attempt);
+    }
 }
 
 /// Sends a request on, without what is meant for a proxy.

@@ -41,6 +41,7 @@ async fn the_same_surface() {
 
     probe::run(&world, &backend, &tenant).await;
     streams_and_environment(&backend, &tenant).await;
+    its_environment_is_in_no_command_line(&world, &backend, &tenant).await;
     files(&world, &backend, &tenant).await;
     failures_to_start(&backend, &tenant).await;
     limits(&backend, &tenant).await;
@@ -71,6 +72,23 @@ async fn streams_and_environment(backend: &Docker, tenant: &Tenant) {
 
     let outcome = backend.run(tenant, Workload::shell("kill -TERM $$")).await.unwrap();
     assert_eq!((outcome.exit_code, outcome.signal), (None, Some(15)));
+}
+
+async fn its_environment_is_in_no_command_line(world: &World, backend: &Docker, tenant: &Tenant) {
+    let mut workload = Workload::shell("echo $SECRET; sleep 1000");
+    workload.env.push(("SECRET".to_owned(), "canary-of-a-tenant".to_owned()));
+    let mut session = backend.start(tenant, workload).await.unwrap();
+    assert_eq!(session.next().await, Some(Output::Stdout("canary-of-a-tenant\n".into())));
+    let lines = fs::read_dir("/proc").unwrap().flatten().filter_map(|process| {
+        let line = fs::read(process.path().join("cmdline")).ok()?;
+        Some(String::from_utf8_lossy(&line).into_owned())
+    });
+    let told: Vec<_> = lines.filter(|line| line.contains("canary-of-a-tenant")).collect();
+    assert!(told.is_empty(), "{told:?}");
+    session.remote().kill();
+    session.outcome().await;
+    let left = fs::read_dir(world.path("sandbox")).unwrap().flatten().map(|entry| entry.file_name());
+    assert_eq!(left.filter(|name| name.to_string_lossy().starts_with("job-")).count(), 0);
 }
 
 async fn files(world: &World, backend: &Docker, tenant: &Tenant) {

@@ -67,7 +67,8 @@ fn nothing_stays_a_second_after_the_gateway_is_killed() {
 fn left(home: &str, cgroups: &str) -> Vec<String> {
     let mut found = Vec::new();
     for hierarchy in ["memory", "pids", "cpu", "cpuacct", "."] {
-        let entries = fs::read_dir(format!("/sys/fs/cgroup/{hierarchy}")).into_iter().flatten().flatten();
+        let entries =
+            fs::read_dir(format!("/sys/fs/cgroup/{hierarchy}/openclaw-workloads")).into_iter().flatten().flatten();
         found.extend(entries.map(|entry| entry.path().display().to_string()).filter(|path| path.contains(cgroups)));
     }
     for process in fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path()) {

@@ -5,10 +5,11 @@ use super::{CpuMillis, DecimalError, PicoUsd, QuotaError, Quotas};
 
 #[test]
 fn a_patch_sets_keeps_and_removes() {
-    let first = Quotas::from_json(&json!({
-        "tokens_per_day": 1000, "cost_per_day_usd": "2.50", "sandbox": {"cpu": 1.5, "pids": 64}
-    }))
-    .unwrap();
+    let first = Quotas::default()
+        .merge(&json!({
+            "tokens_per_day": 1000, "cost_per_day_usd": "2.50", "sandbox": {"cpu": 1.5, "pids": 64}
+        }))
+        .unwrap();
     let second = first.merge(&json!({"tokens_per_day": null, "disk_bytes": 5, "sandbox": {"pids": null}})).unwrap();
     assert_eq!(
         serde_json::to_value(&second).unwrap(),
@@ -22,7 +23,7 @@ fn a_patch_sets_keeps_and_removes() {
 fn every_key_of_the_list_is_a_field() {
     for key in Quotas::KEYS {
         let value = if *key == "sandbox" { json!({"pids": 1}) } else { json!(1) };
-        let quotas = Quotas::from_json(&json!({ *key: value })).unwrap();
+        let quotas = Quotas::default().merge(&json!({ *key: value })).unwrap();
         assert!(serde_json::to_value(quotas).unwrap().get(key).is_some());
     }
 }

@@ -60,7 +60,7 @@ fn id(name: &str) -> TenantId {
 #[tokio::test]
 async fn a_tenant_is_made_and_known_by_its_token_after_a_restart_too() {
     let gateway = Gateway::new();
-    let quotas = Quotas::from_json(&json!({ "cost_per_day_usd": "1.5" })).unwrap();
+    let quotas = Quotas::default().merge(&json!({ "cost_per_day_usd": "1.5" })).unwrap();
     let (record, token) =
         gateway.registry.create(&id("acme"), Some("Acme Ltd".into()), quotas, Actor::CommandLine).await.unwrap();
     assert!(gateway.tenant("acme").join("sandbox/work").is_dir());

@@ -54,6 +54,7 @@ fn the_operators_token_is_compared_whole_and_never_empty() {
     assert!(OperatorToken::new(" \n").is_none());
     let minted = OperatorToken::mint().unwrap();
     assert!(minted.matches(minted.reveal()));
+    assert!(minted.withstands_guessing() && !token.withstands_guessing());
 }
 
 proptest! {

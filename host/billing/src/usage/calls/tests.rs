@@ -487,6 +487,24 @@ async fn another_zone_has_other_days_of_the_same_rows() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn refused_calls_are_one_row_whatever_agents_and_models_a_client_invents() {
+    let (_home, ledger) = ledger().await;
+    ledger.set_rate_card(card("default: {input: 1, output: 2}")).await.unwrap();
+    let limits = tenant_limits(Quotas { tokens_per_day: Some(1), ..Quotas::default() });
+    for name in ["one", "two", "three"] {
+        let mut call = call(noon());
+        (call.caller.agent, call.model) = (name.into(), name.into());
+        refused(&ledger, call, limits.clone(), noon()).await;
+    }
+    let count = |db: &Connection| {
+        let sums = "SELECT count(*), sum(refused), max(model) FROM usage_refused_calls";
+        Ok(db.query_row(sums, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?)
+    };
+    let (rows, calls, model): (i64, i64, String) = ledger.control.read(count).await.unwrap();
+    assert_eq!((rows, calls, model.as_str()), (1, 3, "default"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_deleted_tenant_takes_its_rows_and_no_others_with_it() {
     let (_home, ledger) = ledger().await;
     let of = |tenant: &str| {

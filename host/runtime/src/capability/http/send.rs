@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    net::IpAddr,
     sync::{Arc, OnceLock},
     time::Duration,
 };
@@ -14,11 +15,13 @@ use hyper::{
     http::uri::{PathAndQuery, Scheme},
 };
 use hyper_util::rt::TokioIo;
-use openclaw_egress::{Reach, Refusal, tls};
+use openclaw_egress::{Reach, Refusal, Resolver, is_host, tls};
+use openclaw_tenancy::TenantId;
 use rustls::pki_types::ServerName;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
+    sync::OwnedSemaphorePermit,
     time::{Instant, timeout_at},
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
@@ -26,7 +29,7 @@ use wasmtime_wasi::runtime::{AbortOnDropJoinHandle, spawn};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
 
 use super::{
-    Caller, HttpLimits, Sent,
+    Caller, Sent,
     body::{Allowance, Bounded},
 };
 
@@ -34,6 +37,7 @@ use super::{
 const READ_BYTES: usize = 64 << 10;
 
 /// Where a request goes.
+#[derive(Clone)]
 struct Target {
     host: String,
     port: u16,
@@ -44,12 +48,13 @@ impl Target {
     fn of(uri: &Uri) -> Result<Self, Error> {
         let authority = uri.authority().ok_or(Error::HttpRequestUriInvalid)?;
         // A name and a password would be sent in the header `Host`.
-        if authority.as_str().contains('@') || authority.host().is_empty() {
+        let host = authority.host().trim_matches(['[', ']']);
+        if authority.as_str().contains('@') || !is_host(host) {
             return Err(Error::HttpRequestUriInvalid);
         }
         let encrypted = uri.scheme() != Some(&Scheme::HTTP);
         let port = authority.port_u16().unwrap_or(if encrypted { 443 } else { 80 });
-        Ok(Self { host: authority.host().trim_matches(['[', ']']).to_owned(), port, encrypted })
+        Ok(Self { host: host.to_owned(), port, encrypted })
     }
 }
 
@@ -60,15 +65,16 @@ pub(super) async fn send(caller: Caller, request: Request<WasiBody>, options: Re
         return Err(Error::HttpRequestMethodInvalid);
     }
     if !caller.grants.allow_host(&target.host, target.port) {
-        caller.audit(&target.host, target.port, Some(Refusal::NotAllowed)).await?;
+        to_the_end(async move { caller.audit_not_granted(&target.host, target.port).await }).await?;
         return Err(Error::HttpRequestDenied);
     }
     let limits = caller.services.http_limits().ok_or(Error::ConfigurationError)?;
     let deadline = (Instant::now() + limits.time).min(caller.deadline);
     let place = caller.services.admission.outbound(caller.tenant()).acquire_owned();
     let place = timeout_at(deadline, place).await.ok().and_then(Result::ok).ok_or(Error::ConnectionLimitReached)?;
-    let connected = within(deadline, options.connect_timeout, connect(&caller, &target, &limits)).await;
-    let stream = connected.unwrap_or(Err(Error::ConnectionTimeout))?;
+    let connecting = to_the_end(connect(caller, target.clone(), limits.private.clone(), place));
+    let connected = within(deadline, options.connect_timeout, connecting).await;
+    let (stream, place) = connected.unwrap_or(Err(Error::ConnectionTimeout))?;
     let exchange = async {
         if target.encrypted {
             exchange(encrypt(&target.host, stream).await?, request, limits.body_bytes).await
@@ -94,15 +100,31 @@ async fn within<T>(deadline: Instant, patience: Option<Duration>, work: impl Fut
     timeout_at(until.map_or(deadline, |until| until.min(deadline)), work).await.ok()
 }
 
-async fn connect(caller: &Caller, target: &Target, limits: &HttpLimits) -> Result<TcpStream, Error> {
-    let connected = openclaw_egress::connect(&target.host, target.port, Reach::Public(&limits.private)).await;
-    caller.audit(&target.host, target.port, connected.as_ref().err().copied()).await?;
-    connected.map_err(|refusal| match refusal {
+/// Does what must not end half done, also where the guest gives up meanwhile or its call ends.
+async fn to_the_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Error>> + Send + 'static,
+) -> Result<T, Error> {
+    tokio::spawn(work).await.unwrap_or(Err(Error::InternalError(None)))
+}
+
+/// Connects, in the tenant's place, and writes down how that went.
+async fn connect(
+    caller: Caller,
+    target: Target,
+    private: Arc<[IpAddr]>,
+    place: OwnedSemaphorePermit,
+) -> Result<(TcpStream, OwnedSemaphorePermit), Error> {
+    let resolver = Resolver::of(caller.tenant().map_or("", TenantId::as_str));
+    let connected = resolver.connect(&target.host, target.port, Reach::Public(&private)).await;
+    let refused = connected.as_ref().err().map(Refusal::to_string);
+    caller.audit(&target.host, target.port, refused).await?;
+    let stream = connected.map_err(|refusal| match refusal {
         Refusal::NotAllowed => Error::HttpRequestDenied,
         Refusal::PrivateAddress => Error::DestinationIpProhibited,
         Refusal::Unresolved => Error::DestinationNotFound,
         Refusal::Unreachable => Error::ConnectionRefused,
-    })
+    })?;
+    Ok((stream, place))
 }
 
 /// Agrees on a key with the host of this name.

@@ -30,7 +30,7 @@ impl Proxy {
         };
         let directory = tempfile::tempdir().unwrap();
         let listener = UnixListener::bind(directory.path().join("proxy")).unwrap();
-        tokio::spawn(serve(listener, Arc::new(policy)));
+        tokio::spawn(serve(listener, Arc::new(policy), Resolver::of("a-tenant")));
         Self { directory, port, attempts }
     }
 
@@ -117,7 +117,9 @@ async fn an_allowed_name_that_leads_to_a_private_address_is_refused() {
 #[tokio::test]
 async fn what_is_no_request_for_a_proxy_is_refused() {
     let proxy = Proxy::start(&["127.0.0.1:PORT"], true).await;
+    let long = format!("CONNECT {}.org:443 HTTP/1.1\r\nhost: x\r\n\r\n", "long.".repeat(1_000));
     for request in [
+        long.as_str(),
         "GET / HTTP/1.1\r\nhost: 127.0.0.1:PORT\r\nconnection: close\r\n\r\n",
         "GET https://127.0.0.1:PORT/ HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n",
         "GET ftp://127.0.0.1:PORT/ HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n",
