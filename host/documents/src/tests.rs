@@ -285,6 +285,9 @@ async fn closing_what_is_idle_waits_for_no_tenant() {
     let (busy, idle) = (database(&store, home.path(), "a"), database(&store, home.path(), "b"));
     for db in [&busy, &idle] {
         db.transact(vec![put("k", "v", Expectation::Any)]).await.unwrap();
+        // Its answer comes before it has let go of the database and its thread.
+        drop(db.slot.state.lock().await);
+        drop(db.slot.share.acquire_many(2).await.unwrap());
     }
     let mut threads: Vec<_> = std::iter::from_fn(|| busy.store.pool.free_thread(&busy.slot.share)).collect();
     assert!(!threads.is_empty());
