@@ -181,13 +181,13 @@ impl From<Problem> for End {
 
 impl Connection {
     async fn serve(mut self, socket: Socket, endings: Endings, asked: Asked) {
-        let (mut sink, incoming) = socket.split();
+        let (mut sink, mut incoming) = socket.split();
         let end = match asked.id {
             Some(id) => self.attach(&id, &mut sink).await,
             None => Ok(()),
         };
         let end = match end {
-            Ok(()) => self.follow(&mut sink, incoming, endings).await,
+            Ok(()) => self.follow(&mut sink, &mut incoming, endings).await,
             Err(end) => end,
         };
         let close = match end {
@@ -203,8 +203,12 @@ impl Connection {
         };
         if let Some((code, reason)) = close {
             let frame = CloseFrame { code: code.into(), reason: Utf8Bytes::from_static(reason) };
-            // The peer may be gone already.
-            let _ = send(&mut sink, Message::Close(Some(frame))).await;
+            // The peer may be gone already. What it sent meanwhile is read to its end: a connection that is closed before
+            // that is reset, and the peer may not see what was sent last.
+            if send(&mut sink, Message::Close(Some(frame))).await.is_ok() {
+                let answered = async { while incoming.next().await.is_some_and(|message| message.is_ok()) {} };
+                let _ = tokio::time::timeout(LAST_REPLIES, answered).await;
+            }
         }
         if let Some(Watching { keys, mut typing, .. }) = self.watching {
             // Whoever types and goes has typed.
@@ -214,7 +218,7 @@ impl Connection {
     }
 
     /// Passes on both ways, until the end.
-    async fn follow(&mut self, sink: &mut Sink, mut incoming: SplitStream<Socket>, mut endings: Endings) -> End {
+    async fn follow(&mut self, sink: &mut Sink, incoming: &mut SplitStream<Socket>, mut endings: Endings) -> End {
         let (gateway, identity) = (self.gateway.clone(), self.identity.clone());
         let mut draining = pin!(gateway.drained());
         let mut late = pin!(sleep(FIRST_FRAME));
@@ -239,7 +243,7 @@ impl Connection {
                     if send(sink, Message::Ping(Bytes::new())).await.is_err() { return End::Closed(None) }
                 }
                 shown = shown(&mut self.watching) => if let Err(close) = pass_on(sink, shown).await { return close.into() },
-                (message, room) = next_message(&mut incoming, keys.clone()) => {
+                (message, room) = next_message(incoming, keys.clone()) => {
                     heard = Instant::now();
                     if let Err(end) = self.hear(message, room, sink).await { return end }
                 }

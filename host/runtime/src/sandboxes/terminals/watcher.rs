@@ -86,6 +86,10 @@ impl Watcher {
         loop {
             let ended = self.told.borrow_and_update().ended.clone();
             let most = usize::try_from(WINDOW - self.unread).unwrap_or(PIECE).min(PIECE);
+            if most == 0 {
+                self.more().await;
+                continue;
+            }
             let (begins, bytes) = self.terminal.screen().from(self.place, most);
             if begins > self.place {
                 let skipped = begins - self.place;
@@ -98,12 +102,17 @@ impl Watcher {
                 self.unread += bytes.len() as u64;
                 return Watched::Output(bytes);
             }
-            if let Some(ended) = ended.filter(|_| most > 0) {
+            if let Some(ended) = ended {
                 return Watched::Ended(ended);
             }
-            if self.told.changed().await.is_err() {
-                std::future::pending().await
-            }
+            self.more().await;
+        }
+    }
+
+    /// Waits until something is shown, or it ends. Who reads asks anew.
+    async fn more(&mut self) {
+        if self.told.changed().await.is_err() {
+            std::future::pending().await
         }
     }
 
