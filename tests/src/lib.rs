@@ -16,6 +16,7 @@ pub mod home;
 pub mod http;
 pub mod redact;
 pub mod rpc;
+pub mod server;
 pub mod socket;
 
 pub use cli::Output;

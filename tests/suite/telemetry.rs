@@ -1,13 +1,16 @@
 //! `telemetry.otlp`: what a collector of OpenTelemetry gets.
 
 use std::{
-    io::{BufRead, BufReader, Read, Write},
-    net::{TcpListener, TcpStream},
+    io::{BufReader, Write},
+    net::TcpStream,
     sync::mpsc::{Receiver, Sender, channel},
-    thread,
     time::Duration,
 };
 
+use openclaw_tests::{
+    PATIENCE,
+    server::{self, Received},
+};
 use opentelemetry_proto::tonic::{
     collector::{metrics::v1::ExportMetricsServiceRequest, trace::v1::ExportTraceServiceRequest},
     common::v1::{KeyValue, any_value::Value as AnyValue},
@@ -21,31 +24,18 @@ use crate::{
     contract::*,
 };
 
-/// What was posted.
-struct Posted {
-    head: String,
-    body: Vec<u8>,
-}
-
 /// A collector that keeps what it gets.
 struct Collector {
     port: u16,
-    posted: Receiver<Posted>,
+    posted: Receiver<Received>,
     spans: Vec<Span>,
     metrics: Vec<ExportMetricsServiceRequest>,
 }
 
 impl Collector {
     fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let port = listener.local_addr().expect("an address").port();
         let (to, posted) = channel();
-        thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let to = to.clone();
-                thread::spawn(move || take(stream, &to));
-            }
-        });
+        let port = server::listen(move |stream| take(stream, &to)).port();
         Self { port, posted, spans: Vec::new(), metrics: Vec::new() }
     }
 
@@ -83,21 +73,11 @@ impl Collector {
 }
 
 /// Keeps each request of a connection.
-fn take(stream: TcpStream, to: &Sender<Posted>) {
+fn take(stream: TcpStream, to: &Sender<Received>) {
     let mut stream = BufReader::new(stream);
-    loop {
-        let mut head = String::new();
-        while !head.ends_with("\r\n\r\n") {
-            match stream.read_line(&mut head) {
-                Ok(1..) => {}
-                _ => return,
-            }
-        }
-        let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
-        let mut body = vec![0; length.unwrap_or_default()];
-        let read = stream.read_exact(&mut body);
-        let answered = read.and_then(|()| stream.get_mut().write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"));
-        if answered.is_err() || to.send(Posted { head, body }).is_err() {
+    while let Some(received) = Received::read(&mut stream) {
+        let answered = stream.get_mut().write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+        if answered.is_err() || to.send(received).is_err() {
             return;
         }
     }
@@ -167,6 +147,25 @@ fn the_metrics_are_sent_and_what_is_left_at_the_end() {
     let of_health = |attributes: &[KeyValue]| value(attributes, "family").as_deref() == Some("health");
     assert!(sum.is_monotonic && sum.data_points.iter().any(|point| of_health(&point.attributes)), "{sum:?}");
     assert!(!daemon.log().contains("CANARY-KEY"), "{}", daemon.log());
+}
+
+#[test]
+fn a_collector_that_hangs_costs_no_call() {
+    let (to, asked) = channel();
+    let port = server::listen(move |mut stream| {
+        let _ = to.send(());
+        // Takes what comes, and never answers.
+        let _ = std::io::copy(&mut stream, &mut std::io::sink());
+    })
+    .port();
+    let daemon = Daemon::start_with(&format!("telemetry: {{otlp: {{endpoint: \"http://127.0.0.1:{port}\"}}}}\n"));
+    let a = daemon.tenant("a");
+    a.done("health", json!({}));
+    asked.recv_timeout(PATIENCE).expect("the collector is asked");
+    for _ in 0..20 {
+        a.done("health", json!({}));
+    }
+    assert!(asked.try_iter().count() < 20, "each call asked the collector, and waited for it");
 }
 
 #[test]

@@ -203,9 +203,16 @@ pub(crate) async fn open(home: Home, lock: HomeLock, settings: Settings) -> Resu
     Ok(Gateway::open(GatewaySettings { home, lock, loaded, overrides, builtin, costs: None, compiler }).await?)
 }
 
-async fn in_process(home: Home, lock: HomeLock, request: Request<'_>) -> Result<Answer, CliError> {
-    let settings = Settings::load(home.path(), &[])?;
+/// One call is not worth a collector's time, nor its time ours.
+fn settings_of_one_call(home: &Home) -> Result<Settings, CliError> {
+    let mut settings = Settings::load(home.path(), &[])?;
+    settings.loaded.config.telemetry.otlp = None;
     Logging::start(&home.log_path(), &settings.loaded.config.telemetry.log, false)?;
+    Ok(settings)
+}
+
+async fn in_process(home: Home, lock: HomeLock, request: Request<'_>) -> Result<Answer, CliError> {
+    let settings = settings_of_one_call(&home)?;
     let gateway = open(home, lock, settings).await?;
     let identity = Identity::operator(request.acting_for.map(str::to_owned));
     let id = ulid::Ulid::new().to_string().into();
@@ -219,8 +226,7 @@ async fn in_process(home: Home, lock: HomeLock, request: Request<'_>) -> Result<
 
 /// A token is judged where tokens are judged: at the gateway's door, here one that only the operator can open.
 async fn in_process_by_token(home: Home, lock: HomeLock, request: Request<'_>) -> Result<Answer, CliError> {
-    let settings = Settings::load(home.path(), &[])?;
-    Logging::start(&home.log_path(), &settings.loaded.config.telemetry.log, false)?;
+    let settings = settings_of_one_call(&home)?;
     let control = home.control_socket_path();
     let listeners = Listeners::open(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0), &control).await?;
     let gateway = open(home, lock, settings).await?;

@@ -12,7 +12,10 @@ mod own;
 mod resolver;
 pub mod tls;
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    collections::HashSet,
+    net::{IpAddr, SocketAddr},
+};
 
 use tokio::net::TcpStream;
 
@@ -35,12 +38,16 @@ impl Reach<'_> {
     pub fn allows(&self, address: IpAddr) -> bool {
         match self {
             Self::Public(private) => {
-                let public = is_public(address) && !own::is_own(address::real(address));
-                public || private.contains(&address.to_canonical())
+                private.contains(&address.to_canonical()) || is_elsewhere(address, own::addresses().as_deref())
             }
             Self::Anywhere => true,
         }
     }
+}
+
+/// Whether an address is out in the world, and known not to be this machine's.
+fn is_elsewhere(address: IpAddr, own: Option<&HashSet<IpAddr>>) -> bool {
+    is_public(address) && own.is_some_and(|own| !own.contains(&address::real(address)))
 }
 
 /// Something wanted to reach a host.
@@ -79,6 +86,16 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
+
+    #[test]
+    fn a_public_address_of_this_machine_is_not_out_in_the_world() {
+        let [here, there] = [[1, 1, 1, 1], [8, 8, 8, 8]].map(IpAddr::from);
+        let own = HashSet::from([here]);
+        assert!(is_elsewhere(there, Some(&own)));
+        assert!(!is_elsewhere(here, Some(&own)));
+        assert!(!is_elsewhere("::ffff:1.1.1.1".parse().expect("an address"), Some(&own)), "by another name");
+        assert!(!is_elsewhere(there, None), "nobody knows which are this machine's");
+    }
 
     #[tokio::test]
     async fn what_leads_home_is_reached_where_the_operator_says_so() {

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashSet,
-    fs,
+    fs, io,
     net::{IpAddr, Ipv6Addr},
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
@@ -13,28 +13,40 @@ const FRESH: Duration = Duration::from_secs(5);
 
 /// What the kernel takes for its own: by the routes of IPv4, which has more than the interfaces do, and by the
 /// interfaces' addresses of IPv6.
-const ROUTES: &str = "/proc/net/fib_trie";
-const INTERFACES: &str = "/proc/net/if_inet6";
+const ROUTES: &str = "/proc/self/net/fib_trie";
+const INTERFACES: &str = "/proc/self/net/if_inet6";
 
-type Addresses = Arc<HashSet<IpAddr>>;
+type Addresses = Option<Arc<HashSet<IpAddr>>>;
 
-/// Whether an address is one of this machine's own.
-pub(crate) fn is_own(address: IpAddr) -> bool {
+/// The addresses of this machine, as of late. None where the kernel does not say: then nobody knows which are not.
+pub(crate) fn addresses() -> Addresses {
     static READ: Mutex<Option<(Instant, Addresses)>> = Mutex::new(None);
-    let mut read = READ.lock().unwrap_or_else(PoisonError::into_inner);
-    let fresh = read.as_ref().filter(|(at, _)| at.elapsed() < FRESH).map(|(_, addresses)| addresses.clone());
-    let addresses = fresh.unwrap_or_else(|| {
-        let addresses = Arc::new(addresses());
-        *read = Some((Instant::now(), addresses.clone()));
-        addresses
-    });
-    addresses.contains(&address)
+    let mut last = READ.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((_, addresses)) = last.as_ref().filter(|(at, _)| at.elapsed() < FRESH) {
+        return addresses.clone();
+    }
+    let was_unknown = last.as_ref().is_some_and(|(_, addresses)| addresses.is_none());
+    let addresses = read().map(Arc::new);
+    if let Err(error) = &addresses
+        && !was_unknown
+    {
+        tracing::warn!(%error, "the addresses of this machine are not known, so nothing out in the world is reached");
+    }
+    let addresses = addresses.ok();
+    *last = Some((Instant::now(), addresses.clone()));
+    addresses
 }
 
 #[allow(clippy::disallowed_methods, reason = "the kernel's own files")]
-fn addresses() -> HashSet<IpAddr> {
-    let text = |file| fs::read_to_string(file).unwrap_or_default();
-    local_routes(&text(ROUTES)).into_iter().chain(interfaces(&text(INTERFACES))).collect()
+fn read() -> io::Result<HashSet<IpAddr>> {
+    let routes = fs::read_to_string(ROUTES)?;
+    let of_version_six = match fs::read_to_string(INTERFACES) {
+        Ok(table) => table,
+        // A kernel without IPv6.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+        Err(error) => return Err(error),
+    };
+    Ok(local_routes(&routes).into_iter().chain(interfaces(&of_version_six)).collect())
 }
 
 /// Each address stands on a line of its own, what it is on the next: `|-- 127.0.0.1`, `/32 host LOCAL`.
@@ -81,8 +93,8 @@ mod tests {
 
     #[test]
     fn an_address_that_this_machine_listens_on_is_its_own() {
-        let local_to_the_tables = !addresses().is_empty();
-        assert_eq!(is_own(IpAddr::from([127, 0, 0, 1])), local_to_the_tables);
-        assert!(!is_own(IpAddr::from([1, 1, 1, 1])));
+        let own = addresses().expect("the kernel says");
+        assert!(own.contains(&IpAddr::from([127, 0, 0, 1])), "{own:?}");
+        assert!(!own.contains(&IpAddr::from([1, 1, 1, 1])), "{own:?}");
     }
 }

@@ -32,6 +32,8 @@ pub(crate) async fn announce(gateway: Weak<Gateway>) {
         let registry = &gateway.services.registry;
         match change {
             Ok(change) => match registry.get(&change.tenant) {
+                // A namesake is told nothing of its predecessor.
+                Some(now) if now.row != change.row => {}
                 Some(now) => {
                     gateway.announce(&now.id, now.row, change.what);
                     known.insert(change.tenant, Standing::of(&now));

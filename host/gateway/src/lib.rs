@@ -242,7 +242,6 @@ impl Gateway {
     /// Writes what is still in memory. The gateway is of no use afterwards.
     pub async fn close(&self) {
         self.drain();
-        self.telemetry.close().await;
         if let Err(error) = self.services.usage.flush().await {
             tracing::error!(%error, "the last second of usage could not be written");
         }
@@ -250,6 +249,8 @@ impl Gateway {
             tracing::warn!(%error, "when tenants were last seen could not be written");
         }
         self.services.documents.close_all().await;
+        // Last: a collector that hangs may take its time.
+        self.telemetry.close().await;
     }
 
     pub(crate) fn config(&self) -> Guard<Arc<GatewayConfig>> {

@@ -8,7 +8,7 @@ mod process;
 mod scrape;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     future::Future,
     hash::Hash,
     sync::{Arc, PoisonError, RwLock},
@@ -213,12 +213,11 @@ impl Metrics {
             return;
         }
         let gone: Vec<_> = components.extract_if(|digest, _| !is_loaded(digest)).map(|(_, gone)| gone).collect();
+        let kept = components.values().filter_map(|metrics| metrics.version.as_ref());
+        let families: HashSet<_> = kept.map(|(labels, _)| labels.family.clone()).collect();
         for (labels, _) in gone.iter().filter_map(|gone| gone.version.as_ref()) {
             self.versions.remove(labels);
-            let of_family = |metrics: &Arc<CallMetrics>| {
-                metrics.version.as_ref().is_some_and(|(other, _)| other.family == labels.family)
-            };
-            if !components.values().any(of_family) {
+            if !families.contains(&labels.family) {
                 let family = &labels.family;
                 self.seconds.remove(&FamilyLabels { family: family.clone() });
                 for outcome in OUTCOMES {

@@ -355,7 +355,7 @@ impl Endings {
     /// Resolves when this connection's token has ended.
     async fn of(&mut self, identity: &Identity) -> &'static str {
         match (&identity.tenant, self.peer) {
-            (Some(tenant), _) => tenants_own_ended(&mut self.tenants, &tenant.id).await,
+            (Some(tenant), _) => tenants_own_ended(&mut self.tenants, tenant.row).await,
             (None, Peer::Remote(_)) if self.operator.changed().await.is_ok() => "the operator's token was replaced",
             // The control socket asks for no token.
             (None, _) => std::future::pending().await,
@@ -363,10 +363,10 @@ impl Endings {
     }
 }
 
-async fn tenants_own_ended(changes: &mut Receiver<TenantChange>, tenant: &TenantId) -> &'static str {
+async fn tenants_own_ended(changes: &mut Receiver<TenantChange>, row: u64) -> &'static str {
     loop {
         match changes.recv().await {
-            Ok(change) if change.tenant == *tenant => match change.what {
+            Ok(change) if change.row == row => match change.what {
                 WhatChanged::Rotated => return "the token was rotated",
                 WhatChanged::Disabled => return "the tenant is disabled",
                 WhatChanged::Deleted => return "the tenant is deleted",

@@ -353,7 +353,8 @@ impl Call {
         ending: Ending,
     ) -> Result<CallRow, ModelError> {
         let gone = self.delivery.is_given_up();
-        let settlement = tally.settlement(ending, gone, self.prepared.input_tokens(&served.model), Timestamp::now());
+        let counted = self.prepared.likely_input_tokens(&served.model);
+        let settlement = tally.settlement(ending, gone, counted, Timestamp::now());
         for pause in SETTLE_PAUSES {
             match reservation.settle(settlement.clone()).await {
                 Ok(row) => return Ok(row),

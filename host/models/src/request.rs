@@ -103,6 +103,11 @@ impl Prepared {
         self.weight.tokens(model.context_window)
     }
 
+    /// Tokens of the request as it is charged where the provider does not say.
+    pub(crate) fn likely_input_tokens(&self, model: &gateway::Model) -> u64 {
+        self.weight.likely(model.context_window)
+    }
+
     /// Tokens of each answer at the most: what is sent to the provider as its limit.
     pub(crate) fn cap(&self, model: &gateway::Model) -> u64 {
         if self.endpoint == Endpoint::Embeddings {

@@ -12,12 +12,19 @@ use tiktoken_rs::{CoreBPE, o200k_base_singleton};
 /// Tokens that a message costs besides its text.
 const A_MESSAGE: u64 = 4;
 
-/// Tokens of a picture, whose letters no model reads: the largest that providers take, which they shrink to.
-const A_PICTURE: u64 = 5_000;
+/// Tokens of a picture, whose letters no model reads, as the models count that count them highest: providers shrink
+/// the largest to this.
+const A_PICTURE: u64 = 50_000;
 
-/// Letters of a sound's or a film's base64 for a token, at the lowest rates that these have. Of a document's or a file's,
-/// whose text may be packed, each counts for one.
+/// Letters of a sound's base64 for a token. Of a film's, a document's or a file's, which may be packed, each counts
+/// for one.
 const SOUND_LETTERS: u64 = 8;
+
+/// The longest context that there is, for a model of which the configuration does not say.
+const LONGEST: u64 = 2_000_000;
+
+/// What media come to in the end is this part of what they can: what a document's letters hold as a rule.
+const LIKELY: u64 = 20;
 
 /// Tokens of a document, a file, a sound or a film that the provider fetches: as long a context as is usual.
 const ELSEWHERE: u64 = 200_000;
@@ -51,8 +58,13 @@ impl Weight {
     /// Tokens at the most, with the margins. A provider refuses what is longer than its model's context.
     pub(crate) fn tokens(self, context: Option<u64>) -> u64 {
         let all = self.text.saturating_add(self.media);
-        let counted = context.map_or(all, |context| self.text.max(all.min(context)));
+        let counted = self.text.max(all.min(context.unwrap_or(LONGEST)));
         counted.saturating_add(counted.div_ceil(50))
+    }
+
+    /// Tokens as they are charged where the provider never says: nobody pays for the most that media can hold.
+    pub(crate) fn likely(self, context: Option<u64>) -> u64 {
+        Self { text: self.text, media: self.media.div_ceil(LIKELY) }.tokens(context)
     }
 
     fn text(tokens: u64) -> Self {
@@ -145,8 +157,8 @@ impl Medium {
         let kind = kind.strip_prefix("input_").unwrap_or(kind);
         match kind.strip_suffix("_url").unwrap_or(kind) {
             "image" => Some(Self::Picture),
-            "audio" | "video" => Some(Self::Sound),
-            "file" | "document" => Some(Self::File),
+            "audio" => Some(Self::Sound),
+            "video" | "file" | "document" => Some(Self::File),
             _ => None,
         }
     }
@@ -180,7 +192,9 @@ impl Medium {
 
     fn inline(self, base64: &str) -> Weight {
         let letters = base64.len() as u64;
+        let is_other = base64.starts_with("data:") && !base64.starts_with("data:image/");
         match self {
+            Self::Picture if is_other => Weight::media(letters),
             Self::Picture => Weight::default(),
             Self::Sound => Weight::media(letters.div_ceil(SOUND_LETTERS)),
             Self::File => Weight::media(letters),
@@ -248,6 +262,23 @@ mod tests {
         assert!(of_part(&file).media >= 9_000);
         let sound = json!({"type": "input_audio", "input_audio": {"data": letters, "format": "wav"}});
         assert_eq!(of_part(&sound).media, 9_000 / SOUND_LETTERS);
+    }
+
+    #[test]
+    fn what_is_sent_as_a_picture_and_is_none_counts_by_its_letters() {
+        let url = format!("data:application/pdf;base64,{}", "A".repeat(1 << 20));
+        let part = json!({"type": "image_url", "image_url": {"url": url}});
+        assert!(of_part(&part).media >= 1 << 20);
+    }
+
+    #[test]
+    fn no_call_is_reserved_or_charged_for_more_than_a_model_reads() {
+        let film = json!({"type": "video", "data": "A".repeat(8 << 20)});
+        let weight = of_part(&film);
+        assert_eq!(weight.tokens(None), LONGEST + LONGEST / 50);
+        assert!(weight.likely(None) < weight.tokens(None) / 4, "{weight:?}");
+        let text = of_part(&json!({"type": "text", "text": "hello world"}));
+        assert_eq!(text.likely(None), text.tokens(None), "text is what it is");
     }
 
     #[test]

@@ -25,7 +25,7 @@ use backends::Backends;
 use terminals::Terminals;
 
 pub use backends::find_program;
-pub(crate) use run::{Asked, AskedTerminal};
+pub(crate) use run::{Asked, AskedTerminal, workload_user};
 pub(crate) use terminals::Terminal;
 pub(crate) use terms::AskedLimits;
 

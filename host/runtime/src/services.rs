@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    num::NonZeroU32,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak},
     time::{Instant, SystemTime},
 };
@@ -36,7 +37,7 @@ use crate::{
     heavy::Heavy,
     meter::LongLane,
     plugins::Plugins,
-    sandboxes::Sandboxes,
+    sandboxes::{Sandboxes, workload_user},
     trace::{InnerCall, InnerCalls},
 };
 
@@ -236,9 +237,9 @@ impl Services {
 
     /// A tenant's workspace, which its sandboxes see as `/work`.
     pub(crate) async fn workspace(&self, tenant: &TenantRecord) -> Result<Directory, CapabilityError> {
-        let open = self.open_tenant(tenant)?;
-        let opened = self.admission.off_thread(Some(&tenant.id), move || open.directory.workspace(None)).await?;
-        opened.map_err(CapabilityError::internal)
+        let (open, user) = (self.open_tenant(tenant)?, workload_user(tenant)?);
+        let opened = move || open.directory.workspace(user.map(NonZeroU32::get));
+        self.admission.off_thread(Some(&tenant.id), opened).await?.map_err(CapabilityError::internal)
     }
 
     /// The configuration of a call, unless it cannot be read.

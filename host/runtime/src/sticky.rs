@@ -89,7 +89,8 @@ impl Sticky {
     /// Leaves an instance for the next call, where it still may serve one. Of its owner's `most` wait.
     pub(crate) fn leave(&self, owner: Owner, most: usize, mut kept: Kept, pool: Pool) {
         kept.calls += 1;
-        if kept.calls >= CALLS {
+        // Its requests and answers, and the connections that they hold, are its call's.
+        if kept.calls >= CALLS || kept.store.data().http.is_some() {
             return;
         }
         // Whatever it holds, it is nobody's call.

@@ -14,7 +14,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags};
+use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, ResolveFlags, Uid};
 use rustix::io::Errno;
 
 mod cached;
@@ -41,6 +41,8 @@ pub use usage::NAME_BYTES;
 #[derive(Clone)]
 pub struct Directory {
     handle: Arc<OwnedFd>,
+    /// Whose what is made in it will be; the gateway's own where nobody is named.
+    owner: Option<u32>,
 }
 
 impl Directory {
@@ -52,7 +54,27 @@ impl Directory {
     }
 
     fn from_handle(handle: OwnedFd) -> Self {
-        Self { handle: Arc::new(handle) }
+        Self { handle: Arc::new(handle), owner: None }
+    }
+
+    /// The same; what is made in it will be the user's of this number. Takes root.
+    pub(crate) fn owned_by(mut self, user: u32) -> Self {
+        self.owner = Some(user);
+        self
+    }
+
+    /// Gives what was made to its owner.
+    pub(crate) fn hand_over(&self, made: impl AsFd) -> Result<(), DirectoryError> {
+        let Some(owner) = self.owner else { return Ok(()) };
+        if rustix::fs::fstat(&made)?.st_uid != owner {
+            rustix::fs::fchown(&made, Some(Uid::from_raw(owner)), Some(Gid::from_raw(owner)))?;
+        }
+        Ok(())
+    }
+
+    /// A directory below, of the same owner.
+    fn below(&self, handle: OwnedFd) -> Self {
+        Self { handle: Arc::new(handle), owner: self.owner }
     }
 
     /// Up to `length` bytes from `offset`; fewer at the end of the file.
@@ -123,12 +145,12 @@ impl Directory {
     /// A handle on a directory below, which is made where it is missing. No
     /// symbolic link is followed on the way.
     pub fn subdirectory(&self, path: &TenantPath) -> Result<Self, DirectoryError> {
-        self.directory_at(path, ResolveFlags::NO_SYMLINKS).map(Self::from_handle)
+        Ok(self.below(self.directory_at(path, ResolveFlags::NO_SYMLINKS)?))
     }
 
     /// A handle on a directory below that must be there.
     pub fn existing_subdirectory(&self, path: &TenantPath) -> Result<Self, DirectoryError> {
-        self.open_beneath(path, resolve::DIRECTORY, ResolveFlags::NO_SYMLINKS).map(Self::from_handle)
+        Ok(self.below(self.open_beneath(path, resolve::DIRECTORY, ResolveFlags::NO_SYMLINKS)?))
     }
 
     /// Takes all access to a regular file from everyone but its owner.

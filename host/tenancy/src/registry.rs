@@ -68,6 +68,8 @@ pub struct Authenticated {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TenantChange {
     pub tenant: TenantId,
+    /// Its row: a namesake that is made later has another.
+    pub row: u64,
     pub what: WhatChanged,
 }
 
@@ -243,8 +245,8 @@ impl Inner {
         self.locks[usize::try_from(slot).unwrap_or_default()].lock().await
     }
 
-    fn announce(&self, tenant: &TenantId, what: WhatChanged) {
+    fn announce(&self, tenant: &TenantId, row: u64, what: WhatChanged) {
         // Nobody may be listening.
-        drop(self.changes.send(TenantChange { tenant: tenant.clone(), what }));
+        drop(self.changes.send(TenantChange { tenant: tenant.clone(), row, what }));
     }
 }

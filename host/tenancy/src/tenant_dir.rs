@@ -6,7 +6,7 @@
 use std::os::fd::{AsFd, AsRawFd};
 use std::path::PathBuf;
 
-use rustix::fs::{AtFlags, FileType, Gid, Uid};
+use rustix::fs::{AtFlags, FileType};
 use rustix::io::Errno;
 
 use crate::home::fixed;
@@ -95,16 +95,13 @@ impl TenantDir {
         ComponentFiles::below(&self.root, "plugins/components")
     }
 
-    /// The workspace, `sandbox/work`: `/work` in a sandbox. It belongs to the user of this number, where one is given;
-    /// nothing else of the tenant's does.
+    /// The workspace, `sandbox/work`: `/work` in a sandbox. It and what is made in it belong to the user of this number,
+    /// where one is given; nothing else of the tenant's does.
     pub fn workspace(&self, owner: Option<u32>) -> Result<Directory, DirectoryError> {
         let workspace = self.root.subdirectory(&fixed("sandbox/work"))?;
-        if let Some(owner) = owner
-            && rustix::fs::fstat(&workspace)?.st_uid != owner
-        {
-            let (user, group) = (Uid::from_raw(owner), Gid::from_raw(owner));
-            rustix::fs::fchown(&workspace, Some(user), Some(group))?;
-        }
+        let Some(owner) = owner else { return Ok(workspace) };
+        let workspace = workspace.owned_by(owner);
+        workspace.hand_over(&workspace)?;
         Ok(workspace)
     }
 }

@@ -1,14 +1,17 @@
 //! Components that come by HTTPS.
 
 use std::{
-    io::{BufRead, BufReader, Read, Write},
-    net::{TcpListener, TcpStream},
+    io::{BufReader, Read, Write},
+    net::TcpStream,
     path::Path,
     sync::Arc,
-    thread,
 };
 
-use openclaw_tests::{Output, cli::Cli};
+use openclaw_tests::{
+    Output,
+    cli::Cli,
+    server::{self, Received},
+};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::{
     ServerConfig, ServerConnection, StreamOwned,
@@ -51,15 +54,8 @@ impl Site {
             .with_no_client_auth()
             .with_single_cert(vec![cert.der().clone()], key)
             .expect("a certificate with its key");
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let port = listener.local_addr().expect("an address").port();
-        let (settings, answer) = (Arc::new(settings), Arc::new(answer));
-        thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let (settings, answer) = (settings.clone(), answer.clone());
-                thread::spawn(move || serve(settings, stream, &*answer));
-            }
-        });
+        let settings = Arc::new(settings);
+        let port = server::listen(move |stream| serve(settings.clone(), stream, &answer)).port();
         Self { folder, port }
     }
 
@@ -100,19 +96,7 @@ pub(super) fn empty(status: &str, headers: &str) -> Answer {
 fn serve(settings: Arc<ServerConfig>, stream: TcpStream, answer: &dyn Fn(&Asked) -> Answer) {
     let connection = ServerConnection::new(settings).expect("a connection");
     let mut stream = BufReader::new(StreamOwned::new(connection, stream));
-    let mut head = String::new();
-    while !head.ends_with("\r\n\r\n") {
-        match stream.read_line(&mut head) {
-            Ok(1..) => {}
-            _ => return,
-        }
-    }
-    let length = head.lines().filter_map(|line| line.split_once(": "));
-    let mut length = length.filter(|(name, _)| name.eq_ignore_ascii_case("content-length")).map(|(_, value)| value);
-    let mut body = vec![0; length.next_back().map_or(0, |length| length.parse().expect("a length"))];
-    if stream.read_exact(&mut body).is_err() {
-        return;
-    }
+    let Some(Received { head, body }) = Received::read(&mut stream) else { return };
     let mut words = head.split(' ').map(str::to_owned);
     let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
     let (head, body) = answer(&Asked { method, path, head, body });

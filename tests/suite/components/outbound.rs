@@ -3,9 +3,13 @@
 //! The host is one of this machine's, so a gateway reaches it only where the operator vouches for its address.
 
 use std::{
-    io::{BufRead, BufReader, Read, Write},
-    net::{TcpListener, TcpStream},
-    thread,
+    io::{BufReader, Read, Write},
+    net::TcpStream,
+};
+
+use openclaw_tests::{
+    cli::Cli,
+    server::{self, Received},
 };
 
 use crate::contract::*;
@@ -20,14 +24,7 @@ struct Host(u16);
 
 impl Host {
     fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let port = listener.local_addr().expect("an address").port();
-        thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                thread::spawn(move || serve(stream));
-            }
-        });
-        Self(port)
+        Self(server::listen(serve).port())
     }
 
     fn url(&self, path: &str) -> String {
@@ -48,18 +45,7 @@ fn install(daemon: &Daemon, tenant: &str, grants: &[&str]) {
 /// Answers one request; whoever goes away early has seen enough.
 fn serve(stream: TcpStream) {
     let mut reader = BufReader::new(stream);
-    let mut head = String::new();
-    while !head.ends_with("\r\n\r\n") {
-        match reader.read_line(&mut head) {
-            Ok(1..) => {}
-            _ => return,
-        }
-    }
-    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
-    let mut body = vec![0; length.unwrap_or_default()];
-    if reader.read_exact(&mut body).is_err() {
-        return;
-    }
+    let Some(Received { head, body }) = Received::read(&mut reader) else { return };
     let path = head.split(' ').nth(1).unwrap_or_default();
     let path = path.split('?').next().unwrap_or_default();
     let (answer, hangs) = match path {
@@ -130,6 +116,23 @@ fn a_host_or_port_that_is_not_granted_is_refused_by_name() {
     a.done("outbound.ask", ask(&host.url("/echo")));
     install(&daemon, "a", &[]);
     assert_eq!(a.err("outbound.ask", ask(&host.url("/echo"))).name(), "FORBIDDEN", "it was withdrawn");
+}
+
+#[test]
+fn a_component_that_asks_hosts_is_checked_before_anybody_installs_it() {
+    let file = openclaw_tests::workspace().join("target/fixtures/outbound.wasm").display().to_string();
+    let report = Cli::bare(&["components", "check", &file, "--json"]).run().exited(0).json();
+    assert_eq!((&report["ok"], &report["family"]), (&json!(true), &json!("outbound")), "{report}");
+}
+
+#[test]
+fn a_port_that_is_none_is_not_taken_for_another() {
+    let daemon = Daemon::start_with(HOME);
+    let a = daemon.tenant("a");
+    install(&daemon, "a", &["http:127.0.0.1"]);
+    for url in ["http://127.0.0.1:99999/", "http://127.0.0.1:/"] {
+        assert_eq!(a.err("outbound.ask", ask(url)).name(), "INVALID_REQUEST", "{url}");
+    }
 }
 
 #[test]

@@ -36,6 +36,22 @@ fn a_component_works_in_its_own_tenants_workspace() {
 }
 
 #[test]
+fn a_component_and_a_workload_change_each_others_files() {
+    let daemon = Daemon::start();
+    let a = daemon.tenant("a");
+    install(&daemon, "a", &["directory:workspace:write"]);
+    a.done("desk.put", json!({ "path": "notes/one.txt", "text": "of a component\n" }));
+    let script =
+        "cat notes/one.txt && echo of a workload >> notes/one.txt && echo x > notes/two.txt && rm notes/two.txt";
+    let outcome = a.ok("sandbox.run", json!({ "command": ["sh", "-c", script] }));
+    assert_eq!((&outcome["exitCode"], &outcome["stdout"]), (&json!(0), &json!("of a component\n")), "{outcome}");
+    assert_eq!(a.ok("desk.get", json!({ "path": "notes/one.txt" }))["text"], "of a component\nof a workload\n");
+    a.done("desk.put", json!({ "path": "notes/one.txt", "text": "of a component again\n" }));
+    let outcome = a.ok("sandbox.run", json!({ "command": ["cat", "notes/one.txt"] }));
+    assert_eq!(outcome["stdout"], "of a component again\n", "{outcome}");
+}
+
+#[test]
 fn what_is_not_granted_is_refused_by_name() {
     let daemon = Daemon::start();
     let a = daemon.tenant("a");

@@ -67,7 +67,7 @@ fn defect_11_config_get_shows_a_tenant_nothing_of_the_operators() {
 }
 
 #[test]
-fn defect_12_no_token_is_tried_past_the_failed_auth_limiter() {
+fn defect_12_guessing_ends_at_the_failed_auth_limiter_and_a_valid_token_passes() {
     let daemon = Daemon::start_with("gateway:\n  limits:\n    failed_auth: {exempt_loopback: false, attempts: 3}\n");
     let tenant = daemon.tenant("acme");
     let guess = || daemon.client("tk_acme_0").respond("health", &json!({})).status;

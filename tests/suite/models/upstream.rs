@@ -1,15 +1,15 @@
 //! A model server on this machine: it answers as the public interface documents, in pieces that a test lets go.
 
 use std::{
-    io::{BufRead, BufReader, Read, Write},
-    net::{SocketAddr, TcpListener, TcpStream},
+    io::{BufReader, Write},
+    net::{SocketAddr, TcpStream},
     sync::{
         Arc, Mutex, PoisonError,
         mpsc::{Receiver, Sender, channel},
     },
-    thread,
 };
 
+use openclaw_tests::server::{self, Received};
 use serde_json::Value;
 
 /// What is sent in answer to a request.
@@ -30,18 +30,10 @@ pub(super) struct Upstream {
 impl Upstream {
     /// Answers every request by these steps, then closes the connection.
     pub(super) fn start(steps: Vec<Step>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let address = listener.local_addr().expect("an address");
         let received = Arc::<Mutex<Vec<Value>>>::default();
         let (go, waiting) = channel();
-        let waiting = Arc::new(Mutex::new(waiting));
-        let kept = received.clone();
-        thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let (kept, steps, waiting) = (kept.clone(), steps.clone(), waiting.clone());
-                thread::spawn(move || serve(stream, &kept, &steps, &waiting));
-            }
-        });
+        let (kept, waiting) = (received.clone(), Mutex::new(waiting));
+        let address = server::listen(move |stream| serve(stream, &kept, &steps, &waiting));
         Self { address, received, go }
     }
 
@@ -81,23 +73,7 @@ impl Upstream {
 
 fn serve(stream: TcpStream, received: &Mutex<Vec<Value>>, steps: &[Step], waiting: &Mutex<Receiver<()>>) {
     let mut reader = BufReader::new(stream);
-    let mut length = 0;
-    loop {
-        let mut line = String::new();
-        if reader.read_line(&mut line).unwrap_or(0) == 0 {
-            return;
-        }
-        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
-            length = value.trim().parse().expect("a length");
-        }
-        if line == "\r\n" {
-            break;
-        }
-    }
-    let mut body = vec![0; length];
-    if reader.read_exact(&mut body).is_err() {
-        return;
-    }
+    let Some(Received { body, .. }) = Received::read(&mut reader) else { return };
     let body = serde_json::from_slice(&body).expect("the gateway sends JSON");
     received.lock().unwrap_or_else(PoisonError::into_inner).push(body);
     let mut stream = reader.into_inner();

@@ -6,11 +6,9 @@ use std::{
     os::unix::net::UnixStream,
     path::PathBuf,
     process::{Child, Command, Stdio},
-    thread,
-    time::{Duration, Instant},
 };
 
-use openclaw_tests::PATIENCE;
+use openclaw_tests::wait_until;
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::shell;
@@ -51,14 +49,11 @@ impl Engine {
         }
         command.args(["--bridge=none", "--iptables=false", "--ip6tables=false"]);
         let mut dockerd = command.stdout(Stdio::null()).stderr(log).spawn().expect("dockerd starts");
-        let begun = Instant::now();
-        while UnixStream::connect(at("docker.sock")).is_err() {
-            let log = || fs::read_to_string(at("log")).unwrap_or_default();
+        wait_until("dockerd", || {
             let runs = dockerd.try_wait().is_ok_and(|ended| ended.is_none());
-            assert!(runs && begun.elapsed() < PATIENCE, "dockerd ended: {}", log());
-            // Only paces the questions.
-            thread::sleep(Duration::from_millis(50));
-        }
+            assert!(runs, "dockerd ended: {}", fs::read_to_string(at("log")).unwrap_or_default());
+            UnixStream::connect(at("docker.sock")).is_ok()
+        });
         Some(Self { dockerd, home })
     }
 
@@ -133,9 +128,5 @@ fn a_container_of_a_killed_daemon_goes_with_the_next_one() {
     daemon.kill();
     assert_eq!(engine.containers().len(), 1);
     let _daemon = daemon.restarted();
-    let begun = Instant::now();
-    while !engine.containers().is_empty() {
-        assert!(begun.elapsed() < PATIENCE, "the container is left");
-        thread::yield_now();
-    }
+    wait_until("the container is gone", || engine.containers().is_empty());
 }

@@ -120,7 +120,7 @@ impl Default for RequestLimits {
     }
 }
 
-/// After so many failures in the window an address is refused for a while.
+/// After so many failures in the window, an address is refused further ones for a while.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct FailedAuth {
@@ -130,7 +130,7 @@ pub struct FailedAuth {
     /// The window in which they are counted, in seconds.
     #[schemars(range(min = 1, max = 86_400))]
     pub window_seconds: u64,
-    /// How long the address is refused, in seconds.
+    /// How long that goes on, in seconds. A valid token passes all the while.
     #[schemars(range(min = 1, max = 86_400))]
     pub block_seconds: u64,
     /// Whether addresses of this machine may fail as often as they like.

@@ -90,7 +90,7 @@ impl FailedAuthLimiter {
         failures.recent.push_back(now);
         failures.recent.retain(|at| now.duration_since(*at) < window);
         if failures.recent.len() >= limits.attempts as usize {
-            tracing::warn!(%peer, seconds = limits.block_seconds, "too many failed authentications: the address is refused");
+            tracing::warn!(%peer, seconds = limits.block_seconds, "too many failed authentications: more of this address are refused");
             failures.recent.clear();
             failures.blocked_until = Some(now + Duration::from_secs(limits.block_seconds));
         }

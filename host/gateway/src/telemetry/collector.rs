@@ -12,6 +12,7 @@ use reqwest::{
 };
 use tokio::{
     sync::mpsc,
+    task::spawn_blocking,
     time::{Instant, MissedTickBehavior, interval_at},
 };
 
@@ -90,8 +91,11 @@ impl Collector {
     }
 
     async fn send_metrics(&mut self, gateway: &Weak<Gateway>, started: u64) {
-        let Some(text) = gateway.upgrade().and_then(|gateway| gateway.metrics_text().ok()) else { return };
-        self.send(self.metrics.clone(), message::metrics(&text, started)).await;
+        let Some(gateway) = gateway.upgrade() else { return };
+        // Of many components and tenants it is long.
+        let read = spawn_blocking(move || gateway.metrics_text().ok().map(|text| message::metrics(&text, started)));
+        let Ok(Some(message)) = read.await else { return };
+        self.send(self.metrics.clone(), message).await;
     }
 
     /// Whether it was taken. What was not is not sent again: the next is soon there.

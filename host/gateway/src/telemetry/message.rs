@@ -161,15 +161,17 @@ impl Reading {
         points: &'p mut Vec<HistogramDataPoint>,
         attributes: Vec<KeyValue>,
     ) -> &'p mut HistogramDataPoint {
-        let at = points.iter().position(|point| point.attributes == attributes).unwrap_or(points.len());
-        if at == points.len() {
-            points.push(HistogramDataPoint {
-                attributes,
-                start_time_unix_nano: self.started,
-                time_unix_nano: self.now,
-                ..HistogramDataPoint::default()
-            });
+        // All lines of one point stand together.
+        let at = points.len();
+        if points.last().is_some_and(|last| last.attributes == attributes) {
+            return &mut points[at - 1];
         }
+        points.push(HistogramDataPoint {
+            attributes,
+            start_time_unix_nano: self.started,
+            time_unix_nano: self.now,
+            ..HistogramDataPoint::default()
+        });
         &mut points[at]
     }
 }

@@ -20,11 +20,11 @@ use serde_json::json;
 use tokio::time::Instant;
 use wasmtime::{
     StoreContextMut,
-    component::{Linker, Resource},
+    component::{Linker, Resource, ResourceTable},
 };
 use wasmtime_wasi_http::{
     Error, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView,
-    p2::bindings::http::types,
+    p2::bindings::http::types::{self, HostOutgoingRequest as _},
 };
 
 pub(crate) use refusals::Refusals;
@@ -43,16 +43,37 @@ const REQUESTS: u32 = 64;
 /// Bytes of a request's headers in memory.
 const HEADER_BYTES: usize = 32 << 10;
 
+/// Bytes of a method's name, and of a host with its port: a request that is kept holds them.
+const METHOD_BYTES: usize = 64;
+const AUTHORITY_BYTES: usize = 300;
+
 const TYPES: &str = "wasi:http/types@0.2.12";
 
-/// Links wasmtime's, but for one function: wasmtime 48 looks in the errors of bodies for another type than it puts there.
-pub(super) fn add_to_linker(linker: &mut Linker<CallState>) -> wasmtime::Result<()> {
+/// Links wasmtime's, but for three functions: wasmtime 48 looks in the errors of bodies for another type than it puts
+/// there, and takes words of any length.
+pub(crate) fn add_to_linker<T: WasiHttpView + 'static>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)?;
     linker.allow_shadowing(true);
-    let code = |store: StoreContextMut<'_, CallState>, (error,): (Resource<types::IoError>,)| {
-        Ok((store.data().table.get(&error)?.downcast_ref::<Error>().map(of_body),))
+    let mut interface = linker.instance(TYPES)?;
+    let code = |mut store: StoreContextMut<'_, T>, (error,): (Resource<types::IoError>,)| {
+        Ok((store.data_mut().http().table.get(&error)?.downcast_ref::<Error>().map(of_body),))
     };
-    linker.instance(TYPES)?.func_wrap("http-error-code", code)?;
+    interface.func_wrap("http-error-code", code)?;
+    type Request = Resource<types::OutgoingRequest>;
+    let method = |mut store: StoreContextMut<'_, T>, (request, method): (Request, types::Method)| {
+        if matches!(&method, types::Method::Other(name) if name.len() > METHOD_BYTES) {
+            return Ok((Err(()),));
+        }
+        Ok((store.data_mut().http().set_method(request, method)?,))
+    };
+    interface.func_wrap("[method]outgoing-request.set-method", method)?;
+    let authority = |mut store: StoreContextMut<'_, T>, (request, authority): (Request, Option<String>)| {
+        if authority.as_ref().is_some_and(|authority| authority.len() > AUTHORITY_BYTES) {
+            return Ok((Err(()),));
+        }
+        Ok((store.data_mut().http().set_authority(request, authority)?,))
+    };
+    interface.func_wrap("[method]outgoing-request.set-authority", authority)?;
     linker.allow_shadowing(false);
     Ok(())
 }
@@ -73,6 +94,23 @@ type Sent = (Response<WasiBody>, Box<dyn Future<Output = Result<(), Error>> + Se
 pub(crate) struct Outbound {
     context: WasiHttpCtx,
     hooks: Hooks,
+}
+
+impl Outbound {
+    fn of(caller: Option<Caller>) -> Self {
+        let mut context = WasiHttpCtx::new();
+        context.set_field_size_limit(HEADER_BYTES);
+        Self { context, hooks: Hooks { caller, requests: 0 } }
+    }
+
+    /// For what is no call: every request is denied.
+    pub(crate) fn of_nobody() -> Self {
+        Self::of(None)
+    }
+
+    pub(crate) fn view<'a>(&'a mut self, table: &'a mut ResourceTable) -> WasiHttpCtxView<'a> {
+        WasiHttpCtxView { hooks: &mut self.hooks, table, ctx: &mut self.context }
+    }
 }
 
 struct Hooks {
@@ -98,9 +136,8 @@ impl Caller {
         self.facts.subject.tenant().map(|tenant| &tenant.id)
     }
 
-    /// Writes down that a host is not granted, where that is not known already.
-    async fn audit_not_granted(&self, host: &str, port: u16) -> Result<(), Error> {
-        let refusal = Refusal::NotAllowed;
+    /// Writes down that a host may not be asked, where that is not known already.
+    async fn audit_refused(&self, host: &str, port: u16, refusal: Refusal) -> Result<(), Error> {
         let refused = match self.refused.entry(host, port, &self.services.refusals, self.tenant()) {
             Entry::Whole => refusal.to_string(),
             Entry::More => format!("{refusal}; more that are refused are not written down"),
@@ -151,11 +188,9 @@ impl WasiHttpView for CallState {
                 refused: Arc::default(),
                 deadline: self.deadline.into(),
             });
-            let mut context = WasiHttpCtx::new();
-            context.set_field_size_limit(HEADER_BYTES);
-            Box::new(Outbound { context, hooks: Hooks { caller, requests: 0 } })
+            Box::new(Outbound::of(caller))
         });
-        WasiHttpCtxView { hooks: &mut http.hooks, table: &mut self.table, ctx: &mut http.context }
+        http.view(&mut self.table)
     }
 }
 

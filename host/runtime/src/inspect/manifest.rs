@@ -5,10 +5,12 @@ use wasmtime::{
     component::{Component, Linker, LinkerInstance, ResourceTable, ResourceType, types::ComponentItem},
 };
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtxView, WasiHttpView};
 
 use super::imports::PACKAGE;
 use crate::{
     Limit, Limits, LoadError,
+    capability::http::{self, Outbound},
     engine::{self, Counting, Pool, TICK},
     limits::MemoryBudget,
 };
@@ -19,6 +21,7 @@ const WIT_VERSION: &str = "0.1.0";
 struct State {
     table: ResourceTable,
     wasi: WasiCtx,
+    http: Outbound,
     memory: MemoryBudget,
     /// Ticks of the engine's clock that are left.
     ticks: u128,
@@ -27,6 +30,12 @@ struct State {
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+impl WasiHttpView for State {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        self.http.view(&mut self.table)
     }
 }
 
@@ -56,7 +65,8 @@ impl State {
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.handles);
         let ticks = limits.cpu.as_nanos() / TICK.as_nanos();
-        Self { table, wasi: WasiCtx::builder().build(), memory: MemoryBudget::new(limits, None, None), ticks }
+        let (wasi, http) = (WasiCtx::builder().build(), Outbound::of_nobody());
+        Self { table, wasi, http, memory: MemoryBudget::new(limits, None, None), ticks }
     }
 }
 
@@ -64,6 +74,7 @@ impl State {
 fn linker(engine: &Engine, component: &Component) -> wasmtime::Result<Linker<State>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    http::add_to_linker(&mut linker)?;
     // `define_unknown_imports_as_traps` goes by the whole name, and would put itself before another release of WASI 0.2.
     for (name, import) in component.component_type().imports(engine) {
         if let ComponentItem::ComponentInstance(interface) = import.ty

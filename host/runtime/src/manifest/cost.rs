@@ -75,6 +75,9 @@ impl<'d> Walk<'d> {
                 schemas.iter().zip(items).try_for_each(|(schema, item)| self.schema(schema, item, times))
             }
             ("uniqueItems", Value::Bool(true)) => {
+                // What is no text can be made to look alike, until each is compared with each.
+                let alike = items.iter().filter(|item| !item.is_string()).count() as u64;
+                self.take(times.saturating_mul(alike.saturating_mul(alike) / UNIQUE))?;
                 items.iter().try_for_each(|item| self.whole(item, times.saturating_mul(UNIQUE)))
             }
             _ => Some(()),
@@ -104,9 +107,11 @@ impl<'d> Walk<'d> {
             ("additionalProperties" | "unevaluatedProperties", _) => {
                 members.values().try_for_each(|value| self.schema(member, value, times))
             }
-            ("propertyNames", _) => {
-                members.keys().try_for_each(|name| self.schema(member, &Value::String(name.clone()), times))
-            }
+            ("propertyNames", _) => members.keys().try_for_each(|name| {
+                // It is copied to be looked at, here and by the validator.
+                self.take(times.saturating_mul(text_size(name)))?;
+                self.schema(member, &Value::String(name.clone()), times)
+            }),
             ("dependentSchemas" | "dependencies", Value::Object(named)) => {
                 named.values().try_for_each(|schema| self.schema(schema, value, times))
             }
@@ -191,5 +196,18 @@ mod tests {
         ] {
             assert_eq!(taken(&schema, &Value::Object(members.clone())), None, "{schema}");
         }
+    }
+
+    #[test]
+    fn a_long_name_that_is_copied_often_is_too_much() {
+        let schema = json!({ "allOf": vec![json!({ "propertyNames": {} }); 2_490] });
+        assert_eq!(taken(&schema, &json!({ "x".repeat(8 << 20): null })), None);
+    }
+
+    #[test]
+    fn items_that_look_alike_are_compared_with_each_other() {
+        let schema = json!({ "uniqueItems": true });
+        assert_eq!(taken(&schema, &json!(vec![json!([[], []]); 20_000])), None);
+        assert!(taken(&schema, &json!(vec!["a text"; 20_000])).is_some_and(|steps| steps < 1_000_000));
     }
 }

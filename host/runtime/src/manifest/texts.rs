@@ -68,18 +68,7 @@ fn name(what: &str, name: &str) -> Result<(), String> {
 
 /// SemVer 2.0.0, of a few bytes.
 fn is_version(text: &str) -> bool {
-    let is_digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-    let is_number = |part: &str| is_digits(part) && (part == "0" || !part.starts_with('0'));
-    let is_word =
-        |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-    let (rest, build) = text.split_once('+').map_or((text, None), |(rest, build)| (rest, Some(build)));
-    let (core, before) = rest.split_once('-').map_or((rest, None), |(core, before)| (core, Some(before)));
-    text.len() <= VERSION_BYTES
-        && core.split('.').count() == 3
-        && core.split('.').all(is_number)
-        && before
-            .is_none_or(|before| before.split('.').all(|part| is_word(part) && (!is_digits(part) || is_number(part))))
-        && build.is_none_or(|build| build.split('.').all(is_word))
+    text.len() <= VERSION_BYTES && semver::Version::parse(text).is_ok()
 }
 
 #[cfg(test)]

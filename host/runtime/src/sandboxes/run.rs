@@ -207,16 +207,10 @@ impl Services {
 
     /// Whose workload it is: as root a user of the tenant's own, which its workspace then belongs to.
     async fn sandbox_tenant(&self, record: &TenantRecord, config: &Sandbox) -> Result<Tenant, CapabilityError> {
-        let number = match rustix::process::geteuid().is_root() {
-            true => Some(user_of(record.row)?),
-            false => None,
-        };
-        let open = self.open_tenant(record)?;
-        let opened = move || open.directory.workspace(number.map(NonZeroU32::get));
-        let workspace = self.admission.off_thread(Some(&record.id), opened).await??;
+        let workspace = self.workspace(record).await?;
         Ok(Tenant {
             id: record.id.to_string(),
-            user: number.map_or(TenantUser::Gateway, TenantUser::Own),
+            user: workload_user(record)?.map_or(TenantUser::Gateway, TenantUser::Own),
             workspace: Arc::new(workspace.to_descriptor()?),
             read_only: config.read_only,
         })
@@ -235,6 +229,11 @@ impl Services {
             }
         }
     }
+}
+
+/// Whose a tenant's workloads and its workspace are, where the gateway is root and can say so.
+pub(crate) fn workload_user(record: &TenantRecord) -> Result<Option<NonZeroU32>, CapabilityError> {
+    rustix::process::geteuid().is_root().then(|| user_of(record.row)).transpose()
 }
 
 fn user_of(row: u64) -> Result<NonZeroU32, CapabilityError> {

@@ -12,6 +12,9 @@ const WORKLOADS: &str = "openclaw-workloads";
 /// What groups have, of version 2, where it is allowed around them.
 const CONTROLLERS: &str = "+memory +cpu +pids";
 
+/// The leaf that the gateway moves to, where groups with others below may have no processes.
+const DAEMON: &str = "openclaw-daemon";
+
 /// Where the groups of workloads are made: below the hierarchies' roots where we are root, else below our own group,
 /// where that was delegated to us; in both in one group around them all.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,8 +30,10 @@ impl Hierarchy {
     pub(crate) fn find() -> Option<Self> {
         let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
         let own = fs::read_to_string("/proc/self/cgroup").ok()?;
+        // We may have moved into a group of our own already.
+        let own = own.trim_end().trim_end_matches(DAEMON).trim_end_matches('/');
         let root = rustix::process::geteuid().is_root();
-        let mut hierarchy = Self::parse(&mounts, &own, root)?;
+        let mut hierarchy = Self::parse(&mounts, own, root)?;
         match hierarchy.parent.version {
             Version::One => hierarchy.is_writable().then_some(())?,
             Version::Two => hierarchy.delegate(root).ok()?,
@@ -127,7 +132,7 @@ impl Hierarchy {
             if processes.lines().any(|process| process != own) {
                 return Err(io::ErrorKind::PermissionDenied.into());
             }
-            let leaf = parent.join("openclaw-daemon");
+            let leaf = parent.join(DAEMON);
             fs::create_dir(&leaf).or_else(|error| if leaf.is_dir() { Ok(()) } else { Err(error) })?;
             fs::write(leaf.join("cgroup.procs"), "0")?;
         }

@@ -85,6 +85,22 @@ impl JobFile {
     }
 }
 
+/// Removes what earlier gateways left there, and their reapers too.
+#[allow(clippy::disallowed_methods, reason = "our own directory, which no tenant reaches")]
+pub(super) fn remove_old_jobs(directory: &Path) -> io::Result<()> {
+    let own = std::process::id().to_string();
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let process =
+            name.to_str().and_then(|name| name.strip_prefix("job-")?.split_once('-')).map(|(process, _)| process);
+        if process.is_some_and(|process| process != own) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
 impl Drop for JobFile {
     #[allow(clippy::disallowed_methods, reason = "our own directory, which no tenant reaches")]
     fn drop(&mut self) {

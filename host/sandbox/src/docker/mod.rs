@@ -134,6 +134,7 @@ impl Docker {
                 remove(&self.engine, &id).await;
             }
         }
+        container::remove_old_jobs(&self.directory).map_err(Error::io("what an earlier gateway left"))?;
         Ok(())
     }
 

@@ -9,7 +9,7 @@ use openclaw_sandbox::{
 };
 
 use crate::probe;
-use crate::world::{World, describe, is_root, shell, skip};
+use crate::world::{World, describe, is_root, shell, skip, stands_back};
 
 #[tokio::test]
 async fn probe_golden() {
@@ -232,6 +232,12 @@ async fn a_tenant_sees_nothing_of_another() {
         assert_eq!(lines[0], tenant.id, "{seen}");
         assert!(lines[1].parse::<u32>().unwrap() <= 5, "{seen}");
     }
+}
+
+#[tokio::test]
+async fn a_workload_stands_back_behind_the_rest_of_the_machine() {
+    let world = World::new();
+    stands_back(&world.bwrap(), &world.tenant(1)).await;
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use crate::as_an_ordinary_user::run_again;
 use crate::egress;
 use crate::engine::{self, Engine};
 use crate::probe;
-use crate::world::{World, describe, is_root, shell};
+use crate::world::{World, describe, is_root, shell, stands_back};
 
 #[tokio::test]
 async fn without_an_engine_the_error_says_what_to_do() {
@@ -41,6 +41,7 @@ async fn the_same_surface() {
 
     probe::run(&world, &backend, &tenant).await;
     streams_and_environment(&backend, &tenant).await;
+    stands_back(&backend, &tenant).await;
     its_environment_is_in_no_command_line(&world, &backend, &tenant).await;
     files(&world, &backend, &tenant).await;
     failures_to_start(&backend, &tenant).await;
@@ -87,8 +88,13 @@ async fn its_environment_is_in_no_command_line(world: &World, backend: &Docker, 
     assert!(told.is_empty(), "{told:?}");
     session.remote().kill();
     session.outcome().await;
-    let left = fs::read_dir(world.path("sandbox")).unwrap().flatten().map(|entry| entry.file_name());
-    assert_eq!(left.filter(|name| name.to_string_lossy().starts_with("job-")).count(), 0);
+    assert_eq!(jobs(world), 0);
+}
+
+/// How many files with a workload's environment there are.
+fn jobs(world: &World) -> usize {
+    let names = fs::read_dir(world.path("sandbox")).unwrap().flatten().map(|entry| entry.file_name());
+    names.filter(|name| name.to_string_lossy().starts_with("job-")).count()
 }
 
 async fn files(world: &World, backend: &Docker, tenant: &Tenant) {
@@ -145,7 +151,9 @@ async fn limits(backend: &Docker, tenant: &Tenant) {
 async fn what_was_left_goes_at_the_next_start(engine: &Engine, world: &World, backend: &Docker, tenant: &Tenant) {
     let mut session = backend.start(tenant, Workload::shell("echo up; sleep 1000")).await.unwrap();
     session.next().await.unwrap();
+    fs::write(world.path("sandbox/job-1-0"), "of a gateway that was killed, and its reaper with it").unwrap();
     engine.backend(world).await;
+    assert!(!world.path("sandbox/job-1-0").exists());
     let outcome = session.outcome().await;
     assert_eq!((outcome.reason, outcome.signal), (Reason::Exit, Some(9)));
 }

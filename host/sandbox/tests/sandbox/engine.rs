@@ -60,6 +60,7 @@ impl Engine {
         while UnixStream::connect(at("docker.sock")).is_err() {
             let log = || fs::read_to_string(at("log")).unwrap_or_default();
             assert!(dockerd.try_wait().unwrap().is_none() && Instant::now() < give_up, "dockerd ended: {}", log());
+            // Nothing announces it: this only paces the questions.
             std::thread::sleep(Duration::from_millis(50));
         }
         Some(Self { dockerd: Some(dockerd), home: home.path().to_owned(), _directory: Some(home) })

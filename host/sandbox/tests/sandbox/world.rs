@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use openclaw_sandbox::image::{self, Tree};
-use openclaw_sandbox::{Backend, Bwrap, BwrapOptions, Outcome, Reaper, Tenant, TenantUser, Workload};
+use openclaw_sandbox::{Backend, Bwrap, BwrapOptions, Outcome, Output, Reaper, Tenant, TenantUser, Workload};
 
 pub(crate) fn is_root() -> bool {
     rustix::process::geteuid().is_root()
@@ -84,6 +84,19 @@ pub(crate) async fn shell(backend: &dyn Backend, tenant: &Tenant, script: &str) 
     let outcome = backend.run(tenant, Workload::shell(script)).await.unwrap();
     assert_eq!(outcome.exit_code, Some(0), "{script}: {}", describe(&outcome));
     String::from_utf8(outcome.stdout).unwrap().trim_end().to_owned()
+}
+
+/// Where the machine runs short of memory or time, workloads are the first to go.
+pub(crate) async fn stands_back(backend: &dyn Backend, tenant: &Tenant) {
+    let workload = Workload::shell("cat /proc/self/oom_score_adj; sleep 1000");
+    let mut session = backend.start(tenant, workload).await.unwrap();
+    assert_eq!(session.next().await, Some(Output::Stdout("1000\n".into())));
+    if is_root() {
+        let groups = fs::read_to_string(format!("/proc/{}/cgroup", session.process().unwrap())).unwrap();
+        assert!(groups.contains("/openclaw-workloads/"), "{groups}");
+    }
+    session.remote().kill();
+    session.outcome().await;
 }
 
 pub(crate) fn describe(outcome: &Outcome) -> String {

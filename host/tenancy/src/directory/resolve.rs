@@ -78,7 +78,8 @@ impl Directory {
                 Err(DirectoryError::NotFound) => {
                     let name = prefix.split_last().map_or("", |(_, name)| name);
                     match rustix::fs::mkdirat(&above, name, OWNER_DIRECTORY) {
-                        Ok(()) | Err(Errno::EXIST) => {}
+                        Ok(()) => self.hand_over(self.open_beneath(&prefix, DIRECTORY, resolve)?)?,
+                        Err(Errno::EXIST) => {}
                         Err(error) => return Err(error.into()),
                     }
                     self.open_beneath(&prefix, DIRECTORY, resolve)?

@@ -20,10 +20,10 @@ impl Directory {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let file = rustix::fs::openat(&*parent, &temporary, flags, OWNER_FILE)?;
         let mut file = File::from(file);
-        let written = file
-            .write_all(bytes)
-            .and_then(|()| file.sync_all())
-            .map_err(DirectoryError::from)
+        let handed_over = self.hand_over(&file);
+        let written = handed_over
+            .and_then(|()| Ok(file.write_all(bytes)?))
+            .and_then(|()| Ok(file.sync_all()?))
             .and_then(|()| Ok(rustix::fs::renameat(&*parent, &temporary, &*parent, name)?));
         if let Err(error) = written {
             // The first error is the one to tell.
@@ -48,6 +48,7 @@ impl Directory {
             opened => opened?,
         };
         regular_size(&handle)?;
+        self.hand_over(&handle)?;
         let mut file = File::from(handle);
         file.write_all(bytes)?;
         regular_size(&file.into())

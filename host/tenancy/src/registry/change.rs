@@ -95,7 +95,7 @@ impl Registry {
             let changed = Arc::new(changed);
             inner.store.update(Arc::clone(&changed)).await?;
             inner.insert(Arc::clone(&changed));
-            inner.announce(&id, what);
+            inner.announce(&id, current.row, what);
             drop(guard);
             registry.record(actor, &id, action(what), detail).await?;
             Ok(changed)

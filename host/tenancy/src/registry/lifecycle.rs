@@ -100,7 +100,7 @@ impl Registry {
         };
         inner.store.delete(row, deletion).await?;
         inner.forget(id);
-        inner.announce(id, WhatChanged::Deleted);
+        inner.announce(id, row, WhatChanged::Deleted);
         if data == TenantData::Wipe {
             let (name, place) = (id.clone(), aside.to_owned());
             self.blocking(move |inner| {
@@ -127,7 +127,7 @@ impl Registry {
             record.row = inner.store.insert(record.clone()).await?;
             let record = Arc::new(record);
             inner.insert(Arc::clone(&record));
-            inner.announce(&id, WhatChanged::Created);
+            inner.announce(&id, record.row, WhatChanged::Created);
             drop(guard);
             let detail = json!({
                 "displayName": record.display_name,

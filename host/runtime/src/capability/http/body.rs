@@ -1,17 +1,14 @@
-//! The body of an answer: so many bytes, within its time, from one of the tenant's few connections.
+//! The body of an answer: so many bytes, within its time.
 
 use std::{
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
     time::Duration,
 };
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
-use tokio::{
-    sync::OwnedSemaphorePermit,
-    time::{Instant, Sleep, sleep_until},
-};
+use tokio::time::{Instant, Sleep, sleep_until};
 use wasmtime_wasi_http::Error;
 
 /// What a body may take.
@@ -29,16 +26,15 @@ pub(super) struct Bounded {
     allowance: Allowance,
     left: u64,
     patience: Pin<Box<Sleep>>,
-    _place: OwnedSemaphorePermit,
 }
 
 impl Bounded {
-    pub(super) fn new(incoming: Incoming, allowance: Allowance, place: OwnedSemaphorePermit) -> Result<Self, Error> {
+    pub(super) fn new(incoming: Incoming, allowance: Allowance) -> Result<Self, Error> {
         if incoming.size_hint().lower() > allowance.bytes {
             return Err(Error::HttpResponseBodySize(Some(allowance.bytes)));
         }
         let patience = Box::pin(sleep_until(allowance.until()));
-        Ok(Self { incoming, allowance, left: allowance.bytes, patience, _place: place })
+        Ok(Self { incoming, allowance, left: allowance.bytes, patience })
     }
 }
 
@@ -56,14 +52,15 @@ impl Body for Bounded {
 
     fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let this = self.get_mut();
+        // First: a host that always has more would be read for ever.
+        if this.patience.as_mut().poll(context).is_ready() {
+            return Poll::Ready(Some(Err(Error::HttpResponseTimeout)));
+        }
         let frame = match Pin::new(&mut this.incoming).poll_frame(context) {
             Poll::Ready(Some(Ok(frame))) => frame,
             Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(error.into()))),
             Poll::Ready(None) => return Poll::Ready(None),
-            Poll::Pending => {
-                ready!(this.patience.as_mut().poll(context));
-                return Poll::Ready(Some(Err(Error::HttpResponseTimeout)));
-            }
+            Poll::Pending => return Poll::Pending,
         };
         let bytes = frame.data_ref().map_or(0, Bytes::len) as u64;
         match this.left.checked_sub(bytes) {

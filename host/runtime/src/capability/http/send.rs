@@ -53,7 +53,12 @@ impl Target {
             return Err(Error::HttpRequestUriInvalid);
         }
         let encrypted = uri.scheme() != Some(&Scheme::HTTP);
-        let port = authority.port_u16().unwrap_or(if encrypted { 443 } else { 80 });
+        let port = match authority.as_str().strip_prefix(authority.host()) {
+            Some("") => Some(if encrypted { 443 } else { 80 }),
+            // What is no port would be sent in the header `Host`.
+            _ => authority.port_u16(),
+        };
+        let port = port.ok_or(Error::HttpRequestUriInvalid)?;
         Ok(Self { host: host.to_owned(), port, encrypted })
     }
 }
@@ -65,7 +70,7 @@ pub(super) async fn send(caller: Caller, request: Request<WasiBody>, options: Re
         return Err(Error::HttpRequestMethodInvalid);
     }
     if !caller.grants.allow_host(&target.host, target.port) {
-        to_the_end(async move { caller.audit_not_granted(&target.host, target.port).await }).await?;
+        to_the_end(async move { caller.audit_refused(&target.host, target.port, Refusal::NotAllowed).await }).await?;
         return Err(Error::HttpRequestDenied);
     }
     let limits = caller.services.http_limits().ok_or(Error::ConfigurationError)?;
@@ -86,9 +91,11 @@ pub(super) async fn send(caller: Caller, request: Request<WasiBody>, options: Re
     let (answer, connection) = answered.unwrap_or(Err(Error::HttpResponseTimeout))?;
     let allowance = Allowance { bytes: limits.body_bytes, pause: options.between_bytes_timeout, deadline };
     let (head, incoming) = answer.into_parts();
-    let body = Bounded::new(incoming, allowance, place)?.boxed_unsync();
-    let ended = async {
+    let body = Bounded::new(incoming, allowance)?.boxed_unsync();
+    // The place is the connection's: who keeps it open without reading the answer keeps the place too.
+    let ended = async move {
         connection.await;
+        drop(place);
         Ok(())
     };
     Ok((Response::from_parts(head, body), Box::new(ended)))
@@ -116,8 +123,16 @@ async fn connect(
 ) -> Result<(TcpStream, OwnedSemaphorePermit), Error> {
     let resolver = Resolver::of(caller.tenant().map_or("", TenantId::as_str));
     let connected = resolver.connect(&target.host, target.port, Reach::Public(&private)).await;
-    let refused = connected.as_ref().err().map(Refusal::to_string);
-    caller.audit(&target.host, target.port, refused).await?;
+    match &connected {
+        // Nobody was asked, and there is no end of names.
+        Err(refusal @ (Refusal::NotAllowed | Refusal::PrivateAddress | Refusal::Unresolved)) => {
+            caller.audit_refused(&target.host, target.port, *refusal).await?;
+        }
+        Err(refusal @ Refusal::Unreachable) => {
+            caller.audit(&target.host, target.port, Some(refusal.to_string())).await?;
+        }
+        Ok(_) => caller.audit(&target.host, target.port, None).await?,
+    }
     let stream = connected.map_err(|refusal| match refusal {
         Refusal::NotAllowed => Error::HttpRequestDenied,
         Refusal::PrivateAddress => Error::DestinationIpProhibited,

@@ -217,6 +217,9 @@ impl Pollable for Outgoing {
 #[async_trait]
 impl OutputStream for Outgoing {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
+        if bytes.len() > PIECE {
+            return Err(StreamError::trap("more than check-write allowed"));
+        }
         self.take(bytes.len())?;
         self.turn.begin(&self.places, move |mut inner| async move {
             let written = inner.blocking_write_and_flush(bytes).await;
