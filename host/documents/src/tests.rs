@@ -272,10 +272,17 @@ async fn idle_databases_are_closed() {
     let store = Store::new(StoreSettings { idle: Duration::ZERO, ..settings() });
     let db = database(&store, home.path(), "a");
     db.transact(vec![put("k", "v", Expectation::Any)]).await.unwrap();
+    settled(&db).await;
     assert_eq!(files(&home.path().join("a")), ["state.db", "state.db-wal"]);
     store.close_idle().await;
     assert_eq!(files(&home.path().join("a")), ["state.db"]);
     assert_eq!(value(&db, "k").await.as_deref(), Some("v"));
+}
+
+/// A write's answer comes before it has let go of the database and its thread.
+async fn settled(db: &Database) {
+    drop(db.slot.state.lock().await);
+    drop(db.slot.share.acquire_many(2).await.unwrap());
 }
 
 #[tokio::test]
@@ -285,9 +292,7 @@ async fn closing_what_is_idle_waits_for_no_tenant() {
     let (busy, idle) = (database(&store, home.path(), "a"), database(&store, home.path(), "b"));
     for db in [&busy, &idle] {
         db.transact(vec![put("k", "v", Expectation::Any)]).await.unwrap();
-        // Its answer comes before it has let go of the database and its thread.
-        drop(db.slot.state.lock().await);
-        drop(db.slot.share.acquire_many(2).await.unwrap());
+        settled(db).await;
     }
     let mut threads: Vec<_> = std::iter::from_fn(|| busy.store.pool.free_thread(&busy.slot.share)).collect();
     assert!(!threads.is_empty());
