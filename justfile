@@ -26,6 +26,7 @@ check: formatted components
 formatted:
     cargo fmt --all --check
     scripts/check-shell
+    scripts/check-width
 
 # formats everything
 fmt:
@@ -42,6 +43,10 @@ test-languages *flags: build
 # OpenAI's own Python client against the gateway; it is installed into target/clients
 compat *flags: build
     OPENCLAW_COMPAT=1 scripts/run-tests -p openclaw-tests models::official "$@"
+
+# a real small language model, served on this machine, through the gateway; it is installed into target/model
+e2e-model *flags: build
+    OPENCLAW_E2E_MODEL=1 scripts/run-tests -p openclaw-tests models::real "$@"
 
 # the reliability tests in their long form
 torture *flags: build

@@ -45,6 +45,7 @@ fn served(workspace: &Path) -> Vec<String> {
     }
     let gateway = workspace.join("host/gateway/src");
     methods.extend(quoted_after(&read(&gateway.join("admin.rs")), "=> \"tenants."));
+    methods.extend(quoted_after(&read(&gateway.join("admin.rs")), "=> \"admin."));
     methods.extend(quoted_after(&read(&gateway.join("billing.rs")), "=> \"billing."));
     methods.extend(quoted_after(&read(&gateway.join("components.rs")), "=> \"components."));
     methods.extend(quoted_after(&read(&gateway.join("discover.rs")), "= \"rpc."));

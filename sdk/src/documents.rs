@@ -27,6 +27,9 @@ pub struct Collection<'a> {
 /// One collection of another family, read only.
 pub struct SharedCollection(shared_documents::Collection);
 
+/// The logs of another family that one name stands for, read only.
+pub struct SharedLogs(shared_documents::Logs);
+
 /// What the manifest names for writing of another family.
 pub struct SharedWriter(shared_documents_write::Writer);
 
@@ -45,6 +48,15 @@ impl Call {
     /// FORBIDDEN when the collection was not granted.
     pub fn shared_documents(&self, family: &str, collection: &str) -> Result<SharedCollection> {
         shared_documents::open(self, family, collection).map(SharedCollection)
+    }
+
+    /// Opens the logs of another family that a name of the manifest stands for: the one of that name, and those
+    /// named `<name>:…`.
+    ///
+    /// # Errors
+    /// FORBIDDEN when the name was not granted.
+    pub fn shared_logs(&self, family: &str, name: &str) -> Result<SharedLogs> {
+        shared_documents::open_logs(self, family, name).map(SharedLogs)
     }
 
     /// Opens what the manifest names for writing of another family.
@@ -180,7 +192,15 @@ impl SharedCollection {
     /// # Errors
     /// INVALID_REQUEST (a limit), INTERNAL (the type does not fit), UNAVAILABLE.
     pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>> {
-        self.0.get(key)?.map(|found| found.parse()).transpose()
+        self.document(key)?.map(|found| found.parse()).transpose()
+    }
+
+    /// The document of a key, with its version and rank.
+    ///
+    /// # Errors
+    /// INVALID_REQUEST (a limit), UNAVAILABLE.
+    pub fn document(&self, key: &str) -> Result<Option<Document>> {
+        self.0.get(key)
     }
 
     /// A page of documents.
@@ -205,6 +225,24 @@ impl SharedCollection {
     /// As [`SharedCollection::scan`].
     pub fn count(&self, prefix: &str) -> Result<u64> {
         self.0.count(prefix)
+    }
+}
+
+impl SharedLogs {
+    /// As [`Database::read_log`].
+    ///
+    /// # Errors
+    /// FORBIDDEN (a log outside the grant), INVALID_REQUEST (a limit), UNAVAILABLE.
+    pub fn read(&self, log: &str, after: u64, limit: u32) -> Result<Vec<Entry>> {
+        self.0.read(log, after, limit)
+    }
+
+    /// As [`Database::tail_log`].
+    ///
+    /// # Errors
+    /// As [`SharedLogs::read`].
+    pub fn tail(&self, log: &str, limit: u32) -> Result<Vec<Entry>> {
+        self.0.tail(log, limit)
     }
 }
 

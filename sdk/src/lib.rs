@@ -47,6 +47,7 @@
 //! The same code runs on two targets: in a component the wrappers call the
 //! gateway, on the native target what stands for it in a test.
 
+pub mod agents;
 mod alloc;
 mod answer;
 #[doc(hidden)]
@@ -71,6 +72,7 @@ mod random;
 pub mod sandbox;
 mod schema;
 pub mod secrets;
+pub mod tasks;
 pub mod tenancy;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;

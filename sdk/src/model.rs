@@ -5,6 +5,7 @@
 use crate::bindings::openclaw::gateway::model as raw;
 use crate::{Call, Result};
 use serde::{Serialize, de::DeserializeOwned};
+use std::time::Duration;
 
 pub use raw::Chunk;
 
@@ -46,6 +47,22 @@ impl Model {
     /// UNAVAILABLE, INTERNAL (the type does not fit).
     pub fn models<T: DeserializeOwned>(&self) -> Result<T> {
         Ok(serde_json::from_slice(&self.0.models()?)?)
+    }
+}
+
+impl Completion {
+    /// Waits for the next piece, and answers it with those that come within `window` after it (10 s at most): for
+    /// an answer of thousands of pieces, of which each would be a call of the host's. Nothing at the end.
+    ///
+    /// # Errors
+    /// QUOTA_EXCEEDED, UNAVAILABLE (the provider). An error is the last.
+    pub fn gather(&mut self, window: Duration) -> Result<Vec<Chunk>> {
+        if self.has_ended {
+            return Ok(Vec::new());
+        }
+        let gathered = self.answer.gather(u32::try_from(window.as_millis()).unwrap_or(u32::MAX));
+        self.has_ended = !gathered.as_ref().is_ok_and(|chunks| !chunks.is_empty());
+        gathered
     }
 }
 

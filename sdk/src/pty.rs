@@ -6,7 +6,7 @@
 use crate::bindings::openclaw::gateway::pty as raw;
 use crate::{Call, Result};
 
-pub use raw::{Information, Size, SpawnOptions};
+pub use raw::{Details, Information, Size, SpawnOptions, Surveyed};
 
 /// The tenant's terminals.
 pub struct Terminals(raw::Terminals);
@@ -47,6 +47,23 @@ impl Terminals {
         self.0.spawn(options).map(Terminal)
     }
 
+    /// Starts a terminal whose output goes out as `event`, `terminal.output` or `terminal.data`, and with which a
+    /// note stays, of at most 4 KiB.
+    ///
+    /// # Errors
+    /// As [`Terminals::spawn`]; INVALID_REQUEST for another event or a longer note.
+    pub fn begin(&self, options: &SpawnOptions, event: &str, note: &str) -> Result<Terminal> {
+        self.0.begin(options, event, note).map(Terminal)
+    }
+
+    /// As [`Terminals::begin`], for an agent of the tenant: the mode that the configuration has for it counts too.
+    ///
+    /// # Errors
+    /// As [`Terminals::begin`]; INVALID_REQUEST for a name of more than 512 bytes.
+    pub fn begin_for(&self, options: &SpawnOptions, agent: &str, event: &str, note: &str) -> Result<Terminal> {
+        self.0.begin_for(options, agent, event, note).map(Terminal)
+    }
+
     /// The terminal of an id, made by an earlier call.
     ///
     /// # Errors
@@ -61,6 +78,14 @@ impl Terminals {
     /// UNAVAILABLE.
     pub fn list(&self) -> Result<Vec<Information>> {
         self.0.list()
+    }
+
+    /// The same with all that is known of them; those of every tenant, where the operator calls for none.
+    ///
+    /// # Errors
+    /// UNAVAILABLE.
+    pub fn survey(&self) -> Result<Vec<Surveyed>> {
+        self.0.survey()
     }
 }
 
@@ -103,5 +128,29 @@ impl Terminal {
     /// NOT_FOUND when it has ended.
     pub fn close(&self) -> Result<()> {
         self.0.close()
+    }
+
+    /// What runs in it, where, who watches, and its note.
+    ///
+    /// # Errors
+    /// NOT_FOUND when it has ended.
+    pub fn details(&self) -> Result<Details> {
+        self.0.details()
+    }
+
+    /// The newest of what its events have told, at most 256 KiB, and the number of the last of them.
+    ///
+    /// # Errors
+    /// NOT_FOUND when it has ended.
+    pub fn replay(&self) -> Result<(u64, Vec<u8>)> {
+        self.0.replay()
+    }
+
+    /// Has its output go out as this event too: `terminal.output` or `terminal.data`.
+    ///
+    /// # Errors
+    /// NOT_FOUND when it has ended, INVALID_REQUEST for another event.
+    pub fn tell_also(&self, event: &str) -> Result<()> {
+        self.0.tell_also(event)
     }
 }

@@ -56,6 +56,15 @@ impl Sandbox {
         self.0.run(workload)
     }
 
+    /// As [`Sandbox::run`], for an agent of the tenant and one of its sessions: the mode that the configuration has
+    /// for the agent counts too.
+    ///
+    /// # Errors
+    /// As [`Sandbox::run`]; INVALID_REQUEST for a name of more than 512 bytes.
+    pub fn run_for(&self, workload: &Workload, agent: &str, session: &str) -> Result<Outcome> {
+        self.0.run_for(workload, agent, session)
+    }
+
     /// The modes there are, and for each limit whether it is `enforced`,
     /// `approximated` or `unavailable`.
     ///

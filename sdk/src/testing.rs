@@ -7,11 +7,12 @@
 //!
 //! | capability | in a test |
 //! |---|---|
-//! | documents, files, secrets, vectors, timers, configuration, registration | in memory, to be filled and looked into |
+//! | documents, files, secrets, vectors, timers, configuration, registration | in memory, to be filled and seen |
 //! | events, log, channels | kept, to be looked at |
 //! | clocks, randomness | stand still and repeat, until the test moves them |
+//! | tasks | wait for the test to run them |
 //! | methods | of the handlers that the tenant has, or played by the test |
-//! | requests to hosts elsewhere, sandbox, terminals, models, embeddings, nodes, usage | played by the test; else not granted |
+//! | requests elsewhere, sandbox, terminals, models, embeddings, nodes, usage | played by the test, or not granted |
 //!
 //! The greeter of the crate's documentation is tested so:
 //!
@@ -49,6 +50,7 @@
 //! ```
 
 pub(crate) mod call;
+mod caller;
 mod channels;
 pub(crate) mod clock;
 mod config;
@@ -56,11 +58,14 @@ pub(crate) mod documents;
 pub(crate) mod files;
 mod manifest;
 pub(crate) mod random;
+mod scripted;
 pub(crate) mod scripts;
 mod state;
+pub(crate) mod tasks;
 mod tenant;
 pub(crate) mod vectors;
 
+pub use scripted::Said;
 pub use scripts::Invocation;
 pub use state::{Event, LogLine, Usage};
 pub use tenant::Tenant;

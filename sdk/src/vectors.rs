@@ -6,10 +6,10 @@ use crate::bindings::openclaw::gateway::vectors as raw;
 use crate::{Call, Result};
 use serde::de::DeserializeOwned;
 
-pub use raw::{Hit, Item, Query};
+pub use raw::{Hit, Item, Kept, Query};
 
 /// One index.
-pub struct Index(raw::Index);
+pub struct Index(pub(crate) raw::Index);
 
 impl Call {
     /// Opens the index of that name, made at its first use.
@@ -19,6 +19,14 @@ impl Call {
     /// index has another number of dimensions.
     pub fn vectors(&self, name: &str, dimensions: u32) -> Result<Index> {
         raw::open(self, name, dimensions).map(Index)
+    }
+
+    /// Removes the index of that name with all that is in it; false where there is none.
+    ///
+    /// # Errors
+    /// FORBIDDEN when the capability was not granted, UNAVAILABLE.
+    pub fn remove_vectors(&self, name: &str) -> Result<bool> {
+        raw::remove(self, name)
     }
 }
 
@@ -63,5 +71,22 @@ impl Index {
     /// UNAVAILABLE.
     pub fn count(&self) -> Result<u64> {
         self.0.count()
+    }
+
+    /// The vectors that are kept under these keys, in their order.
+    ///
+    /// # Errors
+    /// INVALID_REQUEST (a limit), UNAVAILABLE.
+    pub fn recall(&self, keys: &[String]) -> Result<Vec<Option<Vec<f32>>>> {
+        let kept = self.0.recall(keys)?;
+        Ok(kept.into_iter().map(|vector| Some(vector).filter(|vector| !vector.is_empty())).collect())
+    }
+
+    /// Keeps vectors, so that the same text need not be embedded again.
+    ///
+    /// # Errors
+    /// INVALID_REQUEST (a limit, the number of dimensions), UNAVAILABLE.
+    pub fn keep(&self, vectors: &[Kept]) -> Result<()> {
+        self.0.keep(vectors)
     }
 }

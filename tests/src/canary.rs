@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::{Daemon, Tenant};
 
 /// Plants `mark` everywhere as the tenant: sessions, transcripts, agents, their
-/// files, settings, configuration, and plain files in every folder of its directory.
+/// files, what they remember, settings, configuration, and plain files in every folder of its directory.
 pub fn plant(daemon: &Daemon, tenant: &Tenant, mark: &str) {
     let key = session_key(mark);
     tenant.done("sessions.create", json!({ "key": key, "label": mark }));
@@ -17,6 +17,7 @@ pub fn plant(daemon: &Daemon, tenant: &Tenant, mark: &str) {
     for name in ["AGENTS.md", "SOUL.md", "MEMORY.md"] {
         tenant.done("agents.files.set", json!({ "agentId": "main", "name": name, "content": format!("text {mark}") }));
     }
+    tenant.done("memory.put", json!({ "path": "memory/canary.md", "text": format!("remembered {mark}") }));
     tenant.done("voicewake.set", json!({ "triggers": [mark] }));
     tenant.done("config.patch", json!({ "raw": json!({ "ui": { "assistant": { "name": mark } } }).to_string() }));
     daemon.operator().done("tenants.update", json!({ "tenantId": tenant.id, "displayName": mark }));

@@ -7,6 +7,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "looks at homes from outside, as an attacker or an operator does")]
 
+pub mod browser;
 pub mod canary;
 pub mod cli;
 pub mod daemon;
@@ -18,13 +19,16 @@ pub mod redact;
 pub mod rpc;
 pub mod server;
 pub mod socket;
+pub mod terminal;
 
+pub use browser::Browser;
 pub use cli::Output;
 pub use daemon::{Daemon, Failed};
 pub use home::Home;
 pub use http::{Connection, Request, Response};
 pub use rpc::{Client, RpcError, Tenant};
 pub use socket::{Event, Socket};
+pub use terminal::Terminal;
 
 use std::{
     path::PathBuf,
@@ -34,6 +38,9 @@ use std::{
 
 /// No wait of the harness is meant to end by this: it turns a hang into a failure.
 pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Between two looks at what nothing announces: it paces the looks and decides nothing.
+const PAUSE: Duration = Duration::from_millis(2);
 
 /// Waits for what nothing announces.
 #[track_caller]
@@ -50,7 +57,7 @@ pub fn wait_for<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
             return found;
         }
         assert!(begun.elapsed() < PATIENCE, "{what}: it never came");
-        thread::yield_now();
+        thread::sleep(PAUSE);
     }
 }
 

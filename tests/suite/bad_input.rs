@@ -248,7 +248,8 @@ fn an_address_that_is_none_is_told() {
     assert!(exposed.log.contains("Error: command line: gateway.listen is reachable from outside"), "{exposed}");
 }
 
-/// `./bootstrap run` with stand-ins for what takes long or needs root: `just build` has been done, and bubblewrap is there.
+/// `./bootstrap run` with stand-ins for what takes long or needs root: `just build` has been done, and bubblewrap is
+/// there.
 fn bootstrap_run(flags: &[&str], home: &Home) -> openclaw_tests::Output {
     let checkout = tempfile::tempdir().expect("a checkout");
     let at = |path: &str| checkout.path().join(path);

@@ -9,9 +9,12 @@ const HEAD: &str = "\
 
 Every interface of the contract: its functions, types, units, limits and errors. The page is made from the comments of
 [wit/](../wit/world.wit). [Which grant gives which](handlers.md#what-a-grant-gives) is a page of its own; what has no
-place there is declared and not served yet, but for `types`, which all use, and `component`, `subscriber` and `migration`,
-which a component itself exports. WASI's clocks, randomness, streams, files and `wasi:http` are as WASI has them.
+place there is declared and not served yet, but for `component`, `subscriber` and `migration`, which a component itself
+exports. WASI's clocks, randomness, streams, files and `wasi:http` are as WASI has them.
 ";
+
+/// `max_width` of rustfmt.toml.
+const WIDTH: usize = 120;
 
 #[test]
 fn the_page_says_what_the_contract_says() {
@@ -105,13 +108,38 @@ impl Section {
             self.text.push('\n');
             self.in_list = true;
         }
-        self.text += &format!("- `{}`", line.trim_end_matches([';', ',']).replace('%', ""));
-        for (at, doc) in docs.iter().enumerate() {
-            let before = if at == 0 { ": " } else { "\n  " };
-            self.text += format!("{before}{doc}").trim_end_matches(' ');
+        let mut item = format!("- `{}`", line.trim_end_matches([';', ',']).replace('%', ""));
+        // The first paragraph stands beside the item, what follows below it.
+        let (beside, below) = docs.split_at(docs.iter().position(ends_a_paragraph).unwrap_or(docs.len()));
+        if !beside.is_empty() {
+            item += &format!(": {}", beside.join(" "));
         }
-        self.text.push('\n');
+        self.text += &wrapped(&item);
+        for doc in below {
+            self.text += format!("  {doc}").trim_end();
+            self.text.push('\n');
+        }
     }
+}
+
+fn ends_a_paragraph(doc: &&str) -> bool {
+    doc.is_empty() || doc.starts_with("- ")
+}
+
+/// An item of a list, in lines of the project's width.
+fn wrapped(item: &str) -> String {
+    let (mut text, mut width) = (String::new(), 0);
+    for word in item.split_whitespace() {
+        let word_width = word.chars().count();
+        let before = match width {
+            0 => "",
+            _ if width + 1 + word_width <= WIDTH => " ",
+            _ => "\n  ",
+        };
+        width = if before == "\n  " { 2 } else { width + before.len() } + word_width;
+        text = text + before + word;
+    }
+    text + "\n"
 }
 
 /// Paragraphs; limits and errors have one each.
@@ -139,4 +167,15 @@ fn comments_become_a_page() {
                 ### functions\n\n- `list: func() -> r`: Opens.\n\n  Twice.\n";
     assert_eq!(sections(file), [("x".to_owned(), page.to_owned())]);
     assert_eq!(names(file), ["x"]);
+}
+
+#[test]
+fn an_item_is_wrapped_and_what_stands_below_it_is_not() {
+    let doc = "word ".repeat(30);
+    let file = format!(
+        "interface x {{\n    /// {doc}\n    /// and so on:\n    /// - one;\n    ///   more.\n    f: func();\n}}\n"
+    );
+    let (first, second) = ("word ".repeat(21), "word ".repeat(9));
+    let page = format!("\n## x\n\n- `f: func()`: {}\n  {second}and so on:\n  - one;\n    more.\n", first.trim_end());
+    assert_eq!(sections(&file), [("x".to_owned(), page)]);
 }

@@ -3,9 +3,11 @@
 //! The fixture `swap` tells its version; another version of it is the same file
 //! with other letters in it.
 
+mod by_url;
 mod canary;
 mod compiling;
 mod fetch;
+mod fixtures;
 mod grants;
 mod install;
 mod layers;
@@ -16,6 +18,8 @@ mod registry;
 mod restart;
 mod rollback;
 mod sticky;
+mod tasks;
+mod token_ends;
 mod upload;
 mod workspace;
 

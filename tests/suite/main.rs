@@ -8,6 +8,7 @@
 
 mod bad_input;
 mod capabilities;
+mod chat;
 mod cli;
 mod compat;
 mod components;
@@ -19,6 +20,7 @@ mod jsonrpc;
 mod languages;
 mod layers;
 mod lessons;
+mod memory;
 mod metrics;
 mod models;
 mod not_tested;
@@ -29,6 +31,7 @@ mod reliability;
 mod sandbox;
 mod shutdown;
 mod telemetry;
+mod terminal;
 mod tls;
 
 mod methods {

@@ -116,7 +116,8 @@ fn what_the_host_answers_is_counted_and_logged_as_any_call_is() {
     a.socket().call("events.subscribe", json!({})).expect("it is subscribed");
     a.done("rpc.discover", json!({}));
     assert_eq!(send(Request::get("/v1/models"), "id-models"), 200);
-    assert_eq!(counted("ok"), (before.0 + 3.0, before.1 + 3.0));
+    // The list of models asks the tenant's `agents.list`.
+    assert_eq!(counted("ok"), (before.0 + 3.0, before.1 + 4.0));
     let before = counted("INVALID_REQUEST");
     for malformed in ["{", "[]", r#"{"id":1}"#] {
         assert_eq!(send(Request::rpc(malformed), "id-malformed"), 200);
@@ -142,6 +143,36 @@ fn what_the_host_answers_is_counted_and_logged_as_any_call_is() {
             log.lines().filter(|line| line.contains(id) && line.contains(said)).count() == times
         });
     }
+}
+
+#[test]
+fn calls_of_models_are_counted_by_model_end_and_class() {
+    let daemon = crate::chat::talking_with("telemetry: {tenant_label: true}\n");
+    let tenant = daemon.tenant("a");
+    let ask = |model: &str| {
+        let body = json!({ "model": model, "messages": [{ "role": "user", "content": "weather" }] });
+        let request = Request::new("POST", "/v1/chat/completions").header("Content-Type", "application/json");
+        daemon.send(&request.token(tenant.token()).body(body.to_string())).status
+    };
+    assert_eq!((ask("small"), ask("small"), ask("nobody's")), (200, 200, 404));
+    let quotas = json!({ "tenantId": "a", "quotas": { "tokens_per_day": 1 } });
+    daemon.operator().done("tenants.quota.update", quotas);
+    assert_eq!(ask("small"), 429);
+    let of_model = r#"provider="script",model="small""#;
+    let calls =
+        |outcome: &str| sample(&daemon, &format!(r#"openclaw_model_calls_total{{{of_model},outcome="{outcome}"}}"#));
+    assert_eq!((calls("ok"), calls("refused"), calls("estimated")), (Some(2.0), Some(1.0), Some(0.0)));
+    let tokens =
+        |class: &str| sample(&daemon, &format!(r#"openclaw_model_tokens_total{{{of_model},class="{class}"}}"#));
+    assert_eq!((tokens("input"), tokens("cache_read")), (Some(14.0), Some(4.0)));
+    assert_eq!((tokens("output"), tokens("reasoning")), (Some(6.0), Some(2.0)));
+    // Twice 9 tokens of input at a millionth of a dollar, and 4 of output at two.
+    assert_eq!(sample(&daemon, &format!("openclaw_model_cost_picousd_total{{{of_model}}}")), Some(34e6));
+    assert_eq!(sample(&daemon, r#"openclaw_tenant_model_calls_total{tenant="a",outcome="refused"}"#), Some(1.0));
+    assert_eq!(sample(&daemon, r#"openclaw_tenant_model_cost_picousd_total{tenant="a"}"#), Some(34e6));
+    daemon.operator().done("tenants.delete", json!({ "tenantId": "a", "confirm": true }));
+    assert_eq!(sample(&daemon, r#"openclaw_tenant_model_cost_picousd_total{tenant="a"}"#), None, "it is named still");
+    assert_eq!(calls("ok"), Some(2.0), "the sums stay");
 }
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";

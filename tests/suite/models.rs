@@ -1,13 +1,19 @@
 //! Models through the gateway: the scripted one, and a server on this machine that speaks as OpenAI's does.
 
+mod agents;
 mod budget;
 mod capability;
 mod completions;
+mod embedding;
 mod ledger;
 pub(crate) mod official;
+pub(crate) mod real;
+mod responses;
+mod token_ends;
 mod upstream;
 
 use crate::contract::*;
+use openclaw_tests::wait_for;
 use upstream::Upstream;
 
 /// Prices at which the numbers of the tests are easy to follow: a micro-USD for a token of input, two for output.
@@ -78,15 +84,7 @@ fn calls(daemon: &Daemon, tenant: &str) -> Vec<Value> {
 
 /// Waits until a tenant has so many rows.
 fn wait_for_calls(daemon: &Daemon, tenant: &str, count: usize) -> Vec<Value> {
-    let begun = std::time::Instant::now();
-    loop {
-        let rows = calls(daemon, tenant);
-        if rows.len() >= count {
-            return rows;
-        }
-        assert!(begun.elapsed() < openclaw_tests::PATIENCE, "{} of {count} calls are settled", rows.len());
-        std::thread::yield_now();
-    }
+    wait_for(&format!("{count} settled calls"), || Some(calls(daemon, tenant)).filter(|rows| rows.len() >= count))
 }
 
 /// The ledger agrees with itself, which the doctor looks at.

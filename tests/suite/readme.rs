@@ -1,4 +1,4 @@
-//! The commands of the README and of docs/handlers.md, pasted in order by
+//! The commands of the README, of docs/handlers.md, docs/terminals.md and docs/agents.md, pasted in order by
 //! somebody with an empty home.
 //!
 //! A ```console block has `$ ` lines, which are run by bash, and their output,
@@ -92,6 +92,16 @@ fn every_command_of_the_readme_works_in_an_empty_home() {
 #[test]
 fn every_command_for_authors_of_handlers_works_in_an_empty_home() {
     paste("docs/handlers.md");
+}
+
+#[test]
+fn every_command_about_terminals_works_in_an_empty_home() {
+    paste("docs/terminals.md");
+}
+
+#[test]
+fn every_command_about_agents_works_in_an_empty_home() {
+    paste("docs/agents.md");
 }
 
 /// Where a reader's Rust is, who has a home.

@@ -1,10 +1,13 @@
 //! Workloads as the gateway runs them: how many, for how long, what they leave, and what ends them.
 
 pub(crate) mod docker;
+mod hidden;
+mod modes;
 
-use std::{thread, time::Instant};
+use std::thread;
 
-use openclaw_tests::{PATIENCE, Socket};
+use openclaw_tests::{Event, Socket, wait_for, wait_until};
+use rustix::process::Signal;
 
 use crate::contract::*;
 
@@ -14,32 +17,16 @@ fn shell(script: &str) -> Value {
 
 /// Calls until the answer is another than that the gateway has no room.
 fn when_there_is_room(tenant: &Tenant, params: &Value) -> Value {
-    let begun = Instant::now();
-    loop {
-        match tenant.call("sandbox.run", params.clone()) {
-            Err(error) if error.name() == "UNAVAILABLE" && begun.elapsed() < PATIENCE => thread::yield_now(),
-            answer => return answer.unwrap_or_else(|error| panic!("{error}")),
-        }
-    }
+    wait_for("room for a workload", || match tenant.call("sandbox.run", params.clone()) {
+        Err(error) if error.name() == "UNAVAILABLE" => None,
+        answer => Some(answer.unwrap_or_else(|error| panic!("{error}"))),
+    })
 }
 
 /// Waits until a workload has made this file in its workspace.
-fn wait_for(daemon: &Daemon, tenant: &str, file: &str) {
+pub(crate) fn wait_for_file(daemon: &Daemon, tenant: &str, file: &str) {
     let path = daemon.home().tenant(tenant).join("sandbox/work").join(file);
-    let begun = Instant::now();
-    while !path.exists() {
-        assert!(begun.elapsed() < PATIENCE, "no workload made {file}");
-        thread::yield_now();
-    }
-}
-
-/// Waits until something is so.
-pub(crate) fn until(is_so: impl Fn() -> bool) {
-    let begun = Instant::now();
-    while !is_so() {
-        assert!(begun.elapsed() < PATIENCE, "it never came to be so");
-        thread::yield_now();
-    }
+    wait_until(&format!("a workload's file {file}"), || path.exists());
 }
 
 /// A terminal, and a connection that watches it.
@@ -51,13 +38,36 @@ pub(crate) struct Screen {
 
 impl Screen {
     pub(crate) fn spawn(tenant: &Client, params: Value) -> Self {
+        Self::begin(tenant, "terminal.spawn", params)
+    }
+
+    /// As OpenClaw's clients do.
+    pub(crate) fn open(tenant: &Client, params: Value) -> Self {
+        Self::begin(tenant, "terminal.open", params)
+    }
+
+    fn begin(tenant: &Client, method: &str, params: Value) -> Self {
         let mut socket = tenant.socket();
         socket.subscribe(None);
-        Self { spawned: tenant.ok("terminal.spawn", params), tenant: tenant.clone(), socket }
+        Self { spawned: tenant.ok(method, params), tenant: tenant.clone(), socket }
     }
 
     pub(crate) fn id(&self) -> String {
-        self.spawned["terminalId"].as_str().expect("an id").to_owned()
+        let name = if self.spawned["terminalId"].is_null() { "sessionId" } else { "terminalId" };
+        self.spawned[name].as_str().expect("an id").to_owned()
+    }
+
+    pub(crate) fn input(&self, data: &str) {
+        self.tenant.done("terminal.input", json!({ "sessionId": self.id(), "data": data }));
+    }
+
+    pub(crate) fn next(&mut self) -> Event {
+        self.socket.event()
+    }
+
+    /// The payload of the next event of a name.
+    pub(crate) fn event(&mut self, name: &str) -> Value {
+        self.socket.event_named(name).payload
     }
 
     pub(crate) fn write(&self, data: &str) {
@@ -96,7 +106,7 @@ fn a_tenant_runs_so_many_at_once_and_another_is_not_concerned() {
     let (tenant, other) = (daemon.tenant("acme"), daemon.tenant("other"));
     thread::scope(|scope| {
         let first = scope.spawn(|| tenant.ok("sandbox.run", shell("touch begun; while [ ! -e go ]; do :; done")));
-        wait_for(&daemon, "acme", "begun");
+        wait_for_file(&daemon, "acme", "begun");
         let error = tenant.err("sandbox.run", shell("true"));
         assert_eq!(error.name(), "UNAVAILABLE", "{error}");
         assert!(
@@ -118,7 +128,7 @@ fn a_call_that_nobody_waits_for_ends_its_workload() {
     let call =
         json!({ "jsonrpc": "2.0", "id": 1, "method": "sandbox.run", "params": shell("touch begun; sleep 1000") });
     socket.send(call.to_string());
-    wait_for(&daemon, "acme", "begun");
+    wait_for_file(&daemon, "acme", "begun");
     drop(socket);
     // Its place is free once the last of its processes has ended.
     let ran = when_there_is_room(&tenant, &shell("ls /proc | grep -c '^[0-9]'"));
@@ -153,6 +163,56 @@ fn a_workload_that_fills_the_disk_is_ended() {
 }
 
 #[test]
+fn what_fills_the_gateways_own_disk_is_ended_though_its_tenant_has_no_quota() {
+    let daemon = Daemon::start_with("gateway: {limits: {free_disk_mb: 1}}\n");
+    let tenant = daemon.tenant("acme");
+    let mut screen = Screen::spawn(&tenant, json!({ "cmd": ["sleep", "1000"] }));
+    let ran = thread::scope(|scope| {
+        let running = scope.spawn(|| tenant.ok("sandbox.run", shell("touch begun; sleep 1000")));
+        wait_for_file(&daemon, "acme", "begun");
+        // As if somebody had filled it: more is to be left than there is.
+        daemon.home().configure("gateway: {limits: {free_disk_mb: 1048576}}\n");
+        daemon.signal(Signal::HUP);
+        running.join().expect("it is ended")
+    });
+    assert_eq!(ran["reason"], "killed", "{ran}");
+    assert!(ran["stderr"].as_str().is_some_and(|said| said.contains("the gateway's disk is full")), "{ran}");
+    let ended = screen.ended();
+    assert_eq!((&ended["reason"], &ended["error"]), (&json!("disk_full"), &json!("the gateway's disk is full")));
+}
+
+#[test]
+fn a_terminal_that_fills_its_tenants_disk_is_ended() {
+    let daemon = Daemon::start();
+    let tenant = daemon.tenant("acme");
+    daemon.operator().done("tenants.quota.update", json!({ "tenantId": "acme", "quotas": { "disk_bytes": 4 << 20 } }));
+    let script = "head -c 8M /dev/zero > large; sleep 1000";
+    let mut screen = Screen::spawn(&tenant, json!({ "cmd": ["sh", "-c", script] }));
+    let ended = screen.ended();
+    assert_eq!((&ended["reason"], &ended["error"]), (&json!("quota"), &json!("disk_bytes is used up")), "{ended}");
+}
+
+/// The moment itself cannot be hit at will: whatever is hit, nothing is left.
+#[test]
+fn no_terminal_outlives_a_deletion_that_comes_while_it_begins() {
+    let daemon = Daemon::start_with("sandbox: {terminals_per_tenant: 64}\n");
+    let mark = format!("{}.{}", std::process::id(), daemon.address().port());
+    for _ in 0..5 {
+        let tenant = daemon.tenant("acme");
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                let client = daemon.client(tenant.token());
+                let command = json!({ "cmd": ["sleep", format!("1000.{mark}")] });
+                scope.spawn(move || while client.call("terminal.spawn", command.clone()).is_ok() {});
+            }
+            wait_until("a terminal", || processes_with(&mark) > 0);
+            tenant.done("tenants.delete", json!({ "confirm": true }));
+        });
+        wait_until("the end of all terminals", || processes_with(&mark) == 0);
+    }
+}
+
+#[test]
 fn its_seconds_are_metered_and_end_with_the_day() {
     let daemon = Daemon::start();
     let tenant = daemon.tenant("acme");
@@ -164,6 +224,21 @@ fn its_seconds_are_metered_and_end_with_the_day() {
     let error = tenant.err("sandbox.run", json!({ "command": ["true"], "limits": { "wallMs": 3000 } }));
     assert_eq!((error.code, &error.data["quota"]), (-32029, &json!("sandbox_seconds_per_day")), "{error}");
     tenant.done("sandbox.run", json!({ "command": ["true"], "limits": { "wallMs": 1000 } }));
+}
+
+#[test]
+fn a_workload_that_names_no_time_runs_for_as_long_as_its_tenants_day_has_seconds() {
+    let daemon = Daemon::start();
+    let tenant = daemon.tenant("acme");
+    let quotas = json!({ "sandbox_seconds_per_day": 3 });
+    daemon.operator().done("tenants.quota.update", json!({ "tenantId": "acme", "quotas": quotas }));
+    assert_eq!(tenant.ok("sandbox.run", shell("echo it runs"))["stdout"], "it runs\n", "though 300 s are not left");
+    let ran = tenant.ok("sandbox.run", shell("sleep 1000"));
+    assert_eq!(ran["reason"], "timeout", "{ran}");
+    assert!(ran["stderr"].as_str().is_some_and(|said| said.contains("sandbox_seconds_per_day is used up")), "{ran}");
+    assert_eq!(tenant.ok("tenants.usage", json!({}))["sandboxCpuSeconds"], 3, "all of it, and no more");
+    let error = tenant.err("sandbox.run", shell("true"));
+    assert_eq!((error.code, &error.data["quota"]), (-32029, &json!("sandbox_seconds_per_day")), "{error}");
 }
 
 #[test]
@@ -184,6 +259,15 @@ fn the_network_is_an_allow_list_and_each_attempt_is_in_the_audit_log() {
     let attempts: Vec<&Value> = audit.iter().filter(|line| line["action"] == "sandbox.egress").collect();
     assert_eq!(attempts.len(), 2, "{audit:?}");
     assert!(attempts.iter().all(|line| line["tenant"] == "acme" && line["detail"]["allowed"] == false), "{attempts:?}");
+    // Each connection of a loop counts, and the log has two lines of them.
+    let again = "for n in 1 2 3 4 5; do exec 3<>/dev/tcp/127.0.0.1/3128; printf 'CONNECT a.example:1 HTTP/1.1\\r\\n\\r\\n' >&3; head -n 1 <&3; done";
+    let ran = tenant.ok("sandbox.run", json!({ "command": ["bash", "-c", again] }));
+    assert_eq!(ran["stdout"].as_str().map(|told| told.matches("403").count()), Some(5), "{ran}");
+    let of = |line: &&Value| line["detail"]["host"] == "a.example";
+    let audit = daemon.home().audit();
+    let lines: Vec<&Value> = audit.iter().filter(of).collect();
+    let repeated: Vec<&Value> = lines.iter().map(|line| &line["detail"]["repeated"]).collect();
+    assert_eq!(repeated, [&Value::Null, &json!(4)], "{lines:?}");
     let variables = tenant.ok("sandbox.run", shell("echo $HTTPS_PROXY"));
     assert_eq!(variables["stdout"], "http://127.0.0.1:3128\n");
 }
@@ -206,13 +290,9 @@ fn a_daemon_that_is_killed_leaves_no_process_behind() {
     let mut socket = tenant.socket();
     let script = format!("touch begun; exec sleep 1000.{mark}");
     socket.send(json!({ "jsonrpc": "2.0", "id": 1, "method": "sandbox.run", "params": shell(&script) }).to_string());
-    wait_for(&daemon, "acme", "begun");
+    wait_for_file(&daemon, "acme", "begun");
     daemon.kill();
-    let begun = Instant::now();
-    while processes_with(&mark) > 0 {
-        assert!(begun.elapsed() < PATIENCE, "a process of the workload is left");
-        thread::yield_now();
-    }
+    wait_until("the end of the workload's processes", || processes_with(&mark) == 0);
 }
 
 /// How many processes have this in their arguments.

@@ -1,7 +1,6 @@
 //! `agents.files.list`, `agents.files.get` and `agents.files.set`.
 
 use crate::names::{FileName, id_of, workspace_of};
-use crate::roster::check_exists;
 use openclaw_sdk::files::{Directory, Kind};
 use openclaw_sdk::{Call, Error, Result};
 use schemars::JsonSchema;
@@ -118,7 +117,7 @@ pub(crate) fn set(call: &Call, params: Set) -> Result<Written> {
 /// The id of an agent that there is.
 fn existing(call: &Call, agent_id: &str) -> Result<String> {
     let id = id_of(agent_id)?;
-    check_exists(&call.config()?, &id)?;
+    call.config()?.agents()?.get(&id)?;
     Ok(id)
 }
 

@@ -20,7 +20,8 @@ mod sessions;
         "sessions/archives:write",
         "sessions/transcript:write",
         "sessions/archive:write",
-    )
+    ),
+    capabilities("method:memory.delete" = "what an agent remembers goes with it"),
 )]
 mod handler {
     /// The agents; `main` is always one of them.
@@ -35,7 +36,7 @@ mod handler {
     #[method(scope = write, tier = core)]
     use crate::manage::update;
 
-    /// Deletes an agent, its bindings, its sessions and, unless told otherwise, its files.
+    /// Deletes an agent, its bindings, its sessions, its memory and, unless told otherwise, its files.
     #[method(scope = write, tier = core)]
     use crate::manage::delete;
 

@@ -1,8 +1,9 @@
 //! `agents.list`, `agents.create`, `agents.update` and `agents.delete`.
 
-use crate::names::{FileName, MAIN, id_of, workspace_of};
-use crate::roster::{self, Entry, change, in_force};
+use crate::names::{FileName, id_of, workspace_of};
+use crate::roster::{self, change};
 use crate::sessions;
+use openclaw_sdk::agents::{self, Entry, MAIN};
 use openclaw_sdk::{Call, Error, NoParams, Patch, Result};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -131,17 +132,16 @@ struct SessionConfig {
 
 pub(crate) fn list(call: &Call, _: NoParams) -> Result<Agents> {
     let settings = call.config()?;
-    let entries = in_force(&settings)?;
+    let agents = settings.agents()?;
     let session: SessionConfig = settings.effective("/session")?.unwrap_or_default();
-    let default = entries.iter().find(|entry| entry.get("default") == Some(&Value::Bool(true)));
     Ok(Agents {
-        default_id: default.map_or(MAIN, |entry| roster::id(entry)).to_owned(),
+        default_id: agents.default_id().to_owned(),
         main_key: session.main_key.unwrap_or_else(|| "main".into()),
         scope: match session.scope.as_deref() {
             Some("global") => "global".into(),
             _ => "per-sender".into(),
         },
-        agents: entries.iter().map(agent).collect(),
+        agents: agents.entries().iter().map(agent).collect(),
     })
 }
 
@@ -151,7 +151,7 @@ fn agent(entry: &Entry) -> Agent {
     let is_url = |text: &String| ["http://", "https://", "data:"].iter().any(|scheme| text.starts_with(scheme));
     identity.avatar_url = identity.avatar.clone().filter(is_url);
     Agent {
-        id: roster::id(entry).to_owned(),
+        id: agents::id(entry).to_owned(),
         name: entry.get("name").and_then(Value::as_str).map(str::to_owned),
         identity: (identity != Identity::default()).then_some(identity),
     }
@@ -162,8 +162,7 @@ pub(crate) fn create(call: &Call, params: Create) -> Result<Created> {
     let texts = [Some(&name), params.model.as_ref(), params.emoji.as_ref(), params.avatar.as_ref()];
     texts.into_iter().flatten().try_for_each(|text| check_text(text))?;
     let id = id_of(&name)?;
-    let known = in_force(&call.config()?)?;
-    if id == MAIN || known.iter().any(|agent| roster::id(agent) == id) {
+    if call.config()?.agents()?.get(&id).is_ok() {
         return Err(already_there(&id));
     }
     change(call, |own| {
@@ -211,7 +210,7 @@ pub(crate) fn update(call: &Call, params: Update) -> Result<Updated> {
     let texts = [params.name.as_ref(), params.model.as_set(), params.avatar.as_ref()];
     texts.into_iter().flatten().try_for_each(|text| check_text(text))?;
     let id = id_of(&params.agent_id)?;
-    roster::check_exists(&call.config()?, &id)?;
+    call.config()?.agents()?.get(&id)?;
     change(call, |own| {
         if id == MAIN && own.agent(&id).is_none() {
             own.agents.insert(0, Entry::from_iter([("id".into(), MAIN.into())]));
@@ -255,21 +254,30 @@ pub(crate) fn delete(call: &Call, params: Delete) -> Result<Deleted> {
         return Err(Error::invalid("the agent main cannot be deleted"));
     }
     let settings = call.config()?;
-    roster::check_exists(&settings, &id)?;
+    settings.agents()?.get(&id)?;
     roster::check_own(&settings, &id)?;
     // The agent itself goes last: a deletion that was cut short can be repeated, and until then nothing is nobody's.
     sessions::delete_of(call, &id)?;
+    forget_memory(call, &id)?;
     if params.delete_files {
         call.files()?.remove_all(&id)?;
     }
     let removed_bindings = change(call, |own| {
         own.own_agent(&id)?;
-        own.agents.retain(|agent| roster::id(agent) != id);
+        own.agents.retain(|agent| agents::id(agent) != id);
         let before = own.bindings.len();
         own.bindings.retain(|binding| binding.get("agentId").and_then(Value::as_str) != Some(&*id));
         Ok(before - own.bindings.len())
     })?;
     Ok(Deleted { ok: true, agent_id: id, removed_bindings })
+}
+
+/// What it remembers, where anybody serves memories.
+fn forget_memory(call: &Call, id: &str) -> Result<()> {
+    match call.methods()?.call::<Value>("memory.delete", &json!({ "agentId": id, "path": "." })) {
+        Err(error) if !error.is_not_found() => Err(error),
+        _ => Ok(()),
+    }
 }
 
 fn check_text(text: &str) -> Result<()> {

@@ -4,9 +4,6 @@ use openclaw_sdk::{Error, Result};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The agent that every tenant has.
-pub(crate) const MAIN: &str = "main";
-
 const ID_LENGTH: usize = 64;
 
 /// The id that a name makes, as OpenClaw makes it: lower case, everything but

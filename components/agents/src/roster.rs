@@ -4,17 +4,14 @@
 //! gateway gives all tenants is never copied into it. A list of the tenant
 //! stands in the place of the gateway's, as with every list of an overlay.
 
-use crate::names::MAIN;
+use openclaw_sdk::agents::{Entry, id};
 use openclaw_sdk::config::Settings;
 use openclaw_sdk::{Call, Error, Result};
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 /// How often a change is tried again when somebody else was faster.
 const ATTEMPTS: usize = 5;
-
-/// An entry of `agents.list`; keys that are not of interest here stay in it.
-pub(crate) type Entry = Map<String, Value>;
 
 /// The tenant's own lists, as they stand in its overlay.
 #[derive(Default)]
@@ -29,28 +26,6 @@ struct Snapshot {
     parsed: Value,
     valid: bool,
     hash: Option<String>,
-}
-
-pub(crate) fn id(entry: &Entry) -> &str {
-    entry.get("id").and_then(Value::as_str).unwrap_or_default()
-}
-
-/// The agents in force; `main` is always one of them.
-pub(crate) fn in_force(settings: &Settings) -> Result<Vec<Entry>> {
-    let mut agents: Vec<Entry> = settings.effective("/agents/list")?.unwrap_or_default();
-    agents.retain(|agent| !id(agent).is_empty());
-    if !agents.iter().any(|agent| id(agent) == MAIN) {
-        agents.insert(0, Entry::from_iter([("id".into(), MAIN.into())]));
-    }
-    Ok(agents)
-}
-
-/// Refuses an id that no agent has.
-pub(crate) fn check_exists(settings: &Settings, wanted: &str) -> Result<()> {
-    match in_force(settings)?.iter().any(|agent| id(agent) == wanted) {
-        true => Ok(()),
-        false => Err(Error::not_found(format!("there is no agent {wanted}"))),
-    }
 }
 
 /// Refuses an agent that is in force and not in the tenant's own list.

@@ -1,5 +1,6 @@
 //! Whether the tenant's side of the gateway works, in one answer.
 
+use openclaw_sdk::agents::{Agents, Entry, id};
 use openclaw_sdk::documents::{Document, Order, Range, SharedCollection};
 use openclaw_sdk::{Call, Result, monotonic_ms, now_ms};
 use schemars::JsonSchema;
@@ -16,12 +17,12 @@ mod handler {
     fn health(call: &Call, _: Params) -> Result<Health> {
         let started = monotonic_ms();
         let now = now_ms();
-        let config: AgentsConfig = call.config()?.effective("/agents")?.unwrap_or_default();
+        let settings = call.config()?;
+        let config = settings.agents()?;
+        let defaults: AgentConfig = settings.effective("/agents/defaults")?.unwrap_or_default();
         let stored = Store { collection: call.shared_documents("sessions", "sessions")?, now };
         let sessions = stored.sessions("")?;
-        let agents = agents(&stored, config, &sessions)?;
-        let default_agent_id =
-            agents.iter().find(|agent| agent.is_default).map_or(DEFAULT_AGENT.into(), |agent| agent.agent_id.clone());
+        let agents = agents(&stored, &config, &defaults, &sessions)?;
         Ok(Health {
             ok: true,
             ts: now,
@@ -34,14 +35,13 @@ mod handler {
                 .min()
                 .map_or(0, |milliseconds| milliseconds / 1000),
             sessions,
-            default_agent_id,
+            default_agent_id: config.default_id().to_owned(),
             agents,
             duration_ms: monotonic_ms() - started,
         })
     }
 }
 
-const DEFAULT_AGENT: &str = "main";
 const RECENT: u32 = 5;
 
 #[derive(Deserialize, JsonSchema)]
@@ -112,20 +112,9 @@ struct Recent {
     age: i64,
 }
 
-/// The part of the configuration that is looked at.
-#[derive(Default, Deserialize)]
-struct AgentsConfig {
-    #[serde(default)]
-    defaults: AgentConfig,
-    #[serde(default)]
-    list: Vec<AgentConfig>,
-}
-
+/// What is looked at of an agent's configuration, and of all agents'.
 #[derive(Default, Deserialize)]
 struct AgentConfig {
-    id: Option<String>,
-    #[serde(default)]
-    default: bool,
     name: Option<String>,
     heartbeat: Option<HeartbeatConfig>,
 }
@@ -135,30 +124,21 @@ struct HeartbeatConfig {
     every: Option<String>,
 }
 
-/// The agents of the configuration; `main` is always one of them.
-fn agents(stored: &Store, config: AgentsConfig, all: &Sessions) -> Result<Vec<Agent>> {
-    let mut list = config.list;
-    if !list.iter().any(|agent| agent.id.as_deref() == Some(DEFAULT_AGENT)) {
-        list.insert(0, AgentConfig { id: Some(DEFAULT_AGENT.into()), ..AgentConfig::default() });
-    }
-    let default = list
-        .iter()
-        .find(|agent| agent.default)
-        .and_then(|agent| agent.id.clone())
-        .unwrap_or_else(|| DEFAULT_AGENT.into());
-    let everyone = config.defaults.heartbeat;
-    list.into_iter()
-        .filter_map(|agent| Some((agent.id?, agent.name, agent.heartbeat)))
-        .map(|(agent_id, name, heartbeat)| {
-            Ok(Agent {
-                is_default: agent_id == default,
-                heartbeat: heartbeat_of(heartbeat.or_else(|| everyone.clone())),
-                sessions: stored.sessions_of(&agent_id, all)?,
-                name: name.unwrap_or_else(|| agent_id.clone()),
-                agent_id,
-            })
+/// The agents in force, each with its own sessions.
+fn agents(stored: &Store, config: &Agents, defaults: &AgentConfig, all: &Sessions) -> Result<Vec<Agent>> {
+    let default = config.default_id();
+    let shown = |entry: &Entry| {
+        let agent_id = id(entry).to_owned();
+        let AgentConfig { name, heartbeat } = AgentConfig::deserialize(entry)?;
+        Ok(Agent {
+            is_default: agent_id == default,
+            heartbeat: heartbeat_of(heartbeat.or_else(|| defaults.heartbeat.clone())),
+            sessions: stored.sessions_of(&agent_id, all)?,
+            name: name.unwrap_or_else(|| agent_id.clone()),
+            agent_id,
         })
-        .collect()
+    };
+    config.entries().iter().map(shown).collect()
 }
 
 /// Off unless an interval is configured.

@@ -5,14 +5,12 @@ use crate::list::split_model;
 use crate::row::{Entry, Row, entry_of};
 use crate::store::{self, Session, canonical, change, no_session, publish_changed, read_row};
 use crate::transcript;
+use openclaw_sdk::agents::MAIN;
 use openclaw_sdk::documents::{Database, Transaction};
 use openclaw_sdk::{Call, Error, Result, now_ms, ulid};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-
-/// The agent that every tenant has.
-const MAIN_AGENT: &str = "main";
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -41,7 +39,7 @@ pub(crate) struct Create {
     /// Accepted and kept with the session.
     #[serde(default)]
     succeeds_parent: Option<bool>,
-    /// What the agent is to do first.
+    /// What the agent is to do first; the message goes before it.
     #[serde(default)]
     task: Option<String>,
     /// The first message of the user.
@@ -81,7 +79,7 @@ pub(crate) fn create(call: &Call, params: Create) -> Result<Created> {
     }
     let database = call.documents()?;
     if let Some(agent) = &params.agent_id {
-        check_agent(call, agent)?;
+        call.config()?.agents()?.get(agent)?;
     }
     let key = key_of(&params)?;
     let parent = parent_of(&database, &params)?;
@@ -99,16 +97,22 @@ pub(crate) fn create(call: &Call, params: Create) -> Result<Created> {
         Ok((session.row.clone(), entry_of(&session.row, &session.details)?))
     })?;
     publish_changed(call, &key, "create")?;
-    let wants_run = params.task.is_some() || params.message.is_some();
+    let first = params.message.as_ref().or(params.task.as_ref());
+    let began = first.map(|message| begin_run(call, &key, message));
     Ok(Created {
         ok: true,
         key,
         session_id: row.session_id,
         entry,
-        run_started: wants_run.then_some(false),
-        run_error: wants_run
-            .then(|| json!({"code": "UNAVAILABLE", "message": "no agent can run yet; the message was not kept"})),
+        run_started: began.as_ref().map(Result::is_ok),
+        run_error: began.and_then(Result::err).map(|error| json!({"code": error.code, "message": error.message})),
     })
+}
+
+/// Hands the session's agent its first message.
+fn begin_run(call: &Call, key: &str, message: &str) -> Result<()> {
+    let params = json!({"key": key, "message": message});
+    call.methods()?.call::<Value>("sessions.send", &params).map(drop)
 }
 
 fn key_of(params: &Create) -> Result<String> {
@@ -120,25 +124,10 @@ fn key_of(params: &Create) -> Result<String> {
             belongs.then_some(key).ok_or_else(|| Error::invalid(format!("the key is not one of the agent {agent}")))
         }
         (None, agent) => {
-            let agent = agent.as_deref().unwrap_or(MAIN_AGENT);
+            let agent = agent.as_deref().unwrap_or(MAIN);
             Ok(format!("agent:{agent}:direct:{}", ulid()))
         }
     }
-}
-
-/// Refuses an id that no agent in force has.
-fn check_agent(call: &Call, wanted: &str) -> Result<()> {
-    #[derive(Deserialize)]
-    struct Agent {
-        #[serde(default)]
-        id: String,
-    }
-    if wanted == MAIN_AGENT {
-        return Ok(());
-    }
-    let agents: Vec<Agent> = call.config()?.effective("/agents/list")?.unwrap_or_default();
-    let is_known = !wanted.is_empty() && agents.iter().any(|agent| agent.id == wanted);
-    is_known.then_some(()).ok_or_else(|| Error::not_found(format!("there is no agent {wanted}")))
 }
 
 fn parent_of(database: &Database, params: &Create) -> Result<Option<Row>> {

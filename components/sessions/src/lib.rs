@@ -18,7 +18,11 @@ mod transcript;
 mod usage;
 
 /// The tenant's conversations and their transcripts.
-#[openclaw_sdk::handler(family = "sessions", events("sessions.changed", "chat"))]
+#[openclaw_sdk::handler(
+    family = "sessions",
+    events("sessions.changed", "chat"),
+    capabilities("method:sessions.send" = "hands a new session its first message")
+)]
 mod handler {
     /// Sessions, the most recently used first.
     #[method(scope = read, tier = core)]

@@ -52,6 +52,10 @@ pub(crate) struct UsageSnapshot {
     sandbox_cpu_seconds: Number,
     #[serde(rename = "sandboxPeakMemoryMB")]
     sandbox_peak_memory_mb: Number,
+    /// Tools that agents used.
+    tool_calls: u64,
+    /// The largest that the directory was when it was measured.
+    storage_bytes: u64,
     updated_at: String,
     quota_reset_at: String,
 }

@@ -1,6 +1,8 @@
-//! What is done with a terminal that runs: `terminal.write`, `.resize`, `.close` and `.attach`.
+//! What is done with a terminal that runs: `terminal.write`, `.input`, `.resize` and `.close`.
 
-use openclaw_sdk::pty::Size;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use openclaw_sdk::pty::{Size, Terminal};
 use openclaw_sdk::{Call, Error, Result};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -17,7 +19,11 @@ pub(crate) struct Write {
     terminal_id: Option<String>,
     #[serde(default)]
     session_id: Option<String>,
-    data: String,
+    #[serde(default)]
+    data: Option<String>,
+    /// Bytes in base64, instead of text.
+    #[serde(default, rename = "dataB64")]
+    data_b64: Option<String>,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -28,13 +34,40 @@ pub(crate) struct Written {
     written: usize,
 }
 
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Input {
+    session_id: String,
+    data: String,
+}
+
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(deny_unknown_fields)]
+pub(crate) struct Done {
+    ok: bool,
+}
+
 pub(crate) fn write(call: &Call, params: Write) -> Result<Written> {
-    let written = params.data.len();
-    if written > MOST {
-        return Err(Error::invalid(format!("data has {written} bytes; at most {MOST} are typed at once")));
+    let data = match (params.data, params.data_b64) {
+        (Some(text), None) => text.into_bytes(),
+        (None, Some(encoded)) => BASE64.decode(encoded).map_err(|_| Error::invalid("dataB64 is no base64"))?,
+        _ => return Err(Error::invalid("what is typed is data or dataB64, one of them")),
+    };
+    type_in(&named(call, params.terminal_id, params.session_id)?, &data)?;
+    Ok(Written { written: data.len() })
+}
+
+pub(crate) fn input(call: &Call, params: Input) -> Result<Done> {
+    type_in(&named(call, None, Some(params.session_id))?, params.data.as_bytes())?;
+    Ok(Done { ok: true })
+}
+
+fn type_in(terminal: &Terminal, data: &[u8]) -> Result<()> {
+    if data.len() > MOST {
+        return Err(Error::invalid(format!("data has {} bytes; at most {MOST} are typed at once", data.len())));
     }
-    named(call, params.terminal_id, params.session_id)?.write(params.data.as_bytes())?;
-    Ok(Written { written })
+    terminal.write(data)
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -44,9 +77,9 @@ pub(crate) struct Resize {
     terminal_id: Option<String>,
     #[serde(default)]
     session_id: Option<String>,
-    #[schemars(range(min = 10, max = 500))]
+    #[schemars(range(min = 1, max = 2000))]
     cols: u16,
-    #[schemars(range(min = 5, max = 200))]
+    #[schemars(range(min = 1, max = 2000))]
     rows: u16,
 }
 
@@ -68,9 +101,9 @@ pub(crate) fn resize(call: &Call, params: Resize) -> Result<Resized> {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Named {
     #[serde(default)]
-    terminal_id: Option<String>,
+    pub(crate) terminal_id: Option<String>,
     #[serde(default)]
-    session_id: Option<String>,
+    pub(crate) session_id: Option<String>,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -90,24 +123,4 @@ pub(crate) fn close(call: &Call, params: Named) -> Result<Closed> {
         Err(error) if error.is_not_found() => Ok(Closed { closed: true, warning: Some(error.message) }),
         Err(error) => Err(error),
     }
-}
-
-#[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(deny_unknown_fields)]
-pub(crate) struct Attached {
-    terminal_id: String,
-    session_id: String,
-    /// The newest 256 KiB of what it has shown.
-    buffer: String,
-    cols: u16,
-    rows: u16,
-}
-
-pub(crate) fn attach(call: &Call, params: Named) -> Result<Attached> {
-    let terminal = named(call, params.terminal_id, params.session_id)?;
-    let information = terminal.information()?;
-    let buffer = String::from_utf8_lossy(&terminal.scrollback()?).into_owned();
-    let (id, Size { columns: cols, rows }) = (information.id, information.size);
-    Ok(Attached { terminal_id: id.clone(), session_id: id, buffer, cols, rows })
 }

@@ -1,4 +1,4 @@
-//! `terminal.spawn`
+//! `terminal.spawn`, and `terminal.open`, which is the same in OpenClaw's shape.
 
 use std::collections::BTreeMap;
 
@@ -6,6 +6,9 @@ use openclaw_sdk::pty::{Size, SpawnOptions};
 use openclaw_sdk::{Call, Error, Result};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::known::Opened;
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -52,6 +55,21 @@ pub(crate) struct Spawned {
     rows: u16,
 }
 
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Open {
+    #[schemars(range(min = 1, max = 2000))]
+    cols: u16,
+    #[schemars(range(min = 1, max = 2000))]
+    rows: u16,
+    /// The default agent, if none is named.
+    #[serde(default)]
+    agent_id: Option<String>,
+    /// Refused: there are no catalogs of terminals elsewhere.
+    #[serde(default)]
+    catalog: Option<Map<String, Value>>,
+}
+
 fn columns() -> u16 {
     80
 }
@@ -61,10 +79,23 @@ fn rows() -> u16 {
 }
 
 pub(crate) fn spawn(call: &Call, params: Spawn) -> Result<Spawned> {
+    let agents = call.config()?.agents()?;
+    let agent = agents.default_id();
     let options = options(params)?;
-    let information = call.terminals()?.spawn(&options)?.information()?;
+    let information = call.terminals()?.begin_for(&options, agent, "terminal.output", agent)?.information()?;
     let (id, Size { columns: cols, rows }) = (information.id, information.size);
     Ok(Spawned { terminal_id: id.clone(), id, pid: information.pid, cols, rows })
+}
+
+pub(crate) fn open(call: &Call, params: Open) -> Result<Opened> {
+    if params.catalog.is_some() {
+        return Err(Error::invalid("terminals of a catalog are not available: leave out catalog"));
+    }
+    let agents = call.config()?.agents()?;
+    let agent = agents.named_or_default(params.agent_id.as_deref())?;
+    let size = Size { columns: params.cols, rows: params.rows };
+    let options = SpawnOptions { environment: environment(BTreeMap::new()), ..SpawnOptions::shell(size) };
+    Opened::of(&call.terminals()?.begin_for(&options, agent, "terminal.data", agent)?)
 }
 
 fn options(params: Spawn) -> Result<SpawnOptions> {
@@ -76,11 +107,9 @@ fn options(params: Spawn) -> Result<SpawnOptions> {
         (Some(shell), true) => vec![shell],
         (Some(_), false) => return Err(Error::invalid("a terminal has a shell or a cmd, not both")),
     };
-    let mut environment = BTreeMap::from([("TERM".to_owned(), "xterm-256color".to_owned())]);
-    environment.extend(params.env);
     Ok(SpawnOptions {
         command,
-        environment: environment.into_iter().collect(),
+        environment: environment(params.env),
         working_directory: params.cwd.unwrap_or_default(),
         mode: match params.sandbox {
             None => String::new(),
@@ -89,4 +118,10 @@ fn options(params: Spawn) -> Result<SpawnOptions> {
         },
         size: Size { columns: params.cols, rows: params.rows },
     })
+}
+
+fn environment(asked: BTreeMap<String, String>) -> Vec<(String, String)> {
+    let mut environment = BTreeMap::from([("TERM".to_owned(), "xterm-256color".to_owned())]);
+    environment.extend(asked);
+    environment.into_iter().collect()
 }

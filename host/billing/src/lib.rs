@@ -2,9 +2,6 @@
 //! reports, and what a refusal says. Nothing here opens a file or reads a clock: the ledger writes
 //! through `ControlDb`, and the time is a parameter everywhere.
 //!
-//! The gateway uses the windows, rates, refusals and counts of requests. It makes no metered call yet: what
-//! is said below of reservations, checks and reports is what the caller to come has to do.
-//!
 //! # A model call
 //!
 //! ```text
@@ -21,8 +18,8 @@
 //! - A call that was not sent is `release`d. A reservation that is dropped ends by itself, one of a killed
 //!   process when the ledger opens, one that outlives its `expires_at` by `expire`, on a timer.
 //! - `Limits` are the tenant's quotas and, where its configuration has any, the calling agent's.
-//! - A sandboxed workload is `reserve_sandbox`ed and settled by its milliseconds; tools that ran and the
-//!   size of a tenant's directory are told to `meter`.
+//! - A sandboxed workload is `reserve_sandbox`ed, by as much of its time as is left, and settled by its milliseconds;
+//!   tools that ran are told to `meter_tools`, the size of a tenant's directory to `meter_storage`.
 //!
 //! # Start, doctor and reports
 //!

@@ -12,13 +12,15 @@ use rusqlite::{Connection, params};
 
 use crate::card::RateCard;
 use crate::price::Cost;
-use crate::usage::calls::rollup::{Key, of_window};
+use crate::usage::calls::rollup::{Key, some_of_window};
 use crate::usage::calls::{
-    CallId, CallRow, MeterKind, RollupUnit, Sums, calls_between, metered, stored_card, unsigned,
+    CallId, CallRow, MeterKind, Page, RollupUnit, Sums, metered, page_between, stored_card, unsigned,
 };
 use crate::usage::{LedgerError, UsageLedger};
 use crate::window::{ReportSpan, Window};
 
+#[cfg(test)]
+mod bounds_tests;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -35,6 +37,8 @@ pub struct Query {
     pub now: Timestamp,
     /// `billing.currency`, the label of the amounts.
     pub currency: String,
+    /// What would read more lines than these is refused.
+    pub most_lines: Option<usize>,
 }
 
 /// A row, and the prices that make up its cost.
@@ -197,36 +201,12 @@ impl UsageLedger {
 
     /// A line each call.
     pub async fn calls(&self, query: &Query) -> Result<Table, LedgerError> {
-        let mut table = Table::new(&[
-            "timestamp",
-            "tenant_id",
-            "model",
-            "input_tokens",
-            "cache_read_tokens",
-            "cache_write_tokens",
-            "output_tokens",
-            "reasoning_tokens",
-            "tool_calls",
-            "request_id",
-            "cost_usd",
-        ]);
-        for row in self.rows(query).await? {
-            let tokens = row.tokens;
-            table.push(vec![
-                Cell::Time(row.started_at),
-                Cell::Text(row.caller.tenant.to_string()),
-                Cell::Text(row.model_requested),
-                Cell::Count(tokens.input_uncached),
-                Cell::Count(tokens.input_cache_read),
-                Cell::Count(tokens.input_cache_write.saturating_add(tokens.input_cache_write_1h)),
-                Cell::Count(tokens.output_text),
-                Cell::Count(tokens.output_reasoning),
-                Cell::Count(row.tool_calls),
-                Cell::Text(row.id.to_string()),
-                Cell::Usd(row.cost),
-            ]);
-        }
-        Ok(table)
+        Ok(table_of(self.rows(query).await?))
+    }
+
+    /// The first lines of that, or those behind a call.
+    pub async fn calls_after(&self, query: &Query, after: Option<CallId>, most: usize) -> Result<Table, LedgerError> {
+        Ok(table_of(self.page(query, Page { after, most: Some(most) }).await?))
     }
 
     /// Which prices gave the cost of one call.
@@ -288,15 +268,20 @@ impl UsageLedger {
 
     async fn sums(&self, query: &Query, unit: RollupUnit) -> Result<Vec<(Key, Sums)>, LedgerError> {
         self.roll_up().await?;
-        let (range, tenant) = self.range(query);
-        Ok(self.control().read(move |db| Ok(of_window(db, unit, range, tenant.as_deref())?)).await?)
+        let ((range, tenant), most) = (self.range(query), query.beyond());
+        let read = move |db: &Connection| Ok(some_of_window(db, unit, range, tenant.as_deref(), most)?);
+        query.within(self.control().read(read).await?)
     }
 
     async fn rows(&self, query: &Query) -> Result<Vec<CallRow>, LedgerError> {
+        query.within(self.page(query, Page { after: None, most: query.beyond() }).await?)
+    }
+
+    async fn page(&self, query: &Query, page: Page) -> Result<Vec<CallRow>, LedgerError> {
         let (range, tenant) = self.range(query);
         let read = move |db: &Connection| {
             let mut rows = Vec::new();
-            calls_between(db, tenant.as_deref(), range, |row| rows.push(row))?;
+            page_between(db, tenant.as_deref(), range, page, |row| rows.push(row))?;
             Ok(rows)
         };
         Ok(self.control().read(read).await?)
@@ -313,12 +298,13 @@ impl UsageLedger {
         let (start, next) = (window.start.as_millisecond(), window.next.as_millisecond());
         let read = move |db: &Connection| {
             // A refused workload has no model, and no line.
+            let whose = whose(tenant.as_deref());
             let found = db
-                .prepare_cached(
+                .prepare_cached(&format!(
                     "SELECT tenant, provider, model, rate_card_version, sum(refused) FROM usage_refused_calls
-                     WHERE (?1 IS NULL OR tenant = ?1) AND quarter_ms >= ?2 AND quarter_ms < ?3 AND model <> ''
+                     WHERE {whose} AND quarter_ms >= ?2 AND quarter_ms < ?3 AND model <> ''
                      GROUP BY tenant, provider, model, rate_card_version",
-                )?
+                ))?
                 .query_map(params![tenant, start, next], |row| {
                     Ok(((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?), unsigned(row, 4)?))
                 })?
@@ -332,17 +318,70 @@ impl UsageLedger {
         let tenant = query.tenant.as_ref().map(|tenant| tenant.as_str().to_owned());
         let (start, next) = (window.start.as_millisecond(), window.next.as_millisecond());
         let read = move |db: &Connection| {
+            let whose = whose(tenant.as_deref());
             let found = db
-                .prepare_cached(
-                    "SELECT DISTINCT tenant FROM usage_metered WHERE (?1 IS NULL OR tenant = ?1)
-                     AND at_ms >= ?2 AND at_ms < ?3",
-                )?
+                .prepare_cached(&format!(
+                    "SELECT DISTINCT tenant FROM usage_metered WHERE {whose} AND at_ms >= ?2 AND at_ms < ?3"
+                ))?
                 .query_map(params![tenant, start, next], |row| row.get(0))?
                 .collect::<rusqlite::Result<_>>()?;
             Ok(found)
         };
         Ok(self.control().read(read).await?)
     }
+}
+
+impl Query {
+    /// One line more than may be: whether there are too many shows by that one.
+    fn beyond(&self) -> Option<usize> {
+        self.most_lines.map(|most| most.saturating_add(1))
+    }
+
+    fn within<T>(&self, lines: Vec<T>) -> Result<Vec<T>, LedgerError> {
+        match self.most_lines {
+            Some(most) if lines.len() > most => Err(LedgerError::TooManyLines(most)),
+            _ => Ok(lines),
+        }
+    }
+}
+
+/// A statement for one tenant, and another for all: one for both could use no index.
+fn whose(tenant: Option<&str>) -> &'static str {
+    if tenant.is_some() { "tenant = ?1" } else { "?1 IS NULL" }
+}
+
+/// A line each call.
+fn table_of(rows: Vec<CallRow>) -> Table {
+    let mut table = Table::new(&[
+        "timestamp",
+        "tenant_id",
+        "model",
+        "input_tokens",
+        "cache_read_tokens",
+        "cache_write_tokens",
+        "output_tokens",
+        "reasoning_tokens",
+        "tool_calls",
+        "request_id",
+        "cost_usd",
+    ]);
+    for row in rows {
+        let tokens = row.tokens;
+        table.push(vec![
+            Cell::Time(row.started_at),
+            Cell::Text(row.caller.tenant.to_string()),
+            Cell::Text(row.model_requested),
+            Cell::Count(tokens.input_uncached),
+            Cell::Count(tokens.input_cache_read),
+            Cell::Count(tokens.input_cache_write.saturating_add(tokens.input_cache_write_1h)),
+            Cell::Count(tokens.output_text),
+            Cell::Count(tokens.output_reasoning),
+            Cell::Count(row.tool_calls),
+            Cell::Text(row.id.to_string()),
+            Cell::Usd(row.cost),
+        ]);
+    }
+    table
 }
 
 impl RowExplanation {

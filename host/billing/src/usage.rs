@@ -38,6 +38,8 @@ pub enum LedgerError {
     Control(#[from] ControlError),
     #[error("the usage ledger: the call was released, so that it cannot be settled")]
     Released,
+    #[error("there are more than {0} lines: narrow the period, or ask for a part of it at a time")]
+    TooManyLines(usize),
 }
 
 type Result<T> = std::result::Result<T, LedgerError>;
@@ -50,7 +52,8 @@ pub struct UsageLedger {
     zone: TimeZone,
     calls: calls::Calls,
     counters: Arc<Mutex<Counters>>,
-    /// Held for writing by a flush: a reader sees its rows and the counters of one moment.
+    /// Held for writing by a flush: a reader sees its rows and the counters of one moment. Waited for and held by
+    /// tasks of the ledger's own alone, which no caller can leave halfway.
     flushing: Arc<tokio::sync::RwLock<()>>,
 }
 
@@ -66,6 +69,18 @@ struct Counters {
 struct Count {
     requests: u64,
     updated_at_ms: i64,
+}
+
+/// What the ledger has of a month.
+#[derive(Debug, Clone, Copy, Default)]
+struct Used {
+    called: Sums,
+    sandbox_ms: u64,
+    /// Of one workload, the largest.
+    sandbox_peak_bytes: u64,
+    tools_run: u64,
+    /// The largest that was measured.
+    storage_bytes: u64,
 }
 
 impl Count {
@@ -109,11 +124,11 @@ impl UsageLedger {
 
     /// Writes what was counted, in one transaction. On an error the counts are kept for the next.
     pub async fn flush(&self) -> Result<()> {
-        let exclusive = Arc::clone(&self.flushing).write_owned().await;
         let (store, counters) = (Arc::clone(&self.store), Arc::clone(&self.counters));
+        let flushing = Arc::clone(&self.flushing);
         // A task of its own: a caller that goes away must not lose what was taken.
         let flush = tokio::spawn(async move {
-            let _exclusive = exclusive;
+            let _exclusive = flushing.write().await;
             write_pending(&*store, &counters).await
         });
         flush.await.unwrap_or(Err(ControlError::Closed)).map_err(LedgerError::from)
@@ -121,9 +136,14 @@ impl UsageLedger {
 
     /// Forgets a deleted tenant, so that a later one of the same name begins at nothing.
     pub async fn forget(&self, tenant: &TenantId) -> Result<()> {
-        let _exclusive = self.flushing.write().await;
-        lock(&self.counters).pending.retain(|(counted, _), _| counted != tenant);
-        self.store.remove(tenant.clone()).await?;
+        let (store, counters) = (Arc::clone(&self.store), Arc::clone(&self.counters));
+        let (flushing, gone) = (Arc::clone(&self.flushing), tenant.clone());
+        let removed = tokio::spawn(async move {
+            let _exclusive = flushing.write().await;
+            lock(&counters).pending.retain(|(counted, _), _| *counted != gone);
+            store.remove(gone).await
+        });
+        removed.await.unwrap_or(Err(ControlError::Closed))?;
         let (tenant, zone) = (tenant.clone(), self.zone.clone());
         Ok(self.control.erase(move |tx| calls::Calls::forget(tx, tenant.as_str(), &zone)).await?)
     }
@@ -180,15 +200,21 @@ impl UsageLedger {
     }
 
     async fn count(&self, tenant: &TenantId, period: Period) -> Result<Count> {
-        let _shared = self.flushing.read().await;
-        let pending = lock(&self.counters).pending.get(&(tenant.clone(), period)).copied();
-        let mut count = self.store.of_period(tenant.clone(), period).await?.unwrap_or_default();
-        count.add(pending.unwrap_or_default());
-        Ok(count)
+        let (store, counters) = (Arc::clone(&self.store), Arc::clone(&self.counters));
+        let (flushing, tenant) = (Arc::clone(&self.flushing), tenant.clone());
+        // A task of its own: a caller that is not polled any more must not keep everyone from the lock.
+        let count = tokio::spawn(async move {
+            let _shared = flushing.read().await;
+            let pending = lock(&counters).pending.get(&(tenant.clone(), period)).copied();
+            let mut count = store.of_period(tenant, period).await?.unwrap_or_default();
+            count.add(pending.unwrap_or_default());
+            Ok(count)
+        });
+        count.await.unwrap_or(Err(ControlError::Closed)).map_err(LedgerError::from)
     }
 
-    /// What the calls of a month add up to, and the milliseconds of its workloads.
-    async fn called(&self, tenant: &TenantId, period: Period) -> Result<(Sums, u64)> {
+    /// What the calls of a month add up to, and what else is metered of it.
+    async fn called(&self, tenant: &TenantId, period: Period) -> Result<Used> {
         self.roll_up().await?;
         let (tenant, window) = (tenant.as_str().to_owned(), period.window(&self.zone));
         let read = move |db: &Connection| {
@@ -197,7 +223,14 @@ impl UsageLedger {
             for (_, sums) in calls::rollup::of_window(db, RollupUnit::Month, range, Some(&tenant))? {
                 called.add(&sums);
             }
-            Ok((called, calls::metered(db, &tenant, MeterKind::SandboxMs, &window)?))
+            let metered = |kind| calls::metered(db, &tenant, kind, &window);
+            Ok(Used {
+                called,
+                sandbox_ms: metered(MeterKind::SandboxMs)?,
+                sandbox_peak_bytes: calls::sandbox_peak(db, &tenant, &window)?,
+                tools_run: metered(MeterKind::ToolCalls)?,
+                storage_bytes: metered(MeterKind::StorageBytes)?,
+            })
         };
         Ok(self.control.read(read).await?)
     }

@@ -10,7 +10,9 @@ mod operations;
 mod sandbox;
 
 pub use components::{CallLimits, CompileLimits, Components, OutboundHttp, ValidateResults};
-pub use models::{Billing, Model, ModelEntry, Models, Provider, ProviderKind, QuotaDefaults, RateCardSource};
+pub use models::{
+    Billing, Embedding, Model, ModelEntry, Models, Provider, ProviderKind, QuotaDefaults, RateCardSource,
+};
 pub use network::{FailedAuth, Gateway, RequestLimits, Tls};
 pub use operations::{
     Backup, BackupCredentials, Cron, Durability, Log, LogFormat, LogLevel, Nodes, Otlp, Secrets, Telemetry,

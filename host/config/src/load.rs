@@ -19,6 +19,7 @@ use crate::shape::{Shape, closest, gateway_schema};
 use crate::text::{self, Position};
 
 pub(crate) use meaning::is_retention;
+pub(crate) use without_effect::overlay_without_effect;
 
 pub use environment::{RESERVED, variable};
 pub use located::Located;

@@ -1,7 +1,7 @@
 //! A tenant's overlay: what it may hold, how it lies over the gateway's configuration.
 //!
 //! One table allows keys; whatever it does not name is refused. What may only narrow
-//! (tools, sandbox limits) is narrowed by [`merge`] itself, so that an overlay written before the
+//! (tools, the sandbox's limits and mode) is narrowed by [`merge`] itself, so that an overlay written before the
 //! operator tightened the base never widens it. An overlay's size is bounded, and what is done with
 //! one is linear in it.
 
@@ -9,6 +9,7 @@ mod findings;
 mod ground;
 mod host_names;
 mod merge;
+mod modes;
 mod patch;
 mod pattern;
 mod policy;
@@ -27,6 +28,7 @@ use crate::path::KeyPath;
 
 pub use findings::TOLD_OFFENCES;
 pub use merge::merge;
+pub(crate) use modes::strictness;
 pub use patch::apply_patch;
 pub use restore::restore_secrets;
 pub use rules::admin_only_keys;

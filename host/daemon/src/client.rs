@@ -6,6 +6,7 @@
 //! whoever brings one is judged by it all the same.
 
 mod http;
+mod socket;
 pub(crate) mod tls;
 
 use std::env::VarError;
@@ -20,13 +21,15 @@ use openclaw_tenancy::{Home, HomeError, HomeLock};
 use serde_json::{Value, json};
 use tokio::net::UnixStream;
 use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 use crate::builtin;
 use crate::cli::Global;
 use crate::error::{CliError, Kind};
 use crate::logging::Logging;
 use crate::settings::{Settings, existing_home, home_path};
-use http::{Answer, Target};
+use http::{Answer, Stream, Target};
+pub(crate) use socket::Socket;
 
 /// How long another short-lived holder of the lock (a verb like this one) is waited for.
 const LOCK_PATIENCE: Duration = Duration::from_secs(10);
@@ -111,6 +114,44 @@ impl<'a> Client<'a> {
         answer.result().map_err(|error| self.explain(error, token.is_some()))
     }
 
+    /// Opens a WebSocket, by one of our subprotocols.
+    pub(crate) async fn socket(
+        &self,
+        path: &str,
+        protocol: &'static str,
+        acting_for: Option<&str>,
+    ) -> Result<Socket, CliError> {
+        let token = self.caller.token()?;
+        let (target, stream, hosted) = self.connect(token.as_ref()).await?;
+        let asked = socket::Asked { path, protocol, acting_for, token: token.as_ref() };
+        match socket::upgrade(stream, &target, &asked).await {
+            Ok(stream) => Ok(Socket { stream, hosted }),
+            Err(error) => {
+                if let Some(hosted) = hosted {
+                    hosted.close().await?;
+                }
+                Err(self.explain(error, token.is_some()))
+            }
+        }
+    }
+
+    /// Connects to the gateway, which is opened in this process where no daemon runs.
+    async fn connect(&self, token: Option<&Secret>) -> Result<(Target, Box<dyn Stream>, Option<Hosted>), CliError> {
+        if let Some(url) = url(self.global) {
+            let target = remote_target(url, token)?;
+            let stream = target.connect().await?;
+            return Ok((target, stream, None));
+        }
+        let home = Home::open(&existing_home(self.global)?)?;
+        match reach(&home).await? {
+            Access::Daemon(stream) => Ok((Target::socket(), Box::new(stream), None)),
+            Access::Own(lock) => {
+                let (hosted, stream) = Hosted::open(home, lock).await?;
+                Ok((Target::socket(), Box::new(stream), Some(hosted)))
+            }
+        }
+    }
+
     /// A token that is a tenant's is easily left in the environment by one who means to be the operator.
     fn explain(&self, error: CliError, by_token: bool) -> CliError {
         if by_token && matches!(self.caller, Caller::OfEnvironment) && error.is_operators_alone() {
@@ -161,12 +202,16 @@ fn token_of_environment() -> Result<Option<Secret>, CliError> {
 }
 
 async fn remote(url: &str, request: Request<'_>) -> Result<Answer, CliError> {
-    if request.token.is_none() {
+    let target = remote_target(url, request.token)?;
+    http::post(target.connect().await?, &target, &request).await
+}
+
+fn remote_target(url: &str, token: Option<&Secret>) -> Result<Target, CliError> {
+    if token.is_none() {
         return Err(CliError::new(Kind::Authentication, format!("a call to {url} needs a token"))
             .hint(format!("put it into the environment as {TOKEN}")));
     }
-    let target = Target::parse(url)?;
-    http::post(target.connect().await?, &target, &request).await
+    Target::parse(url)
 }
 
 /// Connects to the daemon or takes its place. A socket that nobody answers was left by a daemon
@@ -226,21 +271,45 @@ async fn in_process(home: Home, lock: HomeLock, request: Request<'_>) -> Result<
 
 /// A token is judged where tokens are judged: at the gateway's door, here one that only the operator can open.
 async fn in_process_by_token(home: Home, lock: HomeLock, request: Request<'_>) -> Result<Answer, CliError> {
-    let settings = settings_of_one_call(&home)?;
-    let control = home.control_socket_path();
-    let listeners = Listeners::open(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0), &control).await?;
-    let gateway = open(home, lock, settings).await?;
-    let (done, stop) = oneshot::channel::<()>();
-    let serving = tokio::spawn(gateway.clone().serve(listeners, async {
-        // Sent or dropped, it is over.
-        let _ = stop.await;
-    }));
-    let answer = match UnixStream::connect(control).await {
-        Ok(stream) => http::post(stream, &Target::socket(), &request).await,
-        Err(error) => Err(CliError::new(Kind::Unreachable, format!("the control socket: {error}"))),
-    };
-    drop(done);
-    serving.await.map_err(|error| CliError::new(Kind::Internal, error.to_string()))?;
-    gateway.close().await;
+    let (hosted, stream) = Hosted::open(home, lock).await?;
+    let answer = http::post(stream, &Target::socket(), &request).await;
+    hosted.close().await?;
     answer
+}
+
+/// The gateway of a directory that nobody else serves, behind its control socket.
+pub(crate) struct Hosted {
+    gateway: Arc<Gateway>,
+    done: oneshot::Sender<()>,
+    serving: JoinHandle<()>,
+}
+
+impl Hosted {
+    /// Opens it, and a connection to it.
+    async fn open(home: Home, lock: HomeLock) -> Result<(Self, UnixStream), CliError> {
+        let settings = settings_of_one_call(&home)?;
+        let control = home.control_socket_path();
+        let listeners = Listeners::open(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0), &control).await?;
+        let gateway = open(home, lock, settings).await?;
+        let (done, stop) = oneshot::channel::<()>();
+        let serving = tokio::spawn(gateway.clone().serve(listeners, async {
+            // Sent or dropped, it is over.
+            let _ = stop.await;
+        }));
+        let hosted = Self { gateway, done, serving };
+        match UnixStream::connect(control).await {
+            Ok(stream) => Ok((hosted, stream)),
+            Err(error) => {
+                hosted.close().await?;
+                Err(CliError::new(Kind::Unreachable, format!("the control socket: {error}")))
+            }
+        }
+    }
+
+    pub(crate) async fn close(self) -> Result<(), CliError> {
+        drop(self.done);
+        self.serving.await.map_err(|error| CliError::new(Kind::Internal, error.to_string()))?;
+        self.gateway.close().await;
+        Ok(())
+    }
 }

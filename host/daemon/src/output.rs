@@ -1,7 +1,7 @@
 //! Everything that is printed: results on standard output, the rest on standard error.
 //!
 //! Texts of tenants reach a terminal only through here, without control
-//! characters. A reader that goes away ends the verb quietly.
+//! characters, but for a terminal of theirs that somebody opened in it. A reader that goes away ends the verb quietly.
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
@@ -121,6 +121,13 @@ impl Output {
     pub(crate) fn raw(&self, text: &str) -> Result<(), CliError> {
         let mut out = io::stdout().lock();
         out.write_all(text.as_bytes())?;
+        Ok(out.flush()?)
+    }
+
+    /// What a terminal shows, for the terminal that we are in: as it is.
+    pub(crate) fn screen(&self, bytes: &[u8]) -> Result<(), CliError> {
+        let mut out = io::stdout().lock();
+        out.write_all(bytes)?;
         Ok(out.flush()?)
     }
 

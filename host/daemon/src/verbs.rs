@@ -10,4 +10,5 @@ pub(crate) mod logs;
 pub(crate) mod sandbox;
 pub(crate) mod serve;
 pub(crate) mod tenants;
+pub(crate) mod terminal;
 pub(crate) mod version;

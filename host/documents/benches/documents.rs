@@ -207,7 +207,11 @@ fn opened(runtime: &tokio::runtime::Runtime, store: &Store, home: &Path) -> Data
     let id = DatabaseId { tenant: "bench".parse().unwrap(), family: "sessions".parse().unwrap() };
     let database = store.database(id, move || {
         let directory = Home::open(&home)?.directory().clone();
-        Ok::<_, HomeError>(DatabasePlace { directory, name: "state.db", shown: "sessions/state.db".to_owned() })
+        Ok::<_, HomeError>(DatabasePlace {
+            directory,
+            name: "state.db".to_owned(),
+            shown: "sessions/state.db".to_owned(),
+        })
     });
     for n in 0..DOCUMENTS {
         runtime.block_on(call(&database, Work::Put, n));

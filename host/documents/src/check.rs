@@ -9,8 +9,9 @@ use std::path::Path;
 use openclaw_tenancy::{DatabasePlace, FileIdentity, TenantPath};
 use rusqlite::{Connection, OpenFlags};
 
-use crate::connection::{FORMAT, refuse_links};
+use crate::connection::FORMAT;
 use crate::damage::{LOST, is_lost_beside_wal, reason};
+use crate::open::refuse_links;
 use crate::{Error, Result};
 
 /// How often a file that changes meanwhile is looked at.
@@ -46,7 +47,7 @@ impl State {
             let metadata = place.directory.metadata(&path(name)?).map_err(unreadable)?;
             Ok(metadata.map(|metadata| metadata.identity))
         };
-        Ok(Self([identity(place.name)?, identity(&wal(place.name))?]))
+        Ok(Self([identity(&place.name)?, identity(&wal(&place.name))?]))
     }
 
     fn has_wal(&self) -> bool {
@@ -65,7 +66,7 @@ fn look(place: &DatabasePlace, has_wal: bool) -> Result<Option<String>> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(format!("file:{}?immutable=1", file.display()), flags)
         .map_err(|error| Error::Io { reason: reason(&error) })?;
-    refuse_links(&connection, &file)?;
+    refuse_links(&connection, &file).map_err(unreadable)?;
     let damage = damage(&connection);
     if damage.is_none() || !has_wal { Ok(damage) } else { look_with_wal(place) }
 }
@@ -73,10 +74,10 @@ fn look(place: &DatabasePlace, has_wal: bool) -> Result<Option<String>> {
 #[allow(clippy::disallowed_methods, reason = "a copy in a directory of our own")]
 fn look_with_wal(place: &DatabasePlace) -> Result<Option<String>> {
     let copy = tempfile::tempdir().map_err(unreadable)?;
-    for name in [place.name, &wal(place.name)] {
+    for name in [place.name.as_str(), &wal(&place.name)] {
         copy_file(place, name, &copy.path().join(name))?;
     }
-    let connection = Connection::open(copy.path().join(place.name)).map_err(unreadable)?;
+    let connection = Connection::open(copy.path().join(&place.name)).map_err(unreadable)?;
     Ok(damage(&connection))
 }
 

@@ -1,4 +1,4 @@
-//! One open database file: opening it safely, its schema, its version numbers, its WAL.
+//! One open database file: its schema, its version numbers, its WAL.
 //!
 //! `locking_mode=EXCLUSIVE` on purpose: the gateway is the only user of the file, so no locks are
 //! taken per transaction and no `-shm` file exists. Nothing is memory-mapped: a component that
@@ -9,11 +9,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 
 use openclaw_control::Durability;
+use rusqlite::Connection;
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags};
-use rustix::io::Errno;
 
-use crate::damage::{LOST, Reporter, is_lost_beside_wal, reason};
+use crate::damage::{LOST, Reporter, reason};
+use crate::open::{self, OpenError};
 use crate::read::{Effort, INLINE_LOOKS, STEPS_A_LOOK};
 use crate::{Error, Result};
 
@@ -62,20 +62,17 @@ pub(crate) struct Session {
 
 impl Session {
     /// Opens the database; none where there is no file and `create` is not set.
-    #[allow(clippy::disallowed_methods, reason = "beneath a handle that host/tenancy gave out")]
     pub(crate) fn open(reporter: Reporter, settings: OpenSettings, create: bool) -> Result<Option<Self>> {
-        let path = reporter.place.path().map_err(|error| Error::Io { reason: error.to_string() })?;
-        if is_lost(&path)? {
-            reporter.tell(LOST);
-            return Err(Error::Damaged { family: reporter.id.family });
-        }
-        if !create && size(&path)?.is_none() {
-            return Ok(None);
-        }
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(&path, flags)
-            .map_err(|error| Error::from_sqlite(&error, &reporter.id.family))?;
-        refuse_links(&connection, &path)?;
+        let connection = match open::connect(&reporter.place, create) {
+            Ok(Some(connection)) => connection,
+            Ok(None) => return Ok(None),
+            Err(OpenError::Lost) => {
+                reporter.tell(LOST);
+                return Err(Error::Damaged { family: reporter.id.family });
+            }
+            Err(OpenError::Io(reason)) => return Err(Error::Io { reason }),
+            Err(OpenError::Sqlite(error)) => return Err(Error::from_sqlite(&error, &reporter.id.family)),
+        };
         let mut session = Self {
             connection,
             reporter: Box::new(reporter),
@@ -217,38 +214,9 @@ impl Session {
 impl Drop for Session {
     /// A file that was removed is told of; its WAL, which SQLite would remove, stays as the sign that there was one.
     fn drop(&mut self) {
-        if self.reporter.place.path().is_ok_and(|path| is_lost(&path) == Ok(true)) {
+        if self.reporter.place.path().is_ok_and(|path| open::is_lost(&path).unwrap_or(false)) {
             self.reporter.tell(LOST);
             self.leave_untouched();
         }
-    }
-}
-
-fn is_lost(database: &Path) -> Result<bool> {
-    let mut wal = database.as_os_str().to_owned();
-    wal.push("-wal");
-    Ok(is_lost_beside_wal(size(database)?, size(Path::new(&wal))?))
-}
-
-/// The bytes of a file; none where there is none.
-#[allow(clippy::disallowed_methods, reason = "beneath a handle that host/tenancy gave out")]
-fn size(path: &Path) -> Result<Option<u64>> {
-    match rustix::fs::lstat(path) {
-        Ok(stat) => Ok(Some(u64::try_from(stat.st_size).unwrap_or_default())),
-        Err(Errno::NOENT) => Ok(None),
-        Err(error) => Err(Error::Io { reason: error.to_string() }),
-    }
-}
-
-/// SQLite resolves links when it opens a path (and no later): the file that it found must be in the
-/// directory it was given, or a link was put in between.
-#[allow(clippy::disallowed_methods, reason = "beneath a handle that host/tenancy gave out")]
-pub(crate) fn refuse_links(connection: &Connection, path: &Path) -> Result<()> {
-    let opened = connection.path().map(Path::new);
-    let directory = path.parent().and_then(|directory| rustix::fs::readlink(directory, Vec::new()).ok());
-    let expected = directory.as_ref().and_then(|directory| directory.to_str().ok());
-    match (opened.and_then(Path::parent), expected) {
-        (Some(opened), Some(expected)) if opened == Path::new(expected) => Ok(()),
-        _ => Err(Error::Io { reason: "the file was reached through a link".to_owned() }),
     }
 }

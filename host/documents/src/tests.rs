@@ -31,7 +31,11 @@ fn database(store: &Store, home: &Path, tenant: &str) -> Database {
     let home = home.join(tenant);
     store.database(id(tenant, "sessions"), move || {
         let directory = Home::open(&home)?.directory().clone();
-        Ok::<_, HomeError>(DatabasePlace { directory, name: "state.db", shown: "sessions/state.db".to_owned() })
+        Ok::<_, HomeError>(DatabasePlace {
+            directory,
+            name: "state.db".to_owned(),
+            shown: "sessions/state.db".to_owned(),
+        })
     })
 }
 

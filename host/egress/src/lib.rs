@@ -51,7 +51,7 @@ fn is_elsewhere(address: IpAddr, own: Option<&HashSet<IpAddr>>) -> bool {
 }
 
 /// Something wanted to reach a host.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Attempt {
     pub host: String,
     pub port: u16,
@@ -59,7 +59,7 @@ pub struct Attempt {
 }
 
 /// Why an attempt was refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum Refusal {
     #[error("the host and port are not on the allow list")]
     NotAllowed,

@@ -1,6 +1,8 @@
 //! The operator's methods: about all tenants, so served by the host and by no
 //! component.
 
+mod sandboxes;
+
 use std::sync::LazyLock;
 
 use openclaw_tenancy::{Actor, TenantId};
@@ -15,10 +17,13 @@ pub(crate) enum AdminMethod {
     Create,
     Update,
     QuotaUpdate,
+    SandboxesList,
+    SandboxesKill,
 }
 
 impl AdminMethod {
-    pub(crate) const ALL: [Self; 4] = [Self::List, Self::Create, Self::Update, Self::QuotaUpdate];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::List, Self::Create, Self::Update, Self::QuotaUpdate, Self::SandboxesList, Self::SandboxesKill];
 
     pub(crate) fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|method| method.name() == name)
@@ -30,6 +35,8 @@ impl AdminMethod {
             Self::Create => "tenants.create",
             Self::Update => "tenants.update",
             Self::QuotaUpdate => "tenants.quota.update",
+            Self::SandboxesList => "admin.sandboxes.list",
+            Self::SandboxesKill => "admin.sandboxes.kill",
         }
     }
 
@@ -39,12 +46,15 @@ impl AdminMethod {
             Self::Create => "Makes a tenant and answers its token, this once.",
             Self::Update => "Changes a tenant's name, or disables or enables it.",
             Self::QuotaUpdate => "Merges into a tenant's quotas; null removes one.",
+            Self::SandboxesList => "Lists the workloads that run and the terminals that are open, of all tenants.",
+            Self::SandboxesKill => "Ends a workload or a terminal of any tenant.",
         }
     }
 
     pub(crate) fn params(self) -> Value {
         let (properties, required) = match self {
-            Self::List => (json!({}), json!([])),
+            Self::List | Self::SandboxesList => (json!({}), json!([])),
+            Self::SandboxesKill => return sandboxes::kill_params(),
             Self::Create => (
                 json!({ "tenantId": { "type": "string" }, "displayName": name(), "quotas": { "type": "object" } }),
                 json!(["tenantId"]),
@@ -87,6 +97,8 @@ impl AdminMethod {
                 &json!({ "updated": yes, "tenantId": text, "quotas": { "type": "object" } }),
                 &json!(["updated", "tenantId", "quotas"]),
             ),
+            Self::SandboxesList => sandboxes::list_result(),
+            Self::SandboxesKill => sandboxes::kill_result(),
         }
     }
 
@@ -115,6 +127,8 @@ pub(crate) async fn call(
         AdminMethod::Create => create(gateway, actor, &params).await?,
         AdminMethod::Update => update(gateway, actor, &params).await?,
         AdminMethod::QuotaUpdate => update_quotas(gateway, actor, &params).await?,
+        AdminMethod::SandboxesList => sandboxes::list(gateway),
+        AdminMethod::SandboxesKill => sandboxes::kill(gateway, actor, &params).await?,
     };
     Ok(result.to_string())
 }

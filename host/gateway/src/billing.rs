@@ -139,6 +139,7 @@ pub(crate) fn query_of(gateway: &Gateway, tenant: Option<TenantId>, period: Opti
         span: span.map_err(|error| Problem::params(format!("period: {error}")))?,
         now: Timestamp::now(),
         currency: gateway.config().billing.currency.clone(),
+        most_lines: None,
     })
 }
 

@@ -1,4 +1,4 @@
-//! What becomes of tenants: an event for their own connections, and the end of the terminals that a token opened.
+//! What becomes of tenants: an event for their own connections, and the end of the workloads that a token began.
 
 use std::{collections::HashMap, sync::Weak};
 
@@ -56,7 +56,7 @@ pub(crate) async fn announce(gateway: Weak<Gateway>) {
 impl Gateway {
     fn announce(&self, tenant: &TenantId, row: u64, what: WhatChanged) {
         if matches!(what, WhatChanged::Rotated | WhatChanged::Disabled | WhatChanged::Deleted) {
-            self.services.sandboxes.end_terminals(row);
+            self.services.end_apart(row);
         }
         let what = match what {
             WhatChanged::Rotated => "rotated",

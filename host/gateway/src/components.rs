@@ -3,6 +3,7 @@
 //! themselves.
 
 pub(crate) mod answer;
+mod fetch;
 
 use std::sync::{Arc, LazyLock};
 
@@ -74,6 +75,7 @@ impl ComponentMethod {
                     "family": text,
                     "wasm": text,
                     "uploadId": digest,
+                    "url": { "type": "string", "maxLength": 2048, "pattern": "^(https|oci)://[!-~]+$" },
                     "grants": grants,
                     "expectDigest": digest,
                     "signature": { "type": "string", "maxLength": 4096 },
@@ -167,9 +169,9 @@ pub(crate) async fn call(
     let deed = match method {
         ComponentMethod::List | ComponentMethod::Install => {
             let upload = digest(&params["uploadId"])?.map(|digest| (target.tenant.clone(), digest));
-            let (wasm, share) = wasm(gateway, identity, &target, &params, request_id).await?;
-            let installed = plugins.install(install(target, identity, &params, wasm)?).await;
-            drop(share);
+            let source = source(gateway, identity, &target, &params, request_id).await?;
+            let (install, _share) = install(target, identity, &params, source)?;
+            let installed = plugins.install(install).await;
             let installed = installed.map_err(|error| Problem::of_change(error, request_id))?;
             if let Some((tenant, digest)) = upload {
                 gateway.services().forget_upload(tenant, digest).await;
@@ -189,31 +191,57 @@ pub(crate) async fn call(
     Ok(answer::changed(&family, &changed.map_err(|error| Problem::of_change(error, request_id))?).to_string())
 }
 
-/// The component's bytes: sent along, or uploaded before.
-async fn wasm(
+/// What is to be installed, as far as it is known.
+struct Source {
+    wasm: Vec<u8>,
+    /// The text of a `.minisig` file.
+    signature: Option<String>,
+    /// The digest that it must have was said.
+    is_pinned: bool,
+    /// Of what the tenant has under way, for what did not come with the request.
+    share: Option<Share>,
+}
+
+/// The component's bytes: sent along, uploaded before, or fetched now.
+async fn source(
     gateway: &Gateway,
     identity: &Identity,
     target: &Target,
     params: &Value,
     request_id: &str,
-) -> Result<(Vec<u8>, Option<Share>), Problem> {
-    match (params["wasm"].as_str(), digest(&params["uploadId"])?) {
-        (Some(text), None) => {
+) -> Result<Source, Problem> {
+    let share = || gateway.bodies.take(identity, INSTALLING_BYTES).map(Some);
+    let signature = params["signature"].as_str().map(str::to_owned);
+    let source = Source { wasm: Vec::new(), signature, is_pinned: params["expectDigest"].is_string(), share: None };
+    match (params["wasm"].as_str(), digest(&params["uploadId"])?, params["url"].as_str()) {
+        (Some(text), None, None) => {
             let wasm = STANDARD.decode(text).map_err(|_| Problem::params("wasm is not base64"))?;
-            Ok((wasm, None))
+            Ok(Source { wasm, ..source })
         }
-        (None, Some(upload)) => {
-            let share = gateway.bodies.take(identity, INSTALLING_BYTES)?;
+        (None, Some(upload), None) => {
+            let share = share()?;
             let wasm = gateway.services().upload(target.tenant.clone(), upload).await;
-            Ok((wasm.map_err(|error| Problem::of_upload(error, request_id))?, Some(share)))
+            Ok(Source { wasm: wasm.map_err(|error| Problem::of_upload(error, request_id))?, share, ..source })
         }
-        _ => Err(Problem::params("send the component's bytes: as base64 in wasm, or as the uploadId of an upload")),
+        (None, None, Some(url)) => {
+            let source = Source { share: share()?, ..source };
+            fetch::fetch(gateway, identity, target, url, source).await
+        }
+        _ => Err(Problem::params(
+            "say which component, in one way: its bytes as base64 in wasm, the uploadId of an upload, or a url",
+        )),
     }
 }
 
-fn install(target: Target, identity: &Identity, params: &Value, wasm: Vec<u8>) -> Result<Install, Problem> {
+fn install(
+    target: Target,
+    identity: &Identity,
+    params: &Value,
+    source: Source,
+) -> Result<(Install, Option<Share>), Problem> {
+    let Source { wasm, signature, share, is_pinned: _ } = source;
     let text = |name: &str| params[name].as_str().map(str::to_owned);
-    Ok(Install {
+    let install = Install {
         scope: target.scope,
         tenant: target.tenant,
         actor: identity.caller.actor.clone(),
@@ -221,10 +249,11 @@ fn install(target: Target, identity: &Identity, params: &Value, wasm: Vec<u8>) -
         family: text("family"),
         grants: texts(&params["grants"]),
         expect_digest: digest(&params["expectDigest"])?,
-        signature: text("signature"),
+        signature,
         canary_percent: params["canaryPercent"].as_u64().and_then(|percent| u8::try_from(percent).ok()),
         based_on: None,
-    })
+    };
+    Ok((install, share))
 }
 
 fn digest(value: &Value) -> Result<Option<Digest>, Problem> {

@@ -94,7 +94,8 @@ fn describe(family: &str, method: &Method) -> Value {
 }
 
 fn describe_admin(method: &AdminMethod) -> Value {
-    let extensions = [("x-tier", "admin".into()), ("x-family", "tenants".into()), ("x-scope", "admin".into())];
+    let family = method.name().split('.').next().unwrap_or_default();
+    let extensions = [("x-tier", "admin".into()), ("x-family", family.into()), ("x-scope", "admin".into())];
     entry(method.name(), method.summary(), &method.params(), &method.result(), extensions)
 }
 

@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Instant};
 
 use openclaw_tenancy::TenantRecord;
 
-use crate::{Gateway, auth::Identity, metrics, reply::Problem, telemetry::Begun};
+use crate::{Gateway, auth::Identity, metrics, reply::Problem, telemetry::CallSpan};
 
 impl Gateway {
     /// Runs work for a request, and writes its one line in the log.
@@ -35,9 +35,9 @@ impl Gateway {
         work: impl Future<Output = Result<T, Problem>>,
     ) -> Result<T, Problem> {
         let told = tenant.map(|tenant| tenant.id.to_string());
-        let begun = self.telemetry().place(identity).map(|trace| Begun::of_host(trace, what, told, request_id));
+        let span = self.telemetry().place(identity).map(|trace| CallSpan::of_host(trace, what, told, request_id));
         let result = self.metrics().host().measure(work).await;
-        self.ended(begun, tenant, metrics::code(&result));
+        self.ended(span, tenant, metrics::code(&result));
         result
     }
 
@@ -54,8 +54,8 @@ impl Gateway {
     }
 
     /// Tells the collector, and counts for the tenant where tenants are named.
-    pub(crate) fn ended(&self, begun: Option<Begun>, tenant: Option<&TenantRecord>, code: Option<&str>) {
-        self.telemetry().ended(begun, code);
+    pub(crate) fn ended(&self, span: Option<CallSpan>, tenant: Option<&TenantRecord>, code: Option<&str>) {
+        self.telemetry().ended(span, code);
         self.count_for(tenant, code);
     }
 

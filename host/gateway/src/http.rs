@@ -18,10 +18,11 @@ use tracing::Instrument;
 use crate::{
     Gateway,
     auth::Identity,
-    in_flight::Share,
+    in_flight::{Share, unread},
     metrics,
     reply::{Problem, add_headers},
     rpc::Reply,
+    run_stream, terminal_page,
     trace_context::{TRACEPARENT, TraceParent},
     uploads, v1, websocket,
 };
@@ -55,13 +56,16 @@ const ROOM_FOR_A_REPLY: u64 = 1 << 20;
 const DISCARD_BYTES: usize = 32 << 20;
 const DISCARD_TIME: Duration = Duration::from_secs(5);
 
-/// `POST /rpc`, `GET /rpc` (WebSocket), `GET /healthz`, `GET /readyz`, `GET /metrics`; uploads and `/v1` have their own.
+/// `POST /rpc`, `GET /rpc` (WebSocket), `GET /terminal` (WebSocket), `GET /healthz`, `GET /readyz`, `GET /metrics`; the
+/// terminal's page, uploads and `/v1` have their own.
 pub(crate) fn router(gateway: Arc<Gateway>) -> Router {
     Router::new()
         .route(RPC, post(rpc).get(websocket::upgrade))
+        .route("/terminal", get(websocket::terminal))
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics::scrape))
+        .merge(terminal_page::routes())
         .merge(uploads::routes())
         .merge(v1::routes())
         .fallback(any(not_found))
@@ -117,10 +121,19 @@ async fn rpc(
         };
     match body_of(&gateway, &identity, &parts.headers, body).await {
         Ok((body, share)) => {
+            let whole = {
+                let (gateway, identity) = (gateway.clone(), identity.clone());
+                move |reply: Reply| {
+                    let unread = reply.body.as_ref().map_or(0, String::len) as u64;
+                    respond(reply, Some(gateway.replies.hold(&identity, unread)))
+                }
+            };
+            if let Some(watched) = run_stream::watched(&gateway, &identity, &parts.headers, &body) {
+                return run_stream::answer(gateway, identity, (body, share), watched, id, whole).await;
+            }
             let reply = gateway.rpc(&identity, &body, &id).await;
             drop(share);
-            let unread = reply.body.as_ref().map_or(0, String::len) as u64;
-            respond(reply, Some(gateway.replies.hold(&identity, unread)))
+            whole(reply)
         }
         Err((problem, rest)) => refuse(&gateway, &problem, &id, rest).await,
     }
@@ -265,24 +278,9 @@ pub(crate) async fn discard(body: Body) {
     let _ = tokio::time::timeout(DISCARD_TIME, discard).await;
 }
 
-/// A reply's text, which counts as unread until the last of it is on its way.
-struct Unsent {
-    text: String,
-    _share: Option<Share>,
-}
-
-impl AsRef<[u8]> for Unsent {
-    fn as_ref(&self) -> &[u8] {
-        self.text.as_bytes()
-    }
-}
-
 fn respond(reply: Reply, share: Option<Share>) -> Response {
     let mut response = match reply.body {
-        Some(text) => {
-            let body = Bytes::from_owner(Unsent { text, _share: share });
-            ([(header::CONTENT_TYPE, "application/json")], body).into_response()
-        }
+        Some(text) => ([(header::CONTENT_TYPE, "application/json")], unread(text, share)).into_response(),
         None => ().into_response(),
     };
     *response.status_mut() = reply.status;

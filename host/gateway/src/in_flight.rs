@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use axum::http::StatusCode;
+use axum::{body::Bytes, http::StatusCode};
 use openclaw_tenancy::TenantId;
 
 use crate::{auth::Identity, reply::Problem};
@@ -17,6 +17,22 @@ pub(crate) struct InFlight {
     what: &'static str,
     most: u64,
     taken: Arc<Mutex<HashMap<TenantId, u64>>>,
+}
+
+/// Bytes on their way to a client, which count as unread until the last of them is sent.
+pub(crate) fn unread(bytes: impl AsRef<[u8]> + Send + 'static, share: Option<Share>) -> Bytes {
+    Bytes::from_owner(Unread { bytes, _share: share })
+}
+
+struct Unread<B> {
+    bytes: B,
+    _share: Option<Share>,
+}
+
+impl<B: AsRef<[u8]>> AsRef<[u8]> for Unread<B> {
+    fn as_ref(&self) -> &[u8] {
+        self.bytes.as_ref()
+    }
 }
 
 /// A part of a tenant's amount, given back when dropped.

@@ -19,14 +19,17 @@ mod host;
 mod http;
 mod in_flight;
 mod metrics;
-mod money;
 mod origin;
+mod rate_card;
 mod reply;
 mod request;
 mod rpc;
+mod run_stream;
 mod schemas;
 mod serve;
+mod server_sent;
 mod telemetry;
+mod terminal_page;
 mod tls;
 mod trace_context;
 mod uploads;
@@ -52,8 +55,8 @@ use openclaw_control::{ControlDb, ControlError, Durability};
 use openclaw_documents::{Store, StoreSettings};
 use openclaw_models::{CatalogError, Models};
 use openclaw_runtime::{
-    AdmissionLimits, CodeCache, Compiling, CostLog, Limits, Policy, PolicyError, Runtime, RuntimeSettings, Sandboxes,
-    Services, ServicesParts, StartError,
+    AdmissionLimits, CodeCache, Compiling, CostLog, Limits, Policy, PolicyError, Runtime, RuntimeSettings,
+    STORAGE_EVERY, Sandboxes, Services, ServicesParts, StartError,
 };
 use openclaw_tenancy::{Audit, AuditError, Home, HomeError, HomeLock, OperatorToken, Registry, RegistryError};
 use tokio::{
@@ -62,7 +65,7 @@ use tokio::{
 };
 
 pub use auth::Identity;
-pub use money::{RateCardError, rate_card};
+pub use rate_card::{RateCardError, rate_card};
 pub use reply::{ANOTHER_TENANT, OPERATOR_ONLY};
 pub use rpc::Reply;
 pub use serve::{Listeners, ServeError};
@@ -85,6 +88,9 @@ const REPLY_BYTES_PER_TENANT: u64 = 64 << 20;
 
 /// The most WebSockets that a tenant has open.
 const SOCKETS_PER_TENANT: u64 = 256;
+
+/// The most reports of a tenant that are written at once.
+const REPORTS_PER_TENANT: u64 = 1;
 
 /// What a gateway is opened on.
 pub struct GatewaySettings {
@@ -154,6 +160,7 @@ pub struct Gateway {
     pub(crate) bodies: InFlight,
     pub(crate) replies: InFlight,
     pub(crate) sockets: InFlight,
+    pub(crate) reports: InFlight,
     metrics: Metrics,
     telemetry: Telemetry,
     /// `rpc.discover` of what is bound for everyone.
@@ -190,6 +197,7 @@ impl Gateway {
             bodies: InFlight::new("bytes of requests", BODY_BYTES_PER_TENANT),
             replies: InFlight::new("bytes of replies that nobody reads", REPLY_BYTES_PER_TENANT),
             sockets: InFlight::new("WebSockets", SOCKETS_PER_TENANT),
+            reports: InFlight::new("reports", REPORTS_PER_TENANT),
             telemetry: Telemetry::new(metrics.untold.clone()),
             metrics,
             discovered: ArcSwap::default(),
@@ -203,10 +211,16 @@ impl Gateway {
                 gateway.inner_ended(inner);
             }
         }));
+        let told = Arc::downgrade(&gateway);
+        gateway.services.models.tell_of_calls(Box::new(move |ended| {
+            if let Some(gateway) = told.upgrade() {
+                gateway.metrics.count_model(ended, gateway.config().telemetry.tenant_label);
+            }
+        }));
         gateway.telemetry.follow(&gateway, gateway.config().telemetry.otlp.as_ref());
         gateway.services.tidy_sandboxes();
         let services = gateway.services.clone();
-        tokio::spawn(async move { money::check(&services.usage).await });
+        tokio::spawn(async move { rate_card::check(&services.usage).await });
         tokio::spawn(changes::announce(Arc::downgrade(&gateway)));
         tokio::spawn(keep_house(Arc::downgrade(&gateway)));
         Ok(gateway)
@@ -225,7 +239,7 @@ impl Gateway {
             self.operator_changed.send_replace(());
         }
         self.services.keep_free(loaded.config.gateway.limits.free_disk_mb);
-        self.services.sandboxes.configure(loaded.config.sandbox.clone());
+        self.services.configure_sandboxes(loaded.config.sandbox.clone());
         self.services.config.set_base(loaded.config.clone());
         self.telemetry.follow(self, loaded.config.telemetry.otlp.as_ref());
         self.config.store(Arc::new(loaded.config));
@@ -242,6 +256,10 @@ impl Gateway {
     /// Writes what is still in memory. The gateway is of no use afterwards.
     pub async fn close(&self) {
         self.drain();
+        self.services.close_tasks();
+        self.services.sandboxes.close().await;
+        let services = self.services.clone();
+        let _ = tokio::task::spawn_blocking(move || services.tell_attempts(true)).await;
         if let Err(error) = self.services.usage.flush().await {
             tracing::error!(%error, "the last second of usage could not be written");
         }
@@ -249,6 +267,8 @@ impl Gateway {
             tracing::warn!(%error, "when tenants were last seen could not be written");
         }
         self.services.documents.close_all().await;
+        let indexes = self.services.indexes.clone();
+        let _ = tokio::task::spawn_blocking(move || indexes.close_all()).await;
         // Last: a collector that hangs may take its time.
         self.telemetry.close().await;
     }
@@ -331,6 +351,7 @@ fn services(
     let zone =
         TimeZone::get(&config.billing.timezone).map_err(|_| OpenError::TimeZone(config.billing.timezone.clone()))?;
     home.refuse_lost_registry()?;
+    home.remove_scratch()?;
     let control = ControlDb::open(&home.control_db_path(), durability)?;
     let audit = Arc::new(Audit::open(&home)?);
     let usage = Arc::new(UsageLedger::open(control.clone(), zone.clone())?);
@@ -374,7 +395,8 @@ fn runtime_settings(
 /// What is due every second, until the gateway is gone.
 async fn keep_house(gateway: std::sync::Weak<Gateway>) {
     let mut ticks = tokio::time::interval(HOUSEKEEPING);
-    let mut closing: Option<JoinHandle<()>> = None;
+    let (mut closing, mut measuring): (Option<JoinHandle<()>>, Option<JoinHandle<()>>) = (None, None);
+    let is_over = |task: &Option<JoinHandle<()>>| task.as_ref().is_none_or(JoinHandle::is_finished);
     for second in 0_u64.. {
         ticks.tick().await;
         let Some(gateway) = gateway.upgrade() else { return };
@@ -397,12 +419,21 @@ async fn keep_house(gateway: std::sync::Weak<Gateway>) {
                 Err(error) => tracing::warn!(%error, "calls that are open past their time stay open"),
             }
             services.rates.forget_idle(services.now().monotonic);
+            let services = services.clone();
+            let _ = tokio::task::spawn_blocking(move || services.tell_attempts(false)).await;
         }
         gateway.failed_auth.tell_rest(Instant::now());
         // Each database is closed by a thread of its tenant's, which may be at work for long.
-        if closing.as_ref().is_none_or(JoinHandle::is_finished) {
+        if is_over(&closing) {
             let services = services.clone();
-            closing = Some(tokio::spawn(async move { services.documents.close_idle().await }));
+            closing = Some(tokio::spawn(async move {
+                services.documents.close_idle().await;
+                let _ = tokio::task::spawn_blocking(move || services.indexes.close_idle()).await;
+            }));
+        }
+        if second > 0 && second.is_multiple_of(STORAGE_EVERY.as_secs().unsigned_abs()) && is_over(&measuring) {
+            let services = gateway.services.clone();
+            measuring = Some(tokio::spawn(async move { services.measure_storage().await }));
         }
         gateway.runtime.plugins().retire_idle(Instant::now());
     }

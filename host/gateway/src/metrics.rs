@@ -4,6 +4,7 @@
 //! No label set grows with what tenants send: families and versions are those that are loaded, up
 //! to a bound, and tenants are named only where `telemetry.tenant_label` asks for it.
 
+mod models;
 mod process;
 mod scrape;
 
@@ -16,6 +17,7 @@ use std::{
 };
 
 use axum::http::StatusCode;
+use openclaw_models::Ended;
 use openclaw_runtime::{Component, Digest};
 use openclaw_tenancy::TenantId;
 use prometheus_client::{
@@ -25,6 +27,7 @@ use prometheus_client::{
 };
 
 use crate::reply::Problem;
+use models::ModelMetrics;
 
 pub(crate) use scrape::scrape;
 
@@ -92,6 +95,7 @@ pub(crate) struct Metrics {
     versions: Family<VersionLabels, Counter>,
     of_tenants: Family<TenantLabels, Counter>,
     unread: Family<StatusLabels, Counter>,
+    models: ModelMetrics,
     components: RwLock<HashMap<Digest, Arc<CallMetrics>>>,
     tenants: RwLock<HashMap<TenantId, Arc<Outcomes>>>,
     host: CallMetrics,
@@ -160,6 +164,8 @@ impl Metrics {
             "Calls that the collector of telemetry.otlp was not told of",
             untold.clone(),
         );
+        let models = ModelMetrics::default();
+        models.register(&mut registry);
         registry.register("openclaw_calls_in_flight", "Calls that have a place", now.in_flight.clone());
         registry.register("openclaw_calls_queued", "Calls that wait for a place", now.queued.clone());
         registry.register("openclaw_tenants", "Tenants of this gateway", now.tenants.clone());
@@ -173,6 +179,7 @@ impl Metrics {
             versions,
             of_tenants,
             unread,
+            models,
             components: RwLock::default(),
             tenants: RwLock::default(),
             host,
@@ -242,19 +249,19 @@ impl Metrics {
         outcomes[outcome(code)].inc();
     }
 
+    /// Counts a call of a model.
+    pub(crate) fn count_model(&self, ended: &Ended<'_>, names_tenant: bool) {
+        self.models.count(ended, names_tenant);
+    }
+
     /// Forgets the tenants that are not to be named any more.
     fn keep_tenants(&self, is_kept: impl Fn(&TenantId) -> bool) {
-        let mut tenants = self.tenants.write().unwrap_or_else(PoisonError::into_inner);
-        tenants.retain(|id, _| {
-            let keep = is_kept(id);
-            if !keep {
-                let tenant: Arc<str> = id.as_str().into();
-                for outcome in OUTCOMES {
-                    self.of_tenants.remove(&TenantLabels { tenant: tenant.clone(), outcome });
-                }
+        for tenant in keep(&self.tenants, &is_kept) {
+            for outcome in OUTCOMES {
+                self.of_tenants.remove(&TenantLabels { tenant: tenant.clone(), outcome });
             }
-            keep
-        });
+        }
+        self.models.keep_tenants(is_kept);
     }
 }
 
@@ -309,4 +316,10 @@ fn kept<K: Clone + Eq + Hash, V>(all: &RwLock<HashMap<K, Arc<V>>>, key: &K, make
     }
     let mut all = all.write().unwrap_or_else(PoisonError::into_inner);
     all.entry(key.clone()).or_insert_with(|| Arc::new(make())).clone()
+}
+
+/// Keeps the tenants of which this holds; answers those that are gone.
+fn keep<V>(all: &RwLock<HashMap<TenantId, V>>, is_kept: impl Fn(&TenantId) -> bool) -> Vec<Arc<str>> {
+    let mut all = all.write().unwrap_or_else(PoisonError::into_inner);
+    all.extract_if(|id, _| !is_kept(id)).map(|(id, _)| Arc::from(id.as_str())).collect()
 }

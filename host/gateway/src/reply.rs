@@ -8,6 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use openclaw_billing::{Refusal as QuotaRefusal, ReserveError};
+use openclaw_fetch::FetchError;
 use openclaw_models::{ModelError, ProviderError};
 use openclaw_runtime::{CallError, ChangeError, Failure, LoadError, Refusal, Scope, UploadError};
 use openclaw_tenancy::{QuotaError, RegistryError};
@@ -15,6 +16,9 @@ use serde_json::{Map, Value, value::RawValue};
 
 /// When it is worth trying again to install, where another component of the tenant is being compiled.
 const COMPILING_MS: u32 = 2000;
+
+/// When it is worth asking again who did not answer with a component.
+const FETCH_MS: u32 = 5000;
 
 /// When it is worth trying again where the gateway closes: whoever starts it takes that long.
 const CLOSING_MS: u32 = 1000;
@@ -118,6 +122,11 @@ impl Problem {
         Self::new(-32001, "UNAUTHORIZED", message)
             .status(StatusCode::UNAUTHORIZED)
             .header("www-authenticate", "Bearer realm=\"openclaw\"".into())
+    }
+
+    /// The token was good, and is so no more.
+    pub(crate) fn ended_token() -> Self {
+        Self::unauthorized("the token was rotated, or its tenant disabled or deleted, meanwhile")
     }
 
     pub(crate) fn internal(log: impl ToString) -> Self {
@@ -278,7 +287,9 @@ impl Problem {
                 let wait = error.retry_after().map(|wait| u32::try_from(wait.as_millis()).unwrap_or(u32::MAX));
                 let status = match error {
                     ProviderError::TimedOut { .. } => StatusCode::GATEWAY_TIMEOUT,
-                    ProviderError::Refused { .. } | ProviderError::Broken { .. } => StatusCode::BAD_GATEWAY,
+                    ProviderError::Refused { .. } | ProviderError::Broken { .. } | ProviderError::TooLarge { .. } => {
+                        StatusCode::BAD_GATEWAY
+                    }
                     _ => StatusCode::SERVICE_UNAVAILABLE,
                 };
                 Self::unavailable(message, wait).status(status)
@@ -330,10 +341,23 @@ impl Problem {
             ChangeError::Digest { .. } | ChangeError::Load(_) | ChangeError::Grant(_) | ChangeError::Family { .. } => {
                 Self::params(message)
             }
+            ChangeError::Fixture { ref name, .. } => Self::params(message).with("fixture", name.as_str().into()),
             ChangeError::Quota(refusal) => Self::quota(&refusal, request_id),
             ChangeError::Refused(refusal) => Self::from(refusal),
             error @ ChangeError::NotLoaded(_) => Self::internal(error),
             ChangeError::Internal(error) => Self::internal(error),
+        }
+    }
+
+    /// What the client is told of a component that could not be fetched.
+    pub(crate) fn of_fetch(error: FetchError) -> Self {
+        let message = error.to_string();
+        match error {
+            FetchError::Address { .. } => Self::params(message),
+            FetchError::Refused { .. } | FetchError::Login(_) => Self::forbidden(message),
+            FetchError::NotFound { .. } => Self::not_found(message),
+            FetchError::Answered { .. } | FetchError::Unreachable { .. } => Self::unavailable(message, Some(FETCH_MS)),
+            FetchError::Here(error) => Self::internal(error),
         }
     }
 

@@ -26,7 +26,7 @@ use crate::{
     metrics,
     reply::Problem,
     request::{self, BadBody, Body, Call, Frame},
-    telemetry::Begun,
+    telemetry::CallSpan,
 };
 
 /// How many calls of one batch run at once.
@@ -117,17 +117,31 @@ impl Gateway {
     ) -> Result<String, Problem> {
         let work = async {
             let own = self.admit(identity, request_id).await?;
-            let raw = call.params.map_or("{}", RawValue::get);
-            let params = self.at_length(identity, raw.len(), || params(raw)).await?;
-            match self.route(identity, own.as_deref(), &call.method, &params.value, request_id).await? {
-                Destination::Host(method) => self.host_call(identity, own, method, call, params, request_id).await,
-                Destination::Component(route) => {
-                    let subject = self.subject(identity, own, &call.method, &params.value)?;
-                    self.invoke(identity, &route, subject, params, request_id).await
-                }
-            }
+            self.dispatch(identity, own, call, request_id).await
         };
         self.logged(identity, &call.method, request_id, work).await
+    }
+
+    /// Routes and invokes what is admitted: a call, or one that belongs to a request of another interface.
+    pub(crate) async fn dispatch(
+        &self,
+        identity: &Identity,
+        own: Option<Arc<TenantRecord>>,
+        call: &Call<'_>,
+        request_id: &Arc<str>,
+    ) -> Result<String, Problem> {
+        let raw = call.params.map_or("{}", RawValue::get);
+        let params = self.at_length(identity, raw.len(), || params(raw)).await?;
+        match self.route(identity, own.as_deref(), &call.method, &params.value, request_id).await? {
+            // On the heap: its future is large, and every other call would carry it along.
+            Destination::Host(method) => {
+                Box::pin(self.host_call(identity, own, method, call, params, request_id)).await
+            }
+            Destination::Component(route) => {
+                let subject = self.subject(identity, own, &call.method, &params.value)?;
+                self.invoke(identity, &route, subject, params, request_id).await
+            }
+        }
     }
 
     /// Counts the request, and refuses it where a rate or quota says so, or its header names another tenant.
@@ -223,13 +237,13 @@ impl Gateway {
             trace: self.telemetry().place(identity),
         };
         let tenant = facts.subject.tenant().cloned();
-        let begun = Begun::of(&facts, route.component());
+        let span = CallSpan::of(&facts, route.component());
         let configures = tenant.is_none() && route.component().manifest.family.as_str() == "config";
         let call = async {
             self.runtime().call(route, facts, params).await.map_err(|error| Problem::of_call(error, request_id))
         };
         let result = self.metrics().component(route.component()).measure(call).await;
-        self.ended(begun, tenant.as_deref(), metrics::code(&result));
+        self.ended(span, tenant.as_deref(), metrics::code(&result));
         if configures && result.is_ok() && route.method().scope == Scope::Write {
             self.config_written.notify_one();
         }

@@ -30,14 +30,14 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// A call that has ended.
 pub(crate) struct Ended {
-    call: Begun,
+    call: CallSpan,
     took: Duration,
     /// The contract's word for its failure.
     code: Option<String>,
 }
 
 /// A call that is told of when it ends.
-pub(crate) struct Begun {
+pub(crate) struct CallSpan {
     trace: Trace,
     method: Arc<str>,
     family: String,
@@ -71,8 +71,8 @@ impl Telemetry {
         Some(identity.trace.map_or_else(Trace::begin, |(id, parent)| Trace::within(id, parent)))
     }
 
-    pub(crate) fn ended(&self, begun: Option<Begun>, code: Option<&str>) {
-        let Some(call) = begun else { return };
+    pub(crate) fn ended(&self, span: Option<CallSpan>, code: Option<&str>) {
+        let Some(call) = span else { return };
         let took = call.clock.elapsed();
         self.tell(Ended { call, took, code: code.map(str::to_owned) });
     }
@@ -118,7 +118,7 @@ impl Telemetry {
     }
 }
 
-impl Begun {
+impl CallSpan {
     /// A call of a component, where it has a place in a trace.
     pub(crate) fn of(facts: &CallFacts, component: &Component) -> Option<Self> {
         let manifest = &component.manifest;
@@ -158,10 +158,10 @@ impl Gateway {
         let code = inner.error.map(CallError::code);
         self.metrics().component(inner.component).count(inner.took, code);
         self.count_for(inner.facts.subject.tenant().map(|tenant| &**tenant), code);
-        if let Some(call) = Begun::of(inner.facts, inner.component) {
+        if let Some(call) = CallSpan::of(inner.facts, inner.component) {
             let at = call.at.checked_sub(inner.took).unwrap_or(call.at);
             self.telemetry().tell(Ended {
-                call: Begun { at, ..call },
+                call: CallSpan { at, ..call },
                 took: inner.took,
                 code: code.map(str::to_owned),
             });

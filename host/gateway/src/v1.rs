@@ -1,8 +1,10 @@
 //! `/v1`: what clients of OpenAI's interface ask, and a tenant's own usage.
 //!
-//! The first half speaks as OpenAI does, its errors too; each request is admitted like any call, and each call of a
-//! model is metered by `openclaw_models`.
+//! The first half speaks as OpenAI does, its errors too; each request is admitted like any call, each call of a model
+//! is metered by `openclaw_models`, and an agent that is asked as a model (`agent`) is asked by the tenant's own
+//! method.
 
+mod agent;
 mod completions;
 mod models;
 mod usage;
@@ -11,7 +13,7 @@ use std::sync::Arc;
 
 use axum::{
     Router,
-    http::HeaderMap,
+    http::{HeaderMap, HeaderName, HeaderValue},
     response::Response,
     routing::{get, post},
 };
@@ -65,4 +67,11 @@ impl Gateway {
 /// Either of the two, as the client reads it.
 pub(crate) fn answer(result: Result<Response, Problem>, id: &str) -> Response {
     result.unwrap_or_else(|problem| problem.as_openai(id))
+}
+
+/// Adds a header, where its value can be one.
+fn tell(response: &mut Response, name: &'static str, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        response.headers_mut().insert(HeaderName::from_static(name), value);
+    }
 }

@@ -6,6 +6,7 @@
 
 mod handshake;
 mod incoming;
+mod terminal;
 
 use std::{
     pin::pin,
@@ -55,6 +56,10 @@ use crate::{
     serve::Held,
 };
 use incoming::{Cut, Incoming};
+pub(crate) use terminal::upgrade as terminal;
+
+/// The subprotocol for clients that must name one.
+const PROTOCOL: &str = "openclaw.rpc";
 
 const SUBSCRIBE: &str = "events.subscribe";
 /// No subscription is longer, and nothing longer is looked into for one.
@@ -71,6 +76,7 @@ const SEND_TIME: Duration = Duration::from_secs(30);
 const LAST_REPLIES: Duration = Duration::from_secs(5);
 
 // RFC 6455, 7.4.1, and its registry.
+const NORMAL: u16 = 1000;
 const UNSUPPORTED: u16 = 1003;
 const POLICY: u16 = 1008;
 const TOO_BIG: u16 = 1009;
@@ -85,24 +91,14 @@ pub(crate) async fn upgrade(
     Extension(RequestId(id)): Extension<RequestId>,
     request: Request,
 ) -> Response {
-    let headers = request.headers();
-    // Listened to before the token is looked at, so that no rotation falls between.
-    let endings =
-        Endings { tenants: gateway.services().registry.subscribe(), operator: gateway.operator_changes(), peer };
-    let identity = match gateway.identify(peer, headers) {
-        Ok(identity) => identity,
-        Err(problem) => return refuse(&gateway, &problem, &id, Body::empty()).await,
-    };
-    let share = match gateway.sockets.take(&identity, 1) {
-        Ok(share) => share,
-        Err(problem) => return refuse(&gateway, &problem, &id, Body::empty()).await,
-    };
-    let (response, upgraded) = match handshake::accept(request) {
-        Ok(accepted) => accepted,
+    let (response, entered) = match Entered::by(&gateway, peer, request, PROTOCOL) {
+        Ok(entered) => entered,
         Err(problem) => return refuse(&gateway, &problem, &id, Body::empty()).await,
     };
     let serve = async move {
-        if let Some(socket) = open(upgraded, &gateway, &identity).await {
+        let Entered { identity, endings, share, upgraded } = entered;
+        let limit = usize::try_from(gateway.config().gateway.limits.body_bytes).unwrap_or(usize::MAX);
+        if let Some(socket) = open(upgraded, &gateway, &identity, limit).await {
             Connection::new(gateway, identity, id).serve(socket, endings).await;
         }
         drop((share, held));
@@ -112,18 +108,37 @@ pub(crate) async fn upgrade(
     response
 }
 
+/// Somebody with a token, whose request becomes a WebSocket.
+struct Entered {
+    identity: Identity,
+    endings: Endings,
+    share: Share,
+    upgraded: OnUpgrade,
+}
+
+impl Entered {
+    /// Judges the request; answers it too.
+    fn by(gateway: &Gateway, peer: Peer, request: Request, protocol: &str) -> Result<(Response, Self), Problem> {
+        // Listened to before the token is looked at, so that no rotation falls between.
+        let endings =
+            Endings { tenants: gateway.services().registry.subscribe(), operator: gateway.operator_changes(), peer };
+        let identity = gateway.identify(peer, request.headers())?;
+        let share = gateway.sockets.take(&identity, 1)?;
+        let (response, upgraded) = handshake::accept(request, protocol)?;
+        Ok((response, Self { identity, endings, share, upgraded }))
+    }
+}
+
 type Socket = WebSocketStream<Incoming<TokioIo<Upgraded>>>;
 
 /// The connection, once the client has read that it is one; none where it went away before.
-async fn open(upgraded: OnUpgrade, gateway: &Gateway, identity: &Identity) -> Option<Socket> {
+async fn open(upgraded: OnUpgrade, gateway: &Gateway, identity: &Identity, limit: usize) -> Option<Socket> {
     let upgraded = upgraded.await.ok()?;
-    let limits = gateway.config().gateway.limits.clone();
-    let limit = usize::try_from(limits.body_bytes).unwrap_or(usize::MAX);
     let settings = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER)
         .max_message_size(Some(limit))
         .max_frame_size(Some(limit));
-    let patience = Duration::from_secs(limits.request_seconds);
+    let patience = Duration::from_secs(gateway.config().gateway.limits.request_seconds);
     let incoming = Incoming::new(TokioIo::new(upgraded), gateway.bodies.hold(identity, 0), patience);
     Some(WebSocketStream::from_raw_socket(incoming, Role::Server, Some(settings)).await)
 }
@@ -188,24 +203,7 @@ impl Connection {
                 }
             }
         };
-        let Some((code, reason)) = close else {
-            // The answer to a peer that closes waits for this; nobody else reads any more.
-            let _ = tokio::time::timeout(LAST_REPLIES, sink.flush()).await;
-            return;
-        };
-        // Calls that run are answered still: one of them may have rotated the token.
-        let patience = if code == RESTART { SEND_TIME } else { LAST_REPLIES };
-        let rest = async {
-            while let Some(answered) = running.join_next().await {
-                if deliver(&mut sink, finished(answered)).await.is_err() {
-                    break;
-                }
-            }
-        };
-        let _ = tokio::time::timeout(patience, rest).await;
-        let frame = CloseFrame { code: code.into(), reason: Utf8Bytes::from_static(reason) };
-        // The peer may be gone already.
-        let _ = send(&mut sink, Message::Close(Some(frame))).await;
+        close_after_replies(&mut sink, running, close).await;
     }
 
     /// Answers a frame, whose bytes are under way until then.
@@ -305,6 +303,27 @@ fn finished(answered: Result<Answered, JoinError>) -> Answered {
 async fn deliver(sink: &mut Sink, answered: Answered) -> Result<(), Close> {
     let Some(Unread { text, _share }) = answered? else { return Ok(()) };
     send(sink, Message::text(text)).await.map_err(|()| None)
+}
+
+/// Closes a connection, once the calls that run are answered: one of them may have rotated the token.
+async fn close_after_replies(sink: &mut Sink, mut running: JoinSet<Answered>, close: Close) {
+    let Some((code, reason)) = close else {
+        // The answer to a peer that closes waits for this; nobody else reads any more.
+        let _ = tokio::time::timeout(LAST_REPLIES, sink.flush()).await;
+        return;
+    };
+    let patience = if code == RESTART { SEND_TIME } else { LAST_REPLIES };
+    let rest = async {
+        while let Some(answered) = running.join_next().await {
+            if deliver(sink, finished(answered)).await.is_err() {
+                break;
+            }
+        }
+    };
+    let _ = tokio::time::timeout(patience, rest).await;
+    let frame = CloseFrame { code: code.into(), reason: Utf8Bytes::from_static(reason) };
+    // The peer may be gone already.
+    let _ = send(sink, Message::Close(Some(frame))).await;
 }
 
 /// With what a connection is closed; none where nobody would read it.

@@ -37,6 +37,7 @@ pub enum CatalogError {
 pub(crate) struct Catalog {
     providers: Vec<Arc<Provider>>,
     default: Option<String>,
+    embedding: Option<gateway::Embedding>,
 }
 
 /// Somebody who serves models.
@@ -86,11 +87,16 @@ pub struct Offered {
 impl Catalog {
     pub(crate) fn read(models: &gateway::Models) -> Result<Self, CatalogError> {
         let providers = models.providers.iter().map(|provider| Provider::read(provider).map(Arc::new));
-        Ok(Self { providers: providers.collect::<Result<_, _>>()?, default: models.default.clone() })
+        let (default, embedding) = (models.default.clone(), models.embedding.clone());
+        Ok(Self { providers: providers.collect::<Result<_, _>>()?, default, embedding })
     }
 
     pub(crate) fn default_model(&self) -> Option<&str> {
         self.default.as_deref()
+    }
+
+    pub(crate) fn embedding(&self) -> Option<&gateway::Embedding> {
+        self.embedding.as_ref()
     }
 
     /// Who serves a model: by its listed name, or by `provider/name`.
@@ -151,6 +157,11 @@ impl Provider {
             breaker: Breaker::default(),
             models: configured.models.iter().map(described).collect(),
         })
+    }
+
+    /// Whether the operator names this model.
+    pub(crate) fn lists(&self, name: &str) -> bool {
+        self.models.iter().any(|model| model.id == name)
     }
 
     fn listed(&self, name: &str) -> Option<gateway::Model> {

@@ -27,6 +27,12 @@ pub enum ModelError {
     Settle(LedgerError),
 }
 
+impl ModelError {
+    pub(crate) fn invalid(message: impl Into<String>) -> Self {
+        Self::Invalid(message.into())
+    }
+}
+
 /// What became of a request to a provider.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ProviderError {
@@ -54,6 +60,9 @@ pub enum ProviderError {
     /// The answer broke off, or is none.
     #[error("the answer of {provider} broke off")]
     Broken { provider: String, detail: String },
+    /// The answer is more than is taken here.
+    #[error("the answer of {provider} is larger than {most} bytes")]
+    TooLarge { provider: String, most: usize },
 }
 
 impl ProviderError {
@@ -67,7 +76,7 @@ impl ProviderError {
         match self {
             Self::Refused { status, .. } => *status >= 500 || matches!(status, 401 | 403 | 404 | 408 | 429),
             Self::Unreachable { .. } | Self::Resting { .. } | Self::NoKey { .. } | Self::TimedOut { .. } => true,
-            Self::Broken { .. } => false,
+            Self::Broken { .. } | Self::TooLarge { .. } => false,
         }
     }
 
@@ -76,7 +85,8 @@ impl ProviderError {
         match self {
             Self::Refused { status, .. } => *status >= 500,
             Self::Unreachable { .. } | Self::TimedOut { .. } | Self::Broken { .. } => true,
-            Self::Resting { .. } | Self::NoKey { .. } => false,
+            // Nothing was asked of it, or the limit was ours.
+            Self::Resting { .. } | Self::NoKey { .. } | Self::TooLarge { .. } => false,
         }
     }
 
@@ -96,15 +106,28 @@ impl ProviderError {
         matches!(self, Self::Refused { status: 400 | 413 | 415 | 422, .. })
     }
 
-    /// For the log.
-    #[must_use]
-    pub fn detail(&self) -> &str {
+    /// What went wrong, for the log: without the provider's own words.
+    pub(crate) fn kind(&self) -> &'static str {
         match self {
-            Self::Unreachable { detail, .. }
-            | Self::NoKey { detail, .. }
-            | Self::Refused { detail, .. }
-            | Self::Broken { detail, .. } => detail,
-            Self::Resting { .. } | Self::TimedOut { .. } => "",
+            Self::Unreachable { .. } => "a provider cannot be reached",
+            Self::Resting { .. } => "a provider is tried again later",
+            Self::NoKey { .. } => "the key of a provider is missing",
+            Self::Refused { .. } => "a provider refused a call",
+            Self::TimedOut { .. } => "a provider did not answer in time",
+            Self::Broken { .. } => "an answer broke off",
+            Self::TooLarge { .. } => "an answer is larger than is taken",
+        }
+    }
+
+    /// What else is known of it, for the log.
+    pub(crate) fn for_log(&self) -> String {
+        match self {
+            Self::Unreachable { detail, .. } | Self::NoKey { detail, .. } | Self::Broken { detail, .. } => {
+                detail.clone()
+            }
+            Self::Refused { status, detail, .. } => format!("{status} {detail}"),
+            Self::TooLarge { most, .. } => format!("more than {most} bytes"),
+            Self::Resting { .. } | Self::TimedOut { .. } => String::new(),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Pieces of an answer, the same for every provider.
+//! Pieces of an answer, the same for every provider, and what a stream tells of them.
 
 use openclaw_billing::TokenCounts;
 use serde_json::Value;
@@ -31,6 +31,14 @@ pub enum Event {
     Failed(Value),
     /// What this version does not know, passed through.
     Other(Value),
+}
+
+/// One event of a stream, as a client is told it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Frame {
+    /// Empty for chat completions, whose events have no names.
+    pub name: &'static str,
+    pub data: Value,
 }
 
 /// A text that says something: providers send empty ones for nothing.

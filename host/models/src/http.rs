@@ -1,5 +1,5 @@
-//! Requests to providers: one client for all of them, which follows no redirection and uses no proxy, so that a key goes
-//! where the configuration says and nowhere else.
+//! Requests to providers: one client for all of them, which follows no redirection and uses no proxy, so that a key
+//! goes where the configuration says and nowhere else.
 
 use std::io;
 use std::time::Duration;

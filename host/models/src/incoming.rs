@@ -16,11 +16,11 @@ use crate::error::ProviderError;
 use crate::event::Event;
 use crate::http::{self, KeyHeader, Outgoing, SharedClient};
 use crate::request::{Endpoint, Prepared};
-use crate::sse::{Parser, ServerEvent};
+use crate::sse::{MAX_EVENT, Parser, ServerEvent, SseError};
 use crate::{hashed, openai, tokens};
 
-/// Most bytes of an answer that comes as a whole.
-const WHOLE_BYTES: usize = 64 << 20;
+/// Most bytes of an answer that comes as a whole: 256 vectors of 3,072 numbers, as long as numbers are written.
+pub const WHOLE_BYTES: usize = 20 << 20;
 
 /// The version of Anthropic's interface that is spoken here.
 const ANTHROPIC_VERSION: (&str, &str) = ("anthropic-version", "2023-06-01");
@@ -68,10 +68,14 @@ enum Protocol {
 impl Kind {
     pub(crate) fn serves(&self, endpoint: Endpoint) -> bool {
         match self {
-            Self::OpenAi(_) => true,
-            Self::Anthropic(_) => endpoint == Endpoint::Chat,
-            Self::Scripted(_) => endpoint != Endpoint::Responses,
+            Self::OpenAi(_) | Self::Scripted(_) => true,
+            Self::Anthropic(_) => endpoint != Endpoint::Embeddings,
         }
+    }
+
+    /// Whether it has the interface of responses; for the others a request is one of chat completions.
+    pub(crate) fn has_responses(&self) -> bool {
+        matches!(self, Self::OpenAi(_))
     }
 }
 
@@ -93,7 +97,7 @@ pub(crate) async fn open(
             Ok(if is_stream { stream(response, protocol) } else { Incoming::Whole(response) })
         }
         Kind::Anthropic(address) => {
-            let body = message_request(&prepared.body, &model.id, prepared.cap(model));
+            let body = message_request(prepared.chat(), &model.id, prepared.cap(model));
             let key = KeyHeader::Named(HeaderName::from_static("x-api-key"));
             let sent = ("/messages", &key, &[ANTHROPIC_VERSION][..]);
             let response = post(client, provider, address, sent, body, jitter).await?;
@@ -103,7 +107,7 @@ pub(crate) async fn open(
             Ok(Incoming::Made(Some(embeddings(&prepared.body))))
         }
         Kind::Scripted(script) => {
-            let request = Value::Object(prepared.body.clone());
+            let request = Value::Object(prepared.chat().clone());
             Ok(Incoming::Scripted(script.answer(&request).into()))
         }
     }
@@ -173,7 +177,10 @@ impl Stream {
                 Some(chunk) => {
                     let mut events = Vec::new();
                     let parsed = self.parser.push(&chunk, &mut events);
-                    parsed.map_err(|error| broken(provider, error.to_string()))?;
+                    parsed.map_err(|error| match error {
+                        SseError::TooLarge => too_large(provider, MAX_EVENT),
+                        SseError::NotUtf8 => broken(provider, error.to_string()),
+                    })?;
                     self.waiting.extend(events);
                 }
                 None if self.is_complete => return Ok(None),
@@ -206,11 +213,19 @@ fn broken(provider: &Provider, detail: String) -> ProviderError {
     ProviderError::Broken { provider: provider.id.clone(), detail }
 }
 
+fn too_large(provider: &Provider, most: usize) -> ProviderError {
+    ProviderError::TooLarge { provider: provider.id.clone(), most }
+}
+
 async fn read_whole(response: &mut Response, provider: &Provider) -> Result<Bytes, ProviderError> {
     let mut bytes = Vec::new();
+    // What says that it is too long is not read at all.
+    if response.content_length().is_some_and(|length| length > WHOLE_BYTES as u64) {
+        return Err(too_large(provider, WHOLE_BYTES));
+    }
     while let Some(chunk) = response.chunk().await.map_err(|error| http::failed(provider, &error))? {
         if bytes.len() + chunk.len() > WHOLE_BYTES {
-            return Err(broken(provider, format!("the answer is larger than {WHOLE_BYTES} bytes")));
+            return Err(too_large(provider, WHOLE_BYTES));
         }
         bytes.extend_from_slice(&chunk);
     }

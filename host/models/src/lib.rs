@@ -8,8 +8,9 @@
 //! What providers send is taken apart by pure functions, so that every shape of every provider is a line in a test:
 //! [`sse`] reads an event stream in bounded memory, [`usage`] takes a report apart into classes of tokens that do not
 //! overlap (start there: it says why), [`openai`] and [`anthropic`] turn what they stream into the [`event`]s that all
-//! share, and `render.rs` tells events as OpenAI would. [`scripted`] is the model that answers from a file, [`hashed`]
-//! the built-in embedding. [`credential`] holds a provider's key and never shows it.
+//! share, and `render.rs` tells events as OpenAI would (`responses.rs` for the providers that have no such interface).
+//! [`scripted`] is the model that answers from a file, [`hashed`] the built-in embedding. [`credential`] holds a
+//! provider's key and never shows it.
 
 #![forbid(unsafe_code)]
 
@@ -17,6 +18,7 @@ pub mod anthropic;
 mod breaker;
 mod catalog;
 pub mod credential;
+mod ended;
 mod error;
 pub mod event;
 pub mod hashed;
@@ -26,13 +28,19 @@ mod metered;
 pub mod openai;
 mod render;
 mod request;
+mod responses;
 pub mod scripted;
 pub mod sse;
 mod tally;
 mod tokens;
 pub mod usage;
+mod warnings;
 
 pub use catalog::{CatalogError, Offered};
+pub use ended::{End, Ended, Listener};
 pub use error::{ModelError, ProviderError};
-pub use metered::{Answer, Ask, Models, Piece};
+pub use incoming::WHOLE_BYTES;
+pub use metered::{Answer, Ask, Counted, Entered, Models, Piece};
+pub use render::Rendering;
 pub use request::Endpoint;
+pub use responses::request::chat_request;

@@ -4,40 +4,42 @@
 //! was sent is billed, and the provider's own numbers come last.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
-use openclaw_billing::{CallId, CallRow, Caller, Limits, ModelCall, Reservation, SoftLimit, UsageLedger};
+use openclaw_billing::{CallId, CallRow, Caller, Limits, ModelCall, Reservation, ReserveError, SoftLimit, UsageLedger};
 use openclaw_config::gateway;
 use openclaw_tenancy::{PicoUsd, TenantId};
 use serde_json::{Map, Value};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use crate::catalog::{Catalog, CatalogError, Offered, Served};
+use crate::ended::{End, Ended, Listener};
 use crate::error::{ModelError, ProviderError};
 use crate::event::Event;
 use crate::http::SharedClient;
 use crate::incoming::{self, Incoming};
-use crate::request::{Endpoint, Prepared, invalid};
+use crate::request::{Endpoint, Prepared};
 use crate::tally::{Ending, Tally};
+use crate::warnings::{self, Verdict, Warnings};
 
 mod deliver;
+mod entered;
 #[cfg(test)]
 mod tests;
 
 use deliver::Delivery;
+
+pub use entered::{Counted, Entered};
 
 /// Calls of one tenant that are under way at once, those included whose caller has gone.
 const CALLS_PER_TENANT: usize = 64;
 
 /// Pieces of an answer that wait for a caller who reads slowly.
 const PIECES: usize = 16;
-
-/// Members of a body whose texts are longer in all are counted off the threads of calls.
-const SHORT: usize = 32 * 1024;
 
 /// How long an answer is read on after its caller has gone.
 const DRAIN: Duration = Duration::from_secs(60);
@@ -54,6 +56,8 @@ pub struct Models {
     client: SharedClient,
     catalog: ArcSwap<Catalog>,
     under_way: Mutex<HashMap<TenantId, Arc<Semaphore>>>,
+    listener: OnceLock<Listener>,
+    warnings: Warnings,
     drain: Duration,
 }
 
@@ -113,6 +117,8 @@ impl Models {
             client: SharedClient::default(),
             catalog: ArcSwap::from_pointee(Catalog::read(configured)?),
             under_way: Mutex::default(),
+            listener: OnceLock::new(),
+            warnings: Warnings::default(),
             drain: DRAIN,
         })
     }
@@ -121,6 +127,11 @@ impl Models {
     pub fn configure(&self, configured: &gateway::Models) -> Result<(), CatalogError> {
         self.catalog.store(Arc::new(Catalog::read(configured)?));
         Ok(())
+    }
+
+    /// Has somebody told of the end of each call; the first who asks.
+    pub fn tell_of_calls(&self, listener: Listener) {
+        let _ = self.listener.set(listener);
     }
 
     /// The models that can be called: listed, and priced.
@@ -136,19 +147,27 @@ impl Models {
         self.catalog.load().default_model().map(str::to_owned)
     }
 
+    /// The model that makes vectors; none where the built-in one does ([`crate::hashed`]).
+    pub fn embedding(&self) -> Option<gateway::Embedding> {
+        self.catalog.load().embedding().cloned()
+    }
+
+    /// Takes a place among the tenant's calls, and checks what is asked. It is counted before it is [`call`](Self::call)ed.
+    pub fn enter(&self, ask: Ask) -> Result<Entered, ModelError> {
+        let permit = self.place(&ask.caller.tenant)?;
+        Entered::read(ask, self.catalog.load_full(), permit)
+    }
+
     /// Asks, and answers when the answer begins.
-    pub async fn call(self: &Arc<Self>, ask: Ask) -> Result<Answer, ModelError> {
-        let permit = self.enter(&ask.caller.tenant)?;
-        let catalog = self.catalog.load_full();
-        let prepared = prepare(&catalog, ask.endpoint, ask.body).await?;
-        let candidates = candidates(&catalog, &prepared)?;
+    pub async fn call(self: &Arc<Self>, asked: Counted) -> Result<Answer, ModelError> {
+        let Counted { caller, limits, method, prepared, candidates, permit } = asked;
         let (opened, opening) = oneshot::channel();
         let (pieces, received) = mpsc::channel(PIECES);
         let call = Call {
             models: self.clone(),
-            caller: ask.caller,
-            limits: ask.limits,
-            method: ask.method,
+            caller,
+            limits,
+            method,
             prepared,
             delivery: Delivery::new(pieces, self.drain),
             _permit: permit,
@@ -156,50 +175,17 @@ impl Models {
         tokio::spawn(call.run(candidates, opened));
         let Opened { id, provider, model, reserved, soft_limits } = match opening.await {
             Ok(opened) => opened?,
-            Err(_) => return Err(invalid("the call was given up")),
+            Err(_) => return Err(ModelError::invalid("the call was given up")),
         };
         Ok(Answer { id, provider, model, reserved, soft_limits, pieces: received })
     }
 
-    fn enter(&self, tenant: &TenantId) -> Result<OwnedSemaphorePermit, ModelError> {
+    fn place(&self, tenant: &TenantId) -> Result<OwnedSemaphorePermit, ModelError> {
         let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
         under_way.retain(|known, gate| known == tenant || Arc::strong_count(gate) > 1);
         let gate = under_way.entry(tenant.clone()).or_insert_with(|| Arc::new(Semaphore::new(CALLS_PER_TENANT)));
         gate.clone().try_acquire_owned().map_err(|_| ModelError::Busy)
     }
-}
-
-async fn prepare(catalog: &Catalog, endpoint: Endpoint, body: Map<String, Value>) -> Result<Prepared, ModelError> {
-    let default = catalog.default_model().map(str::to_owned);
-    if body.values().map(length).sum::<usize>() <= SHORT {
-        return Prepared::read(endpoint, body, default.as_deref());
-    }
-    let counted = tokio::task::spawn_blocking(move || Prepared::read(endpoint, body, default.as_deref()));
-    counted.await.unwrap_or_else(|_| Err(invalid("the request cannot be counted")))
-}
-
-/// Bytes of text in a value.
-fn length(value: &Value) -> usize {
-    match value {
-        Value::String(text) => text.len(),
-        Value::Array(values) => values.iter().map(length).sum::<usize>() + values.len(),
-        Value::Object(members) => members.iter().map(|(name, value)| name.len() + length(value)).sum(),
-        Value::Null | Value::Bool(_) | Value::Number(_) => 1,
-    }
-}
-
-/// The model that is asked for, and those that are asked where it cannot answer.
-fn candidates(catalog: &Catalog, prepared: &Prepared) -> Result<Vec<(String, Served)>, ModelError> {
-    let requested = &prepared.requested;
-    let first = catalog.find(requested).ok_or_else(|| ModelError::Unknown(requested.clone()))?;
-    if !first.provider.kind.serves(prepared.endpoint) {
-        let (model, path) = (requested, prepared.endpoint.path());
-        return Err(invalid(format!("the provider of {model} has no {path}")));
-    }
-    let fallbacks = first.model.fallbacks.clone();
-    let found = fallbacks.into_iter().filter_map(|name| Some((name.clone(), catalog.find(&name)?)));
-    let others = found.filter(|(_, served)| served.provider.kind.serves(prepared.endpoint)).collect::<Vec<_>>();
-    Ok(std::iter::once((requested.clone(), first)).chain(others).collect())
 }
 
 /// What is known when an answer begins.
@@ -257,11 +243,15 @@ impl Call {
     /// Reserves, sends, and waits for an answer to begin. What fails is settled or released here.
     async fn open(&mut self, name: &str, served: &Served) -> Result<(Reservation, Incoming, Instant), ModelError> {
         let provider = &served.provider;
-        provider
-            .breaker
-            .allow(Instant::now())
-            .map_err(|retry_after| ProviderError::Resting { provider: provider.id.clone(), retry_after })?;
-        let mut reservation = self.reserve(name, served).await?;
+        if let Err(retry_after) = provider.breaker.allow(&self.caller.tenant, Instant::now()) {
+            self.ended(served, End::Unsent);
+            return Err(ProviderError::Resting { provider: provider.id.clone(), retry_after }.into());
+        }
+        let mut reservation = self.reserve(name, served).await.inspect_err(|error| {
+            if matches!(error, ModelError::Reserve(ReserveError::Refused(_))) {
+                self.ended(served, End::Refused);
+            }
+        })?;
         let deadline = Instant::now() + provider.timeout;
         reservation.mark_sent();
         let jitter = jitter(reservation.id());
@@ -277,6 +267,7 @@ impl Call {
         self.note(served, &reservation, &error);
         if !error.was_sent() {
             reservation.release().await.map_err(ModelError::Settle)?;
+            self.ended(served, End::Unsent);
             return Err(error.into());
         }
         let ending = if matches!(error, ProviderError::Refused { .. }) { Ending::Refused } else { Ending::Broken };
@@ -308,7 +299,7 @@ impl Call {
     async fn tell(mut self, served: &Served, reservation: Reservation, mut incoming: Incoming, deadline: Instant) {
         let provider = &served.provider;
         let mut tally = Tally::default();
-        self.delivery.begin(&self.prepared, reservation.id(), &served.model.id);
+        self.delivery.begin(&self.prepared, reservation.id(), served);
         let failure = loop {
             let most = deadline.min(Instant::now() + provider.idle);
             let next = incoming.next(provider);
@@ -317,7 +308,7 @@ impl Call {
                     for event in &arrived.events {
                         tally.add(event, Timestamp::now());
                         if let Event::Failed(error) = event {
-                            tracing::warn!(id = %reservation.id(), provider = provider.id, %error, "a model broke off");
+                            self.warn(served, reservation.id(), &error.to_string(), "a model broke off");
                         }
                     }
                     self.delivery.tell(arrived, provider.idle).await;
@@ -354,25 +345,48 @@ impl Call {
     ) -> Result<CallRow, ModelError> {
         let gone = self.delivery.is_given_up();
         let counted = self.prepared.likely_input_tokens(&served.model);
-        let settlement = tally.settlement(ending, gone, counted, Timestamp::now());
+        let settlement = tally.settlement(ending, gone, counted, &reservation.reserved_tokens(), Timestamp::now());
+        let mut settled = reservation.settle(settlement.clone()).await;
         for pause in SETTLE_PAUSES {
-            match reservation.settle(settlement.clone()).await {
-                Ok(row) => return Ok(row),
-                Err(error) => tracing::warn!(id = %reservation.id(), %error, "a call is not settled yet"),
-            }
+            let Err(error) = &settled else { break };
+            tracing::warn!(id = %reservation.id(), %error, "a call is not settled yet");
             tokio::time::sleep(pause).await;
+            settled = reservation.settle(settlement.clone()).await;
         }
-        reservation.settle(settlement).await.map_err(ModelError::Settle)
+        let row = settled.map_err(ModelError::Settle)?;
+        self.ended(served, End::Settled(&row));
+        Ok(row)
+    }
+
+    fn ended(&self, Served { provider, model }: &Served, end: End<'_>) {
+        let Some(listener) = self.models.listener.get() else { return };
+        let model = Some(model.id.as_str()).filter(|name| provider.lists(name));
+        listener(&Ended { tenant: &self.caller.tenant, provider: &provider.id, model, end });
     }
 
     /// For whoever looks after the gateway, and for the calls to come.
     fn note(&self, served: &Served, reservation: &Reservation, error: &ProviderError) {
-        let (provider, tenant) = (&served.provider, self.caller.tenant.as_str());
-        if error.is_a_failure() {
-            provider.breaker.failed(Instant::now());
+        let provider = &served.provider;
+        // What was not listened to any more says nothing of it.
+        if error.is_a_failure() && !self.delivery.is_given_up() {
+            provider.breaker.failed(&self.caller.tenant, Instant::now());
         }
-        let detail = error.detail();
-        tracing::warn!(id = %reservation.id(), tenant, provider = provider.id, detail, "{error}");
+        let (id, said) = (reservation.id(), error.for_log());
+        if error.is_of_the_request() {
+            let (tenant, detail) = (self.caller.tenant.as_str(), warnings::cut(&said));
+            tracing::debug!(%id, tenant, provider = provider.id, detail, "{}", error.kind());
+        } else {
+            self.warn(served, id, &said, error.kind());
+        }
+    }
+
+    /// Tells of what is not the request's own fault, no more often than a tenant may have it told.
+    fn warn(&self, Served { provider, .. }: &Served, id: CallId, detail: &str, what: &str) {
+        let Verdict::Written { dropped } = self.models.warnings.ask(&self.caller.tenant, Instant::now()) else {
+            return;
+        };
+        let (tenant, detail) = (self.caller.tenant.as_str(), warnings::cut(detail));
+        tracing::warn!(%id, tenant, provider = provider.id, detail, dropped, "{what}");
     }
 }
 

@@ -1,13 +1,69 @@
-//! Events of any provider as OpenAI's chat completions: as chunks of a stream, or as one whole answer.
+//! Events of any provider as OpenAI's interface tells them: as the events of a stream, or as one whole answer. Those of
+//! chat completions are made here, those of responses in `responses.rs`.
 
 use openclaw_billing::TokenCounts;
 use serde_json::{Map, Value, json};
 
-use crate::event::Event;
+use crate::event::{Event, Frame};
+use crate::request::Endpoint;
+use crate::responses::Response;
 
-/// One answer that is being told.
+/// An answer that is being told, in the form of the interface that was asked.
 #[derive(Debug)]
-pub(crate) struct Completion {
+pub enum Rendering {
+    Chat(Completion),
+    Response(Response),
+}
+
+impl Rendering {
+    /// Of an answer with this name; `request` is what it answers.
+    pub fn new(endpoint: Endpoint, name: &str, model: &str, created: i64, request: &Map<String, Value>) -> Self {
+        match endpoint {
+            Endpoint::Responses => Self::Response(Response::new(&format!("resp_{name}"), model, created, request)),
+            Endpoint::Chat | Endpoint::Embeddings => {
+                Self::Chat(Completion::new(format!("chatcmpl-{name}"), model.to_owned(), created))
+            }
+        }
+    }
+
+    /// What a stream tells of an event; nothing of what its interface does not know.
+    pub fn tell(&mut self, event: &Event) -> Vec<Frame> {
+        match self {
+            Self::Chat(completion) => {
+                completion.chunk(event).map(|data| Frame { name: "", data }).into_iter().collect()
+            }
+            Self::Response(response) => response.tell(event),
+        }
+    }
+
+    /// What a stream tells at its end.
+    pub fn end(&mut self, tokens: &TokenCounts) -> Vec<Frame> {
+        match self {
+            Self::Chat(_) => Vec::new(),
+            Self::Response(response) => response.end(tokens),
+        }
+    }
+
+    /// Adds an event to the whole answer.
+    pub fn add(&mut self, event: &Event) {
+        match self {
+            Self::Chat(completion) => completion.add(event),
+            Self::Response(response) => drop(response.tell(event)),
+        }
+    }
+
+    /// The whole answer, once it is there.
+    pub fn whole(self, tokens: &TokenCounts) -> Value {
+        match self {
+            Self::Chat(completion) => completion.whole(Some(tokens)),
+            Self::Response(response) => response.whole(tokens),
+        }
+    }
+}
+
+/// One chat completion.
+#[derive(Debug)]
+pub struct Completion {
     id: String,
     model: String,
     created: i64,

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::catalog::Kind;
 use crate::error::ModelError;
+use crate::responses::request::chat_request;
 use crate::tokens::{self, Weight};
 
 /// Tokens of an answer where neither the request nor the configuration says how many.
@@ -54,6 +55,8 @@ pub(crate) struct Prepared {
     pub(crate) endpoint: Endpoint,
     /// The client's members, unknown ones too.
     pub(crate) body: Map<String, Value>,
+    /// The same as chat completions have it, where it asks for a response of a provider that has none.
+    translated: Option<Map<String, Value>>,
     /// The model's name, as requested.
     pub(crate) requested: String,
     pub(crate) is_streamed: bool,
@@ -65,7 +68,7 @@ pub(crate) struct Prepared {
 }
 
 impl Prepared {
-    /// Checks and counts. Takes a while where the body is long.
+    /// Checks all that takes no time. What it weighs is not known before [`count`](Self::count).
     pub(crate) fn read(
         endpoint: Endpoint,
         body: Map<String, Value>,
@@ -75,7 +78,7 @@ impl Prepared {
             None | Some(Value::Null) => default.map(str::to_owned),
             Some(name) => name.as_str().filter(|name| (1..=NAME_BYTES).contains(&name.len())).map(str::to_owned),
         };
-        let requested = requested.ok_or_else(|| invalid("model must be the name of a model"))?;
+        let requested = requested.ok_or_else(|| ModelError::invalid("model must be the name of a model"))?;
         check_input(endpoint, &body)?;
         check_billable(endpoint, &body)?;
         let limits = endpoint.limits(false).iter().filter_map(|name| Some((*name, body.get(*name)?)));
@@ -91,11 +94,37 @@ impl Prepared {
             requested,
             is_streamed: endpoint != Endpoint::Embeddings && flag(body.get("stream")),
             includes_usage: flag(body.get("stream_options").and_then(|options| options.get("include_usage"))),
-            weight: tokens::of_request(&body),
+            weight: Weight::default(),
             asked_output,
             choices,
             body,
+            translated: None,
         })
+    }
+
+    /// Counts what a model reads of it, which takes a while where it is long: not of what this one cannot take anyway.
+    pub(crate) fn count(&mut self, model: &gateway::Model) -> Result<(), ModelError> {
+        if let Some(context) = model.context_window
+            && tokens::at_least(&self.body) > context
+        {
+            return Err(ModelError::invalid(format!(
+                "the request is longer than the {context} tokens that {} takes",
+                model.id
+            )));
+        }
+        self.weight = tokens::of_request(&self.body);
+        Ok(())
+    }
+
+    /// Makes a request of chat completions of one of responses.
+    pub(crate) fn translate(&mut self) -> Result<(), ModelError> {
+        self.translated = Some(chat_request(&self.body)?);
+        Ok(())
+    }
+
+    /// The request as one of chat completions.
+    pub(crate) fn chat(&self) -> &Map<String, Value> {
+        self.translated.as_ref().unwrap_or(&self.body)
     }
 
     /// Tokens of the request at the most, with the margins.
@@ -161,15 +190,11 @@ impl Prepared {
     }
 }
 
-pub(crate) fn invalid(message: impl Into<String>) -> ModelError {
-    ModelError::Invalid(message.into())
-}
-
 fn whole(name: &str, value: &Value, most: u64) -> Result<u64, ModelError> {
     let number = value.as_u64().filter(|number| (1..=most).contains(number));
     number.ok_or_else(|| match most {
-        u64::MAX => invalid(format!("{name} must be a whole number above zero")),
-        most => invalid(format!("{name} must be a whole number from 1 to {most}")),
+        u64::MAX => ModelError::invalid(format!("{name} must be a whole number above zero")),
+        most => ModelError::invalid(format!("{name} must be a whole number from 1 to {most}")),
     })
 }
 
@@ -181,8 +206,8 @@ fn check_input(endpoint: Endpoint, body: &Map<String, Value>) -> Result<(), Mode
     match body.get(name) {
         Some(Value::Array(items)) if !items.is_empty() => Ok(()),
         Some(Value::String(text)) if may_be_text && !text.is_empty() => Ok(()),
-        _ if may_be_text => Err(invalid(format!("{name} must be a text or an array, and not empty"))),
-        _ => Err(invalid(format!("{name} must be an array, and not empty"))),
+        _ if may_be_text => Err(ModelError::invalid(format!("{name} must be a text or an array, and not empty"))),
+        _ => Err(ModelError::invalid(format!("{name} must be an array, and not empty"))),
     }
 }
 
@@ -215,21 +240,27 @@ fn check_billable(endpoint: Endpoint, body: &Map<String, Value>) -> Result<(), M
         ("best_of", "answers that are not given are charged too: ask for n"),
     ];
     if let Some((name, why)) = refused.iter().find(|(name, _)| given(name)) {
-        return Err(invalid(format!("{name} is not supported: {why}")));
+        return Err(ModelError::invalid(format!("{name} is not supported: {why}")));
     }
     let tier = body.get("service_tier").and_then(Value::as_str).unwrap_or("default");
     if !["default", "auto", "standard_only"].contains(&tier) {
-        return Err(invalid("service_tier is not supported: the rate card has the prices of the default one"));
+        return Err(ModelError::invalid(
+            "service_tier is not supported: the rate card has the prices of the default one",
+        ));
     }
     if endpoint == Endpoint::Chat && given("audio") {
-        return Err(invalid("audio is not supported: the rate card has no price for spoken output"));
+        return Err(ModelError::invalid("audio is not supported: the rate card has no price for spoken output"));
     }
     let is_text = |modality: &Value| modality == "text";
     if body.get("modalities").and_then(Value::as_array).is_some_and(|all| !all.iter().all(is_text)) {
-        return Err(invalid("modalities is not supported but for text: the rate card has no price for others"));
+        return Err(ModelError::invalid(
+            "modalities is not supported but for text: the rate card has no price for others",
+        ));
     }
     if body.get("prompt").is_some_and(Value::is_object) {
-        return Err(invalid("prompt is not supported as an object: what a provider keeps can name tools and models"));
+        return Err(ModelError::invalid(
+            "prompt is not supported as an object: what a provider keeps can name tools and models",
+        ));
     }
     check_tools(body.get("tools"))
 }
@@ -238,13 +269,15 @@ fn check_billable(endpoint: Endpoint, body: &Map<String, Value>) -> Result<(), M
 fn check_tools(tools: Option<&Value>) -> Result<(), ModelError> {
     let tools = match tools {
         None | Some(Value::Null) => return Ok(()),
-        Some(tools) => tools.as_array().ok_or_else(|| invalid("tools must be an array"))?,
+        Some(tools) => tools.as_array().ok_or_else(|| ModelError::invalid("tools must be an array"))?,
     };
     match tools.iter().find(|tool| !is_the_clients(tool)) {
         Some(tool) => {
             let first = || tool.as_object().and_then(|members| members.keys().next()).map_or("", String::as_str);
             let kind = tool["type"].as_str().unwrap_or_else(first);
-            Err(invalid(format!("the tool {kind:?} is not supported: the provider runs it, at a price of its own")))
+            Err(ModelError::invalid(format!(
+                "the tool {kind:?} is not supported: the provider runs it, at a price of its own"
+            )))
         }
         None => Ok(()),
     }
@@ -317,6 +350,19 @@ mod tests {
         assert_eq!((&sent["max_tokens"], &sent["model"]), (&json!(4_096), &json!("upstream")));
         let reasons = read(Endpoint::Chat, &ask(&json!({}))).expect("a request").for_openai(&model(None, true));
         assert_eq!(reasons["max_completion_tokens"], 4_096);
+    }
+
+    #[test]
+    fn what_no_model_could_take_is_refused_before_it_is_counted() {
+        let body = ask(&json!({"messages": [{"role": "user", "content": "a".repeat(16 * 1_000 + 16)}]}));
+        let small = gateway::Model { context_window: Some(1_000), ..model(None, false) };
+        let mut prepared = read(Endpoint::Chat, &body).expect("a request");
+        let error = prepared.count(&small).expect_err("it is too long").to_string();
+        assert!(error.contains("1000 tokens"), "{error}");
+        assert_eq!(prepared.weight, Weight::default(), "nothing was counted");
+        let large = gateway::Model { context_window: Some(100_000), ..small };
+        prepared.count(&large).expect("it is counted");
+        assert!(prepared.input_tokens(&large) > 1_000);
     }
 
     #[test]

@@ -64,14 +64,22 @@ impl Tally {
         self.failed
     }
 
-    /// The end of the call. Without numbers of the provider's it is counted, its whole input at the least.
-    pub(crate) fn settlement(self, ending: Ending, client_gone: bool, input_tokens: u64, now: Timestamp) -> Settlement {
+    /// The end of the call. Without numbers of the provider's it is counted: its whole input, and what was read of the
+    /// answer. Where nothing was read, nobody knows what the provider wrote, and the most that it may have stands.
+    pub(crate) fn settlement(
+        self,
+        ending: Ending,
+        client_gone: bool,
+        input_tokens: u64,
+        reserved: &TokenCounts,
+        now: Timestamp,
+    ) -> Settlement {
         let (tokens, outcome) = match (ending, self.usage) {
             (Ending::Refused, _) => (TokenCounts::default(), Outcome::ProviderError),
             (_, Some(usage)) if self.failed => (usage, Outcome::ProviderError),
             (_, Some(usage)) if client_gone => (usage, Outcome::ClientGone),
             (_, Some(usage)) => (usage, Outcome::Ok),
-            (_, None) => (self.estimate(input_tokens), Outcome::Estimated),
+            (_, None) => (self.estimate(input_tokens, reserved), Outcome::Estimated),
         };
         Settlement {
             outcome,
@@ -84,12 +92,17 @@ impl Tally {
         }
     }
 
-    fn estimate(&self, input_tokens: u64) -> TokenCounts {
+    fn estimate(&self, input_tokens: u64, reserved: &TokenCounts) -> TokenCounts {
+        let input = TokenCounts { input_uncached: input_tokens, ..TokenCounts::default() };
+        // Of one that says that it failed, this is what there was of it.
+        if self.first_token_at.is_none() && !self.failed {
+            let TokenCounts { output_text, output_reasoning, .. } = *reserved;
+            return TokenCounts { output_text, output_reasoning, ..input };
+        }
         TokenCounts {
-            input_uncached: input_tokens,
             output_text: self.counted + tokens::of_text(&self.text),
             output_reasoning: self.counted_thought + tokens::of_text(&self.thought),
-            ..TokenCounts::default()
+            ..input
         }
     }
 }
@@ -116,12 +129,14 @@ mod tests {
         output_reasoning: 0,
     };
 
+    const RESERVED: TokenCounts = TokenCounts { input_uncached: 60, output_text: 0, output_reasoning: 100, ..USED };
+
     fn settled(events: &[Event], ending: Ending, client_gone: bool) -> (Outcome, TokenCounts) {
         let mut tally = Tally::default();
         for event in events {
             tally.add(event, Timestamp::UNIX_EPOCH);
         }
-        let settlement = tally.settlement(ending, client_gone, 50, Timestamp::UNIX_EPOCH);
+        let settlement = tally.settlement(ending, client_gone, 50, &RESERVED, Timestamp::UNIX_EPOCH);
         (settlement.outcome, settlement.tokens)
     }
 
@@ -140,8 +155,15 @@ mod tests {
         let lie = Event::Usage(Err(UsageError::Missing("output tokens")));
         assert_eq!(settled(std::slice::from_ref(&said), Ending::Complete, false), (Outcome::Estimated, counted));
         assert_eq!(settled(&[said, lie], Ending::Complete, true), (Outcome::Estimated, counted));
-        let input = TokenCounts { input_uncached: 50, ..TokenCounts::default() };
-        assert_eq!(settled(&[], Ending::Broken, false), (Outcome::Estimated, input));
+    }
+
+    #[test]
+    fn of_an_answer_that_nobody_read_all_that_was_reserved_may_have_been_written() {
+        let most = TokenCounts { input_uncached: 50, output_reasoning: 100, ..TokenCounts::default() };
+        assert_eq!(settled(&[], Ending::Broken, false), (Outcome::Estimated, most));
+        assert_eq!(settled(&[], Ending::Broken, true), (Outcome::Estimated, most));
+        let hidden = [Event::Served { id: None, model: None }, Event::Stop("stop".into())];
+        assert_eq!(settled(&hidden, Ending::Complete, false), (Outcome::Estimated, most));
     }
 
     #[test]

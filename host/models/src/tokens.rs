@@ -29,6 +29,9 @@ const LIKELY: u64 = 20;
 /// Tokens of a document, a file, a sound or a film that the provider fetches: as long a context as is usual.
 const ELSEWHERE: u64 = 200_000;
 
+/// Bytes of a token of a text that somebody could want read; more are a prank of blanks.
+const LONGEST_TOKEN: u64 = 16;
+
 /// Bytes that are counted at once: no text takes more than a moment, however it is made.
 const PIECE: usize = 8 * 1024;
 
@@ -92,12 +95,24 @@ impl Sum for Weight {
 
 /// The weight of everything that the model reads.
 pub(crate) fn of_request(body: &Map<String, Value>) -> Weight {
+    weigh_request(body, of_text)
+}
+
+/// Tokens that the texts of a request have at the least, found without counting them.
+pub(crate) fn at_least(body: &Map<String, Value>) -> u64 {
+    weigh_request(body, |text| text.len() as u64 / LONGEST_TOKEN).text
+}
+
+/// How the tokens of a text are found.
+type Count = fn(&str) -> u64;
+
+fn weigh_request(body: &Map<String, Value>, count: Count) -> Weight {
     let read = READ.iter().filter_map(|name| body.get(*name).map(|value| (*name, value)));
     read.map(|(name, value)| match name {
-        "messages" => messages(value),
-        "input" | "instructions" | "prompt" | "system" => weigh(value),
+        "messages" => messages(value, count),
+        "input" | "instructions" | "prompt" | "system" => weigh(value, count),
         // Every model reads these in a form of its own, none longer than JSON.
-        _ => Weight::text(of_text(&value.to_string())),
+        _ => Weight::text(count(&value.to_string())),
     })
     .sum()
 }
@@ -119,25 +134,26 @@ fn encoder() -> &'static CoreBPE {
     o200k_base_singleton()
 }
 
-fn messages(messages: &Value) -> Weight {
-    let Some(messages) = messages.as_array() else { return weigh(messages) };
-    let of_one = |message: &Value| message.as_object().map_or_else(|| weigh(message), members);
+fn messages(messages: &Value, count: Count) -> Weight {
+    let Some(messages) = messages.as_array() else { return weigh(messages, count) };
+    let of_one =
+        |message: &Value| message.as_object().map_or_else(|| weigh(message, count), |message| members(message, count));
     messages.iter().map(|message| Weight::text(A_MESSAGE) + of_one(message)).sum()
 }
 
 /// A message's members but for its role, which is counted with the message.
-fn members(message: &Map<String, Value>) -> Weight {
-    message.iter().filter(|(name, _)| *name != "role").map(|(_, value)| weigh(value)).sum()
+fn members(message: &Map<String, Value>, count: Count) -> Weight {
+    message.iter().filter(|(name, _)| *name != "role").map(|(_, value)| weigh(value, count)).sum()
 }
 
 /// Everything in a value that a model may read.
-fn weigh(value: &Value) -> Weight {
+fn weigh(value: &Value, count: Count) -> Weight {
     match value {
-        Value::String(text) => Weight::text(of_text(text)),
-        Value::Array(values) => values.iter().map(weigh).sum(),
+        Value::String(text) => Weight::text(count(text)),
+        Value::Array(values) => values.iter().map(|value| weigh(value, count)).sum(),
         Value::Object(part) => match Medium::of(part) {
-            Some(medium) => medium.weigh(part),
-            None => part.iter().map(|(name, value)| Weight::text(of_text(name)) + weigh(value)).sum(),
+            Some(medium) => medium.weigh(part, count),
+            None => part.iter().map(|(name, value)| Weight::text(count(name)) + weigh(value, count)).sum(),
         },
         Value::Null | Value::Bool(_) | Value::Number(_) => Weight::text(1),
     }
@@ -163,13 +179,13 @@ impl Medium {
         }
     }
 
-    fn weigh(self, part: &Map<String, Value>) -> Weight {
+    fn weigh(self, part: &Map<String, Value>, count: Count) -> Weight {
         let itself = if self == Self::Picture { A_PICTURE } else { 0 };
-        Weight::media(itself) + self.members(part)
+        Weight::media(itself) + self.members(part, count)
     }
 
     /// What stands in the part, and in what it consists of: `source`, `file`, `input_audio`, …
-    fn members(self, part: &Map<String, Value>) -> Weight {
+    fn members(self, part: &Map<String, Value>, count: Count) -> Weight {
         let is_text = part.get("type").is_some_and(|kind| kind == "text");
         part.iter()
             .map(|(name, value)| match value {
@@ -180,12 +196,12 @@ impl Medium {
                     "url" | "uri" | "image_url" | "audio_url" | "video_url" | "file_url" | "file_id" => {
                         self.elsewhere()
                     }
-                    _ => Weight::text(of_text(text)),
+                    _ => Weight::text(count(text)),
                 },
-                Value::Object(within) if Self::of(within).is_none() => self.members(within),
+                Value::Object(within) if Self::of(within).is_none() => self.members(within, count),
                 // A handle of the provider's has the type of what it stands for.
-                Value::Object(within) if name == "source" => self.members(within),
-                _ => weigh(value),
+                Value::Object(within) if name == "source" => self.members(within, count),
+                _ => weigh(value, count),
             })
             .sum()
     }

@@ -2,7 +2,8 @@
 //!
 //! Providers count one class inside another, each in its own way: most of the double billing that is known comes of
 //! adding such numbers up. An adapter takes them apart here, once; whoever prices a call multiplies and adds. Numbers
-//! that contradict each other are no usage: the call is then counted and marked as estimated, and is not billed by them.
+//! that contradict each other are no usage: the call is then counted and marked as estimated, and is not billed by
+//! them.
 
 use openclaw_billing::TokenCounts;
 use serde_json::Value;

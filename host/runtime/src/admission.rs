@@ -25,6 +25,12 @@ const BLOCKING_PER_TENANT: usize = 4;
 /// Requests of one tenant's components to hosts elsewhere that are under way at once.
 const OUTBOUND_PER_TENANT: usize = 16;
 
+/// Tasks of one tenant that run at once.
+const TASKS_PER_TENANT: usize = 16;
+
+/// Tasks of all tenants that run at once: whatever they do, half of the instances are for calls that are waited for.
+const TASKS: usize = Pool::Small.slots() as usize / 2;
+
 /// A few slots stay back for manifests, which have no tenant to wait for.
 const fn places(pool: Pool) -> usize {
     pool.slots() as usize - 8
@@ -69,10 +75,12 @@ pub(crate) struct Admission {
     tenants: Mutex<HashMap<Option<TenantId>, Arc<Gate>>>,
     small: Arc<Semaphore>,
     large: Arc<Semaphore>,
+    tasks: Arc<Semaphore>,
 }
 
 #[derive(Debug)]
 struct Gate {
+    tasks: Arc<Semaphore>,
     running: Arc<Semaphore>,
     large: Arc<Semaphore>,
     /// The same for calls inside others, which wait for none.
@@ -92,6 +100,13 @@ pub(crate) struct Place {
     _instance: Instance,
 }
 
+/// A task's place among those of its tenant and of all.
+#[derive(Debug)]
+pub(crate) struct TaskPlace {
+    _tenant: OwnedSemaphorePermit,
+    _task: OwnedSemaphorePermit,
+}
+
 /// An instance's place, in the tenant's share where those are few.
 #[derive(Debug)]
 pub(crate) struct Instance {
@@ -102,7 +117,13 @@ pub(crate) struct Instance {
 impl Admission {
     pub(crate) fn new(limits: AdmissionLimits) -> Self {
         let line = |pool| Arc::new(Semaphore::new(places(pool)));
-        Self { limits, tenants: Mutex::default(), small: line(Pool::Small), large: line(Pool::Large) }
+        Self {
+            limits,
+            tenants: Mutex::default(),
+            small: line(Pool::Small),
+            large: line(Pool::Large),
+            tasks: Arc::new(Semaphore::new(TASKS)),
+        }
     }
 
     /// Waits for a place in the tenant's turn; no tenant means the operator's own calls.
@@ -114,10 +135,7 @@ impl Admission {
         let _waiting = Waiting::enter(&gate, self.limits.queued_per_tenant)?;
         let place = async {
             // The scarcer first: who waits for it keeps no place from the tenant's other calls.
-            let share = match pool {
-                Pool::Small => None,
-                Pool::Large => Some(gate.large.clone().acquire_owned().await.ok()?),
-            };
+            let share = gate.share(pool).await?;
             let own = gate.running.clone().acquire_owned().await.ok()?;
             let instance = self.instances(pool).clone().acquire_owned().await.ok()?;
             Some(Place { _tenant: own, _instance: Instance { _share: share, _instance: instance } })
@@ -136,6 +154,24 @@ impl Admission {
         let instance = self.instance_now(&gate, pool);
         let instance = instance.ok_or_else(|| busy("the gateway has no room for a call inside another"))?;
         Ok(Place { _tenant: own, _instance: instance })
+    }
+
+    /// A place for a task, now or not at all.
+    pub(crate) fn enter_task(&self, tenant: &TenantId) -> Result<TaskPlace, CallError> {
+        let own = self.gate(Some(tenant)).tasks.clone().try_acquire_owned();
+        match (own, self.tasks.clone().try_acquire_owned()) {
+            (Ok(own), Ok(task)) => Ok(TaskPlace { _tenant: own, _task: task }),
+            (Err(_), _) => Err(busy("too many tasks of this tenant are running")),
+            (_, Err(_)) => Err(busy("the gateway has no room for a task")),
+        }
+    }
+
+    /// An instance for a task, which waits as long as it takes. It is none of its tenant's calls that run at once:
+    /// those are for whoever asks about the task.
+    pub(crate) async fn instance_of_task(&self, tenant: &TenantId, pool: Pool) -> Option<Instance> {
+        let share = self.gate(Some(tenant)).share(pool).await?;
+        let instance = self.instances(pool).clone().acquire_owned().await.ok()?;
+        Some(Instance { _share: share, _instance: instance })
     }
 
     /// A share among the tenant's few instances with much memory, which those of the large pool have anyway.
@@ -247,6 +283,7 @@ impl Admission {
         let gate = tenants.entry(tenant.cloned()).or_insert_with(|| {
             let running = self.limits.concurrent_per_tenant as usize;
             Arc::new(Gate {
+                tasks: Arc::new(Semaphore::new(TASKS_PER_TENANT)),
                 running: Arc::new(Semaphore::new(running)),
                 large: Arc::new(Semaphore::new(LARGE_PER_TENANT)),
                 // A tenant with one place has room for one that nests as deep as it may.
@@ -260,6 +297,16 @@ impl Admission {
             })
         });
         gate.clone()
+    }
+}
+
+impl Gate {
+    /// A share among the tenant's large instances, where it is one.
+    async fn share(&self, pool: Pool) -> Option<Option<OwnedSemaphorePermit>> {
+        match pool {
+            Pool::Small => Some(None),
+            Pool::Large => self.large.clone().acquire_owned().await.ok().map(Some),
+        }
     }
 }
 

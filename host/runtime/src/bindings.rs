@@ -26,9 +26,12 @@ wasmtime::component::bindgen!({
             import openclaw:gateway/tenancy@0.1.0;
             import openclaw:gateway/tenancy-control@0.1.0;
             import openclaw:gateway/methods@0.1.0;
+            import openclaw:gateway/tasks@0.1.0;
             import openclaw:gateway/sandbox@0.1.0;
             import openclaw:gateway/pty@0.1.0;
             import openclaw:gateway/model@0.1.0;
+            import openclaw:gateway/embeddings@0.1.0;
+            import openclaw:gateway/vectors@0.1.0;
             export openclaw:gateway/component@0.1.0;
         }
     ",
@@ -47,6 +50,7 @@ wasmtime::component::bindgen!({
         "openclaw:gateway/calls.call": crate::capability::calls::Call,
         "openclaw:gateway/documents.database": crate::capability::documents::OwnDatabase,
         "openclaw:gateway/shared-documents.collection": crate::capability::shared_documents::SharedCollection,
+        "openclaw:gateway/shared-documents.logs": crate::capability::shared_documents::SharedLogs,
         "openclaw:gateway/shared-documents-write.writer": crate::capability::shared_documents::SharedWriter,
         "openclaw:gateway/files.directory": crate::capability::files::OpenDirectory,
         "openclaw:gateway/config.settings": crate::capability::config::Settings,
@@ -55,11 +59,15 @@ wasmtime::component::bindgen!({
         "openclaw:gateway/events.bus": crate::capability::events::Bus,
         "openclaw:gateway/usage.ledger": crate::capability::usage::Ledger,
         "openclaw:gateway/methods.client": crate::capability::methods::Client,
+        "openclaw:gateway/tasks.claim": crate::capability::tasks::HeldName,
+        "openclaw:gateway/tasks.scheduler": crate::capability::tasks::Scheduler,
         "openclaw:gateway/pty.terminals": crate::capability::pty::Terminals,
         "openclaw:gateway/pty.terminal": crate::capability::pty::Terminal,
         "openclaw:gateway/sandbox.runner": crate::capability::sandbox::Runner,
         "openclaw:gateway/model.provider": crate::capability::model::Provider,
         "openclaw:gateway/model.completion": crate::capability::model::Completion,
+        "openclaw:gateway/embeddings.embedder": crate::capability::embeddings::Embedder,
+        "openclaw:gateway/vectors.index": crate::capability::vectors::OwnIndex,
         "openclaw:gateway/tenancy.registration": crate::capability::tenancy::Registration,
         "openclaw:gateway/tenancy-control.control": crate::capability::tenancy::Control,
     },

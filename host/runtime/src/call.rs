@@ -1,6 +1,7 @@
 //! One call: who asks, for which tenant, and the store's state while it runs.
 
 use std::{
+    collections::HashMap,
     os::fd::{AsFd, AsRawFd},
     sync::{Arc, Mutex},
     time::{Duration, Instant},
@@ -8,13 +9,14 @@ use std::{
 
 use openclaw_config::store::Snapshot;
 use openclaw_tenancy::{Actor, Directory, Family, TenantRecord};
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use wasmtime::{CallHook, Store, UpdateDeadline, component::ResourceTable};
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
 use crate::{
     Failure,
     capability::http::Outbound,
+    claims::Claim,
     component::Component,
     cost::Cost,
     disk::Room,
@@ -118,6 +120,14 @@ pub(crate) struct CallState {
     pub(crate) inner_failure: Option<Failure>,
     /// How many calls this one is inside of.
     pub(crate) depth: u8,
+    /// It is a task, or inside one.
+    pub(crate) is_task: bool,
+    /// What somebody else ends this call by.
+    pub(crate) ends: Arc<Notify>,
+    /// The claim that this task was started with.
+    pub(crate) inherited: Option<Claim>,
+    /// The names that it has.
+    pub(crate) claims: HashMap<Arc<str>, Claim>,
     /// The limit that was broken first.
     pub(crate) breach: Option<Limit>,
     pub(crate) meter: Arc<CpuMeter>,
@@ -163,7 +173,6 @@ impl CallState {
             facts: None,
             component: None,
             grants: Arc::new(Grants::Listed(Vec::new())),
-            services,
             table,
             deadline: Instant::now() + limits.wall,
             config: None,
@@ -174,8 +183,12 @@ impl CallState {
             over_quota: None,
             inner_failure: None,
             depth: 0,
+            is_task: false,
+            ends: Arc::default(),
+            inherited: None,
+            claims: HashMap::new(),
             breach: None,
-            meter: Arc::default(),
+            meter: Arc::new(CpuMeter::new(services.costs.is_some())),
             wasi_root: None,
             wasi_written: None,
             wasi: None,
@@ -183,6 +196,7 @@ impl CallState {
             events: 0,
             host_calls: 0,
             returned: false,
+            services,
             limits,
         }
     }
@@ -220,14 +234,16 @@ impl CallState {
         }
     }
 
-    /// What a call has taken so far.
-    pub(crate) fn cost(store: &Store<Self>, started: Instant) -> Cost {
+    /// What a call has taken, with an answer of so many bytes.
+    pub(crate) fn cost(store: &Store<Self>, started: Instant, result_bytes: usize) -> Cost {
         let state = store.data();
         Cost {
             // The store has fuel where instructions are counted, which is where costs are asked for.
             instructions: store.get_fuel().map_or(0, |left| u64::MAX - left),
+            cpu: state.meter.total(),
             memory_bytes: state.memory.peak_bytes,
             host_calls: state.host_calls,
+            result_bytes,
             log_lines: state.log_lines,
             took: started.elapsed(),
         }
@@ -258,7 +274,7 @@ impl CallState {
         Ok(UpdateDeadline::YieldCustom(1, Box::pin(turn)))
     }
 
-    fn tenant_lane(&self) -> Arc<Semaphore> {
+    pub(crate) fn tenant_lane(&self) -> Arc<Semaphore> {
         let tenant = self.facts.as_ref().and_then(|facts| facts.subject.tenant());
         self.services.admission.long_lane(tenant.map(|tenant| &tenant.id))
     }

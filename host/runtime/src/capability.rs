@@ -8,6 +8,7 @@ pub(crate) mod calls;
 mod clock;
 pub(crate) mod config;
 pub(crate) mod documents;
+pub(crate) mod embeddings;
 pub(crate) mod events;
 pub(crate) mod files;
 pub(crate) mod http;
@@ -18,8 +19,10 @@ pub(crate) mod pty;
 pub(crate) mod sandbox;
 pub(crate) mod secrets;
 pub(crate) mod shared_documents;
+pub(crate) mod tasks;
 pub(crate) mod tenancy;
 pub(crate) mod usage;
+pub(crate) mod vectors;
 mod wasi_files;
 
 use std::sync::Arc;
@@ -171,6 +174,13 @@ impl CallState {
         if self.services.registry.get(&tenant.id).is_none_or(|now| now.row != tenant.row) {
             return Err(CapabilityError::forbidden("this tenant is deleted"));
         }
+        Ok(tenant)
+    }
+
+    /// The same, as long as its token opens something: for what outlives a call, reaches out or costs something.
+    pub(crate) fn current_tenant(&self) -> Result<&Arc<TenantRecord>, CapabilityError> {
+        let tenant = self.tenant()?;
+        self.services.check_current(tenant)?;
         Ok(tenant)
     }
 }

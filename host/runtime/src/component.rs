@@ -129,8 +129,9 @@ impl Loader {
         }
     }
 
-    /// Reads, finds the pool for it, checks that the imports are served, compiles, links, and reads the manifest. Whether
-    /// somebody may bind it is not decided here. Only what must be compiled waits for others. `digest` is that of `wasm`.
+    /// Reads, finds the pool for it, checks that the imports are served, compiles, links, and reads the manifest.
+    /// Whether somebody may bind it is not decided here. Only what must be compiled waits for others. `digest` is that
+    /// of `wasm`.
     pub(crate) async fn load(
         &self,
         wasm: Arc<[u8]>,

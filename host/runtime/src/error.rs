@@ -35,8 +35,8 @@ pub enum LoadError {
         /// The limit.
         mib: u32,
     },
-    /// The tenant has something compiled already.
-    #[error("another component of this tenant is being compiled: try again when that is done")]
+    /// The tenant has something compiled, or tried, already.
+    #[error("another component of this tenant is being compiled or tried: try again when that is done")]
     Busy,
     /// The gateway itself failed at it.
     #[error("the gateway could not load it: {0}")]

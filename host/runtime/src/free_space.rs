@@ -47,12 +47,36 @@ impl FreeSpace {
             return true;
         }
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = seen.filter(|seen| seen.at.elapsed() < GOOD_FOR).or_else(|| self.look());
         // A disk that tells nothing is no reason to refuse.
-        let Some(now) = now else { return true };
+        let Some(now) = self.now(*seen) else { return true };
         let left = now.free.checked_sub(bytes).filter(|left| *left >= kept);
         *seen = Some(Seen { free: left.unwrap_or(now.free), ..now });
         left.is_some()
+    }
+
+    /// Whether less is left than is to be: of who writes without asking, this is all that can be known.
+    pub(crate) fn is_used_up(&self) -> bool {
+        let kept = self.kept.load(Relaxed);
+        if kept == 0 {
+            return false;
+        }
+        self.free().is_some_and(|free| free < kept)
+    }
+
+    /// Whether it will soon be so.
+    pub(crate) fn is_short(&self) -> bool {
+        let kept = self.kept.load(Relaxed);
+        kept > 0 && self.free().is_some_and(|free| free < kept.saturating_mul(2))
+    }
+
+    fn free(&self) -> Option<u64> {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        *seen = self.now(*seen);
+        seen.map(|seen| seen.free)
+    }
+
+    fn now(&self, seen: Option<Seen>) -> Option<Seen> {
+        seen.filter(|seen| seen.at.elapsed() < GOOD_FOR).or_else(|| self.look())
     }
 
     fn look(&self) -> Option<Seen> {

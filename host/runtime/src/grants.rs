@@ -10,6 +10,8 @@ mod grant;
 
 use std::sync::Arc;
 
+use openclaw_tenancy::PicoUsd;
+
 use crate::{
     LoadError,
     component::Component,
@@ -39,9 +41,12 @@ pub(crate) const RESTRICTED: &[&str] = &[
     "tenancy",
     "tenancy-control",
     "methods",
+    "tasks",
     "sandbox",
     "pty",
     "model",
+    "embeddings",
+    "vectors",
 ];
 
 /// Granted as `directory:workspace`, with `:write` or without.
@@ -61,13 +66,24 @@ const HTTP_TYPES: &str = "wasi:http/types@";
 /// What a binding is granted beyond the basics.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Grants {
-    /// Our own components: whatever their import list asks for.
-    Builtin,
+    /// Our own components: whatever their import list asks for, the hosts elsewhere that are listed, and what models
+    /// may cost.
+    Builtin(Vec<Grant>),
     /// Anybody else's: what is listed.
     Listed(Vec<Grant>),
 }
 
 impl Grants {
+    /// What one of our own components has where the operator's configuration lists these for its family.
+    pub(crate) fn builtin(configured: &Self) -> Self {
+        let counts = |grant: &&Grant| matches!(grant, Grant::Http { .. } | Grant::ModelBudget(_));
+        match configured {
+            Self::Builtin(listed) | Self::Listed(listed) => {
+                Self::Builtin(listed.iter().filter(counts).cloned().collect())
+            }
+        }
+    }
+
     /// Reads a list of grants; the error names the text that is none.
     pub fn parse<S: AsRef<str>>(texts: &[S]) -> Result<Self, GrantError> {
         texts.iter().map(|text| text.as_ref().parse()).collect::<Result<_, _>>().map(Self::Listed)
@@ -77,7 +93,7 @@ impl Grants {
     #[must_use]
     pub fn texts(&self) -> Vec<String> {
         match self {
-            Self::Builtin => Vec::new(),
+            Self::Builtin(_) => Vec::new(),
             Self::Listed(listed) => listed.iter().map(ToString::to_string).collect(),
         }
     }
@@ -96,20 +112,46 @@ impl Grants {
     /// Those that nothing serves yet, as they are written.
     pub(crate) fn unserved(&self) -> Vec<String> {
         match self {
-            Self::Builtin => Vec::new(),
+            Self::Builtin(_) => Vec::new(),
             Self::Listed(listed) => listed.iter().filter(|grant| !grant.is_served()).map(ToString::to_string).collect(),
         }
     }
 
-    /// Those of these grants that one of the others gives too.
+    /// Those of these grants that one of the others gives too, with the least budget of all of them: a budget takes
+    /// away.
     pub(crate) fn within(texts: &[String], others: &[Arc<Self>]) -> Vec<String> {
-        let given = |text: &&String| text.parse().is_ok_and(|grant| others.iter().any(|other| other.covers(&grant)));
-        texts.iter().filter(given).cloned().collect()
+        let mut budgets: Vec<PicoUsd> = others.iter().filter_map(|other| other.model_budget()).collect();
+        let mut kept = Vec::new();
+        for text in texts {
+            match text.parse() {
+                Ok(Grant::ModelBudget(most)) => budgets.push(most),
+                Ok(grant) if others.iter().any(|other| other.covers(&grant)) => kept.push(text.clone()),
+                Ok(_) | Err(_) => {}
+            }
+        }
+        kept.extend(budgets.into_iter().min().map(|least| Grant::ModelBudget(least).to_string()));
+        kept
+    }
+
+    /// What is left of these where a component is tried out: nothing that reaches out of the trial, or outlives it.
+    pub(crate) fn in_trial(&self) -> Self {
+        let stays = |grant: &&Grant| {
+            !matches!(
+                grant,
+                Grant::Http { .. }
+                    | Grant::Model(_)
+                    | Grant::Sandbox(_)
+                    | Grant::Sticky(_)
+                    | Grant::Interface("pty" | "tasks")
+            )
+        };
+        let (Self::Builtin(listed) | Self::Listed(listed)) = self;
+        Self::Listed(listed.iter().filter(stays).cloned().collect())
     }
 
     fn any(&self, test: impl FnMut(&Grant) -> bool) -> bool {
         match self {
-            Self::Builtin => true,
+            Self::Builtin(_) => true,
             Self::Listed(listed) => listed.iter().any(test),
         }
     }
@@ -143,7 +185,7 @@ impl Grants {
 
     /// Whether another family's collection may be used as the manifest says.
     pub(crate) fn allow_collection(&self, shared: &SharedCollection) -> bool {
-        matches!(self, Self::Builtin) || self.covers(&collection_grant(shared))
+        matches!(self, Self::Builtin(_)) || self.covers(&collection_grant(shared))
     }
 
     /// Whether a method of the own tenant may be called.
@@ -158,7 +200,8 @@ impl Grants {
 
     /// Whether a host may be asked at this port.
     pub(crate) fn allow_host(&self, host: &str, port: u16) -> bool {
-        self.any(|grant| match grant {
+        let (Self::Builtin(listed) | Self::Listed(listed)) = self;
+        listed.iter().any(|grant| match grant {
             Grant::Http { host: granted, port: at } => at.is_none_or(|at| at == port) && granted.is(host),
             _ => false,
         })
@@ -166,7 +209,7 @@ impl Grants {
 
     /// Whether workloads may be run in this mode.
     pub(crate) fn allow_sandbox(&self, mode: SandboxMode) -> bool {
-        matches!(self, Self::Builtin) || self.covers(&Grant::Sandbox(Some(mode)))
+        matches!(self, Self::Builtin(_)) || self.covers(&Grant::Sandbox(Some(mode)))
     }
 
     /// Whether a model may be called.
@@ -175,6 +218,16 @@ impl Grants {
             Grant::Model(granted) => granted.as_deref().is_none_or(|granted| granted == name),
             _ => false,
         })
+    }
+
+    /// What the calls of models may cost a tenant of a day, where the grants say so: the least that they name.
+    pub(crate) fn model_budget(&self) -> Option<PicoUsd> {
+        let (Self::Builtin(listed) | Self::Listed(listed)) = self;
+        let budgets = listed.iter().filter_map(|grant| match grant {
+            Grant::ModelBudget(most) => Some(*most),
+            _ => None,
+        });
+        budgets.min()
     }
 
     /// A call's linear memory, where the grants say something of it.
@@ -279,6 +332,8 @@ fn collection_grant(SharedCollection { family, collection, access }: &SharedColl
 /// The grants of a binding: written down with it, or whatever `components.grants` says at the moment.
 #[derive(Clone, Debug)]
 pub(crate) enum GrantSource {
+    /// One of our own components.
+    Builtin,
     /// Given with the component.
     Own(Arc<Grants>),
     /// From the operator's configuration as it is when a call begins.

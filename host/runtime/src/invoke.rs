@@ -8,7 +8,7 @@ use std::{
 use openclaw_config::{json, store::Snapshot};
 use openclaw_tenancy::TenantId;
 use serde_json::Value;
-use tokio::time::timeout;
+use tokio::{sync::Notify, time::timeout_at};
 use wasmtime::{PoolConcurrencyLimitError, Store, Trap, component::Resource};
 
 use crate::{
@@ -17,10 +17,12 @@ use crate::{
     bindings::{Gateway, openclaw::gateway::types},
     call::{CallFacts, CallState, Subject},
     capability::{COMPONENT_FAILED, QUOTA_EXCEEDED, calls::Call},
+    claims::Claim,
     component::Component,
     error::Refusal,
     grants::Grants,
     limits::{Limit, Limits},
+    long_calls::Listed,
     manifest::Schema,
     meter::Metered,
     plugins::Plugins,
@@ -46,11 +48,33 @@ pub(crate) struct Answer {
     pub(crate) delete_tenant: bool,
 }
 
-/// The call from which another is made; the client's own has none.
+/// How a call came about.
+#[derive(Debug)]
+pub(crate) enum CallKind {
+    /// Somebody waits for it.
+    Alone,
+    /// Another call waits for it.
+    Inside(Outer),
+    /// Nobody waits for it: it has this claim of the call that started it, and ends by the claim's signal.
+    Apart { ends: Arc<Notify>, claim: Option<Claim> },
+}
+
+impl CallKind {
+    /// The call that waits for it.
+    pub(crate) fn outer(&self) -> Option<Outer> {
+        match self {
+            Self::Inside(outer) => Some(*outer),
+            Self::Alone | Self::Apart { .. } => None,
+        }
+    }
+}
+
+/// The call from which another is made.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Outer {
     pub(crate) depth: u8,
     pub(crate) deadline: Instant,
+    pub(crate) is_task: bool,
 }
 
 impl Outer {
@@ -72,37 +96,20 @@ pub(crate) async fn invoke(
     facts: CallFacts,
     params: Params,
     grants: Arc<Grants>,
-    outer: Option<Outer>,
+    kind: CallKind,
     plugins: &Plugins,
 ) -> Result<Answer, CallError> {
-    let services = plugins.services();
+    let (services, sticky) = (plugins.services(), plugins.sticky());
     let config = sound_config(route, &facts, services)?;
-    let method = route.method();
-    let limits = &route.component().limits;
     let tenant = facts.subject.tenant().map(|tenant| tenant.id.clone());
-    let checked = fits(route, &method.params, &params.value, params.raw.len(), tenant.as_ref(), services).await;
+    let Params { value, raw } = params;
+    let checked = fits(route, &route.method().params, &value, raw.len(), tenant.as_ref(), services).await;
     checked.map_err(CallError::InvalidParams)?;
-    let wall = wall_time(method.timeout, limits);
-    let wall = outer.map_or(wall, |outer| wall.min(outer.left()));
     let most = grants.sticky();
     let owner = facts.subject.tenant().filter(|_| most > 0).map(|tenant| Owner::new(tenant, route.version()));
-    let mut state = CallState::new(facts, route.component().clone(), grants, services.clone(), limits.clone(), wall);
+    let mut state = prepare(route, facts, grants, kind, services).await?;
     state.config = config;
-    state.depth = outer.map_or(0, Outer::inner_depth);
-    if route.component().uses_wasi_files
-        && let Some(tenant) = state.facts.as_ref().and_then(|facts| facts.subject.tenant())
-    {
-        let root = services.files(tenant, &route.component().manifest.family).await;
-        state.wasi_root = Some(root.map_err(|error| {
-            tracing::error!(tenant = %tenant.id, ?error, "a component's files cannot be opened");
-            CallError::Unavailable {
-                message: "this component's files cannot be opened".into(),
-                retry_after_ms: Some(1000),
-            }
-        })?);
-    }
-    let meter = state.meter.clone();
-    let sticky = plugins.sticky();
+    let _listed = listed(route, &state)?;
     let mut kept = match owner.as_ref().and_then(|owner| sticky.take(owner, &state)) {
         Some(mut kept) => {
             kept.store.data_mut().renew(state);
@@ -112,18 +119,9 @@ pub(crate) async fn invoke(
     };
     CallState::limit(&mut kept.store).map_err(|error| failure(kept.store.data(), &error))?;
     let started = Instant::now();
-    let ran = timeout(wall, Metered::new(run(route, &mut kept, params.raw, sticky), meter)).await;
-    let store = &mut kept.store;
-    if let Some(costs) = &services.costs {
-        costs.push(CallState::cost(store, started));
-    }
-    let answered = match ran {
-        Err(_) => return Err(over(Limit::Time, "wall time")),
-        Ok(Err(trap)) => return Err(failure(store.data(), &trap)),
-        Ok(Ok(answered)) => answered,
-    };
-    let answered = answered.map_err(|error| passed_on(error, store.data_mut()));
-    let delete_tenant = store.data().delete_tenant;
+    let ran = race(route, &mut kept, raw, sticky).await?;
+    let answered = settle(&mut kept.store, ran, started)?;
+    let delete_tenant = kept.store.data().delete_tenant;
     let result = match answered {
         Ok(result) => check_result(route, result, tenant.as_ref(), services).await,
         Err(refused) => Err(refused),
@@ -134,6 +132,79 @@ pub(crate) async fn invoke(
         sticky.leave(owner, most, kept, route.component().pool);
     }
     Ok(Answer { result: result?, delete_tenant })
+}
+
+/// The state of the call's store.
+async fn prepare(
+    route: &Route,
+    facts: CallFacts,
+    grants: Arc<Grants>,
+    kind: CallKind,
+    services: &Arc<Services>,
+) -> Result<CallState, CallError> {
+    let (component, outer) = (route.component(), kind.outer());
+    let wall = wall_time(route.method().timeout, &component.limits);
+    let wall = outer.map_or(wall, |outer| wall.min(outer.left()));
+    let limits = component.limits.clone();
+    let mut state = CallState::new(facts, component.clone(), grants, services.clone(), limits, wall);
+    state.depth = outer.map_or(0, Outer::inner_depth);
+    state.is_task = outer.map_or(matches!(kind, CallKind::Apart { .. }), |outer| outer.is_task);
+    if let CallKind::Apart { ends, claim } = kind {
+        (state.ends, state.inherited) = (ends, claim);
+    }
+    if component.uses_wasi_files
+        && let Some(tenant) = state.facts.as_ref().and_then(|facts| facts.subject.tenant())
+    {
+        let root = services.files(tenant, &component.manifest.family).await;
+        state.wasi_root = Some(root.map_err(|error| {
+            tracing::error!(tenant = %tenant.id, ?error, "a component's files cannot be opened");
+            CallError::Unavailable {
+                message: "this component's files cannot be opened".into(),
+                retry_after_ms: Some(1000),
+            }
+        })?);
+    }
+    Ok(state)
+}
+
+/// A call that may take longer than calls do is listed, to be ended with its token.
+fn listed(route: &Route, state: &CallState) -> Result<Option<Listed>, CallError> {
+    let lasts = state.deadline.saturating_duration_since(Instant::now()) > route.component().limits.wall;
+    let tenant = state.facts.as_ref().and_then(|facts| facts.subject.tenant());
+    let Some(tenant) = tenant.filter(|_| lasts) else { return Ok(None) };
+    let listed = state.services.long_calls.list(tenant.row, state.ends.clone());
+    // Whoever ended its token ended the calls that there were: this one may have come after.
+    if state.services.is_current(tenant) { Ok(Some(listed)) } else { Err(ended()) }
+}
+
+/// What the component answered; an error inside, where it trapped; none, where its time was over first.
+type Ran = Option<wasmtime::Result<Result<Vec<u8>, types::Error>>>;
+
+/// Runs the call until it ends, its time is over, or another call ends it.
+async fn race(route: &Route, kept: &mut Kept, params: Vec<u8>, sticky: &Sticky) -> Result<Ran, CallError> {
+    let state = kept.store.data();
+    let (ends, meter, deadline) = (state.ends.clone(), state.meter.clone(), state.deadline);
+    let running = timeout_at(deadline.into(), Metered::new(run(route, kept, params, sticky), meter));
+    tokio::select! {
+        biased;
+        ran = running => Ok(ran.ok()),
+        () = ends.notified() => Err(ended()),
+    }
+}
+
+/// What the call's end means, and what it took; the inner error is the handler's own.
+fn settle(store: &mut Store<CallState>, ran: Ran, started: Instant) -> Result<Result<Vec<u8>, CallError>, CallError> {
+    // Others may have the names, though an instance that stays keeps its handles.
+    store.data_mut().claims.clear();
+    if let Some(costs) = store.data().services.costs.clone() {
+        let bytes = if let Some(Ok(Ok(result))) = &ran { result.len() } else { 0 };
+        costs.push(CallState::cost(store, started, bytes));
+    }
+    match ran {
+        None => Err(over(Limit::Time, "wall time")),
+        Some(Err(trap)) => Err(failure(store.data(), &trap)),
+        Some(Ok(answered)) => Ok(answered.map_err(|error| passed_on(error, store.data_mut()))),
+    }
 }
 
 /// The tenant's configuration. A damaged overlay stops its calls by name, except those that mend or remove it.
@@ -231,6 +302,11 @@ async fn fits(
 
 pub(crate) fn over(limit: Limit, detail: &str) -> CallError {
     CallError::Failed(Failure { limit: Some(limit), reason: "limit", detail: detail.into() })
+}
+
+/// Another call of the family has ended this one, or its token has ended.
+fn ended() -> CallError {
+    CallError::Unavailable { message: "the call was ended".into(), retry_after_ms: None }
 }
 
 fn invalid_result(detail: String) -> CallError {

@@ -15,6 +15,7 @@ mod cache;
 mod call;
 #[allow(unreachable_pub, reason = "the generated bindings re-export the handle types")]
 mod capability;
+mod claims;
 mod compatible;
 mod compile;
 mod component;
@@ -24,6 +25,7 @@ mod disk;
 mod engine;
 mod error;
 mod events;
+mod fixtures;
 mod free_space;
 mod grants;
 mod heavy;
@@ -32,15 +34,19 @@ mod invoke;
 mod layers;
 mod limits;
 mod log_rate;
+mod long_calls;
 mod manifest;
 mod meter;
 mod migrations;
+mod model_calls;
 mod nested;
 mod plugins;
+mod reports;
 mod sandboxes;
 mod services;
 mod stats;
 mod sticky;
+mod tasks;
 mod trace;
 mod uploads;
 
@@ -52,6 +58,7 @@ use openclaw_tenancy::{Actor, TenantId, TenantRecord};
 
 pub use admission::{AdmissionLimits, Standing};
 pub use binding::{BindingScope, Origin, Route, Version};
+pub use budgets::LimitsError;
 pub use cache::CodeCache;
 pub use call::{CallFacts, Caller, Subject};
 pub use compile::{
@@ -64,6 +71,7 @@ pub use digest::{Digest, DigestError};
 pub use engine::Pool;
 pub use error::{CallError, Failure, LoadError, Refusal};
 pub use events::{Event, EventBus, Subscription};
+pub use fixtures::{Ending, FixtureCall, Mismatch, RawCall, RawExpect, embed};
 pub use grants::{Grant, GrantError, Grants, SandboxMode};
 pub use inspect::{Code, Import, Inspection, Need, Shape};
 pub use invoke::Params;
@@ -75,13 +83,14 @@ pub use manifest::{
 pub use plugins::{
     Based, ChangeError, Changed, Deed, Entry, Install, Installed, Listed, Plugins, Policy, PolicyError, Row, State,
 };
-pub use sandboxes::{Sandboxes, find_program};
-pub use services::{Services, ServicesParts};
+pub use sandboxes::{Confined, Killed, Sandboxes, Typist, Watched, Watcher, find_program};
+pub use services::{STORAGE_EVERY, Services, ServicesParts};
 pub use stats::{Counted, Stats};
 pub use trace::{InnerCall, InnerCalls, Trace};
 pub use uploads::{UPLOAD_BYTES, Upload, UploadError};
 
 use component::Loader;
+use invoke::CallKind;
 use plugins::PluginParts;
 
 /// How the runtime starts.
@@ -127,6 +136,7 @@ impl Runtime {
         let failed = |error| StartError { name: "runtime".into(), error };
         let plugins = Plugins::new(PluginParts {
             loader: Loader::new(settings.limits, settings.cache, settings.compiling, services.counting())
+                .map(Arc::new)
                 .map_err(failed)?,
             policy: settings.policy,
             control: settings.control,
@@ -188,7 +198,7 @@ impl Runtime {
         let (admission, pool) = (&self.services.admission, route.component().pool);
         let place = admission.enter(tenant.as_ref().map(|tenant| &tenant.id), pool).await?;
         let actor = facts.caller.actor.clone();
-        let answer = self.plugins.run(route, facts, params, None).await?;
+        let answer = self.plugins.run(route, facts, params, CallKind::Alone).await?;
         drop(place);
         if answer.delete_tenant
             && let Some(tenant) = &tenant

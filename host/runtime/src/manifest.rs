@@ -145,10 +145,14 @@ impl SharedCollection {
         self.access == Access::Write && self.reads(family.as_str(), collection)
     }
 
-    /// Whether it lets this log be written: the one of its name, or one named `<name>:…`.
+    /// Whether it stands for this log: the one of its name, or one named `<name>:…`.
+    pub(crate) fn reads_log(&self, log: &str) -> bool {
+        log.split_once(':').map_or(log, |(word, _)| word) == self.collection
+    }
+
+    /// Whether it lets this log be written.
     pub(crate) fn writes_log(&self, family: &Family, log: &str) -> bool {
-        let word = log.split_once(':').map_or(log, |(word, _)| word);
-        self.writes(family, word)
+        self.writes(family, &self.collection) && self.reads_log(log)
     }
 }
 
@@ -444,7 +448,8 @@ impl Method {
 }
 
 /// Our own families spell some methods as OpenClaw does: the word before the dot, and the family.
-const ALIASES: [(&str, &str); 3] = [("device", "devices"), ("node", "nodes"), ("chat", "sessions")];
+const ALIASES: [(&str, &str); 5] =
+    [("device", "devices"), ("node", "nodes"), ("chat", "sessions"), ("sessions", "chat"), ("agent", "chat")];
 
 /// The families that may serve a method: `health` serves `health`, `sessions` serves `sessions.list`.
 pub(crate) fn families_of(method: &str) -> impl Iterator<Item = &str> {

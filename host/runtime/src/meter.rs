@@ -5,6 +5,8 @@
 //! fewer than there are cores in all. Short calls of everyone else always
 //! find a core.
 
+mod slices;
+
 use std::{
     pin::Pin,
     sync::{
@@ -26,7 +28,7 @@ pub(crate) struct CpuMeter {
     resumed_at_ns: AtomicU64,
     /// On other threads, for this call.
     elsewhere_ns: Arc<AtomicU64>,
-    /// Most calls end before their first tick, and need no clock.
+    /// Most calls end before their first tick, and need no clock. From the start where somebody measures.
     ticked: AtomicBool,
     turn: Mutex<Option<Turn>>,
 }
@@ -39,6 +41,16 @@ pub(crate) struct Turn {
 }
 
 impl CpuMeter {
+    /// An exact one counts what comes before the first tick too.
+    pub(crate) fn new(is_exact: bool) -> Self {
+        Self { ticked: is_exact.into(), ..Self::default() }
+    }
+
+    /// What an exact one has counted, while the call is not running.
+    pub(crate) fn total(&self) -> Duration {
+        Duration::from_nanos(self.before_ns.load(Ordering::Relaxed) + self.elsewhere_ns.load(Ordering::Relaxed))
+    }
+
     /// Time used since the first tick; called at each tick.
     pub(crate) fn used(&self) -> Duration {
         let elsewhere = self.elsewhere_ns.load(Ordering::Relaxed);
@@ -48,6 +60,11 @@ impl CpuMeter {
         }
         let running = thread_cpu_ns().saturating_sub(self.resumed_at_ns.load(Ordering::Relaxed));
         Duration::from_nanos(self.before_ns.load(Ordering::Relaxed) + running + elsewhere)
+    }
+
+    /// Begins to count before the first tick: for what a host call is about to take.
+    pub(crate) fn begin(&self) {
+        let _ = self.used();
     }
 
     /// Where work on other threads adds its nanoseconds.
@@ -102,6 +119,8 @@ impl LongLane {
     }
 }
 
+pub(crate) use slices::Slices;
+
 /// Runs a call and meters each stretch of it.
 pub(crate) struct Metered<F> {
     call: Pin<Box<F>>,
@@ -127,7 +146,7 @@ impl<F: Future> Future for Metered<F> {
     }
 }
 
-fn thread_cpu_ns() -> u64 {
+pub(crate) fn thread_cpu_ns() -> u64 {
     let now = clock_gettime(ClockId::ThreadCPUTime);
     u64::try_from(now.tv_sec).unwrap_or_default() * 1_000_000_000 + u64::try_from(now.tv_nsec).unwrap_or_default()
 }

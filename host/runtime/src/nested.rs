@@ -17,7 +17,7 @@ use crate::{
     binding::Route,
     call::{CallFacts, CallState},
     capability::{COMPONENT_FAILED, CapabilityError, QUOTA_EXCEEDED},
-    invoke::{Answer, Outer, Params},
+    invoke::{Answer, CallKind, Outer, Params},
     limits::Limit,
     manifest::named_tenant,
     plugins::Plugins,
@@ -37,7 +37,7 @@ impl Plugins {
     ) -> Result<Answer, CallError> {
         let tenant = facts.subject.tenant().map(|tenant| tenant.id.clone());
         let place = self.services().admission.enter_inner(tenant.as_ref(), route.component().pool)?;
-        let answer = self.run(&route, facts, params, Some(outer)).await;
+        let answer = self.run(&route, facts, params, CallKind::Inside(outer)).await;
         drop(place);
         answer
     }
@@ -63,7 +63,7 @@ impl CallState {
         let route = route.ok_or_else(|| CapabilityError::not_found(plugins.no_such_method(method)))?;
         let facts = self.inner_facts(&route)?;
         let (told, version, started) = (facts.clone(), route.version().clone(), Instant::now());
-        let outer = Outer { depth: self.depth, deadline: self.deadline };
+        let outer = Outer { depth: self.depth, deadline: self.deadline, is_task: self.is_task };
         // Ended with this call, whatever ends it.
         let mut inner = JoinSet::new();
         inner.spawn(plugins.run_inner(route, facts, params, outer).in_current_span());
@@ -78,7 +78,7 @@ impl CallState {
     }
 
     /// Of the same request and the same caller, who may call the method.
-    fn inner_facts(&self, route: &Route) -> Result<CallFacts, CapabilityError> {
+    pub(crate) fn inner_facts(&self, route: &Route) -> Result<CallFacts, CapabilityError> {
         let call = self.call()?;
         let (method, caller) = (route.method(), call.caller.in_tenant());
         if !caller.may(method.scope) {
@@ -95,7 +95,7 @@ impl CallState {
     }
 
     /// What the caller is told, and what is kept for the client should it pass that on.
-    fn inner_error(&mut self, error: CallError) -> CapabilityError {
+    pub(crate) fn inner_error(&mut self, error: CallError) -> CapabilityError {
         match error {
             CallError::InvalidParams(message) => CapabilityError::invalid(message),
             CallError::Refused(refusal) => CapabilityError::Refused(refusal),
@@ -123,11 +123,11 @@ impl CallState {
     }
 }
 
-fn closing() -> CapabilityError {
+pub(crate) fn closing() -> CapabilityError {
     CapabilityError::unavailable("the gateway is closing").retry_after(1000)
 }
 
-fn read(raw: Vec<u8>) -> Result<Params, CapabilityError> {
+pub(crate) fn read(raw: Vec<u8>) -> Result<Params, CapabilityError> {
     match json::read(&raw, json::DEPTH_MAX) {
         Ok(value @ Value::Object(_)) => Ok(Params { value, raw }),
         Ok(_) => Err(CapabilityError::invalid("parameters are a JSON object")),

@@ -10,9 +10,11 @@ mod change;
 mod convert;
 mod error;
 mod install;
+mod list;
 mod policy;
 mod rows;
 mod sequence;
+mod trial;
 mod versions;
 
 use std::{
@@ -37,11 +39,11 @@ use crate::{
     binding::{BindingScope, Bound, Canary, Origin, Route, Version, Way},
     call::CallFacts,
     capability::http::HttpLimits,
-    compile::Client,
+    compile::{Client, Turns},
     component::{self, Component, Loader},
     digest::Digest,
     grants::{GrantSource, Grants},
-    invoke::{self, Answer, Outer, Params},
+    invoke::{self, Answer, CallKind, Params},
     layers::{Layers, Slot},
     manifest::families_of,
     migrations::Migrations,
@@ -53,6 +55,7 @@ use crate::{
 pub use change::{Changed, Deed};
 pub use error::ChangeError;
 pub use install::{Based, Install, Installed};
+pub use list::Listed;
 pub use policy::{Policy, PolicyError};
 pub use rows::{Row, State};
 
@@ -65,22 +68,9 @@ pub struct Entry {
     pub stats: Arc<Stats>,
 }
 
-/// A line of `components.list`.
-#[derive(Debug)]
-pub struct Listed {
-    /// The family.
-    pub family: Family,
-    /// What is stored of it; none for what came with the gateway.
-    pub entry: Option<Entry>,
-    /// What is loaded of it.
-    pub version: Option<Arc<Version>>,
-    /// Why it cannot be loaded.
-    pub error: Option<Arc<LoadError>>,
-}
-
 /// Everything that is bound.
 pub struct Plugins {
-    pub(crate) loader: Loader,
+    pub(crate) loader: Arc<Loader>,
     layers: ArcSwap<Layers>,
     generation: AtomicU64,
     policy: ArcSwap<Policy>,
@@ -92,13 +82,15 @@ pub struct Plugins {
     validate_results: ValidateResults,
     /// None of our own components is loaded: one of somebody else's is tried out.
     alone: bool,
+    /// Whose turn it is to have a component tried out.
+    trials: Turns,
     /// Changes are made one after another; loading is not part of it.
     changing: Mutex<()>,
 }
 
 /// What the plugins stand on.
 pub(crate) struct PluginParts {
-    pub(crate) loader: Loader,
+    pub(crate) loader: Arc<Loader>,
     pub(crate) policy: Policy,
     pub(crate) control: ControlDb,
     pub(crate) services: Arc<Services>,
@@ -123,6 +115,7 @@ impl Plugins {
             services: parts.services,
             validate_results: parts.validate_results,
             alone: parts.alone,
+            trials: Turns::new(),
             changing: Mutex::default(),
         })
     }
@@ -178,6 +171,12 @@ impl Plugins {
             }
             false => format!("method not found: {method}"),
         }
+    }
+
+    /// Whether only what is signed is installed.
+    #[must_use]
+    pub fn wants_signature(&self) -> bool {
+        self.policy.load().wants_signature()
     }
 
     /// What a component's requests to hosts elsewhere may take.
@@ -347,7 +346,7 @@ impl Plugins {
             origin,
             stats: Arc::default(),
             sequence: 0,
-            grants: if builtin { GrantSource::Own(Arc::new(Grants::Builtin)) } else { GrantSource::Configured },
+            grants: if builtin { GrantSource::Builtin } else { GrantSource::Configured },
             validates_results: !builtin || self.validate_results == ValidateResults::All,
         }
     }
@@ -356,7 +355,7 @@ impl Plugins {
     pub(crate) fn grants(&self, version: &Version) -> Arc<Grants> {
         match &version.grants {
             GrantSource::Own(grants) => grants.clone(),
-            configured => self.policy.load().grants(configured, &version.component.manifest.family),
+            other => self.policy.load().grants(other, &version.component.manifest.family),
         }
     }
 
@@ -366,12 +365,12 @@ impl Plugins {
         route: &Route,
         facts: CallFacts,
         params: Params,
-        outer: Option<Outer>,
+        kind: CallKind,
     ) -> Result<Answer, CallError> {
         let tenant = facts.subject.tenant().cloned();
         let started = Instant::now();
         let mut route = route.clone();
-        let answer = self.answer(&mut route, facts, params, outer).await;
+        let answer = self.answer(&mut route, facts, params, kind).await;
         self.count(route.version(), tenant.as_deref(), started.elapsed(), answer.as_ref().err());
         answer
     }
@@ -382,15 +381,15 @@ impl Plugins {
         route: &mut Route,
         facts: CallFacts,
         params: Params,
-        outer: Option<Outer>,
+        kind: CallKind,
     ) -> Result<Answer, CallError> {
-        let _hold = self.ready(route, &facts, outer).await?;
+        let _hold = self.ready(route, &facts, kind.outer()).await?;
         let grants = self.grants(route.version());
         let tenant = facts.subject.tenant();
         let heavy = tenant.filter(|tenant| self.services().heavy.expects(tenant.row, route.component().digest));
         match heavy.map(|tenant| tenant.id.clone()) {
-            Some(tenant) => self.run_heavy(&tenant, route.clone(), facts, params, grants, outer).await,
-            None => invoke::invoke(route, facts, params, grants, outer, self).await,
+            Some(tenant) => self.run_heavy(&tenant, route.clone(), facts, params, grants, kind).await,
+            None => invoke::invoke(route, facts, params, grants, kind, self).await,
         }
     }
 
@@ -402,14 +401,15 @@ impl Plugins {
         facts: CallFacts,
         params: Params,
         grants: Arc<Grants>,
-        outer: Option<Outer>,
+        kind: CallKind,
     ) -> Result<Answer, CallError> {
         let services = self.services().clone();
-        let share = services.admission.enter_heavy(tenant, route.component().pool, outer.is_some()).await?;
+        let inner = kind.outer().is_some();
+        let share = services.admission.enter_heavy(tenant, route.component().pool, inner).await?;
         let plugins = self.clone();
         let call = async move {
             let _share = share;
-            invoke::invoke(&route, facts, params, grants, outer, &plugins).await
+            invoke::invoke(&route, facts, params, grants, kind, &plugins).await
         };
         services.heavy.run(call).await
     }
@@ -438,48 +438,10 @@ impl Plugins {
         }
     }
 
-    /// The versions that serve a tenant, or everyone; those that cannot be loaded are left out.
-    pub async fn serving(&self, tenant: Option<&TenantId>) -> Vec<Arc<Version>> {
-        let slots = self.layers.load().serving(tenant);
-        let mut serving = Vec::new();
-        for slot in slots {
-            let mut next = Some(slot);
-            while let Some(slot) = next.take() {
-                let Ok(bound) = self.bound(&slot).await else { break };
-                match (&bound.active, &slot.scope) {
-                    (Some(version), _) => serving.push(version.clone()),
-                    (None, Some(scope)) => {
-                        next = self.layers.load().below(scope, tenant, slot.family.as_str()).cloned();
-                    }
-                    (None, None) => {}
-                }
-            }
-        }
-        serving
-    }
-
     /// Whether a component is loaded, in whichever binding.
     #[must_use]
     pub fn is_loaded(&self, digest: &Digest) -> bool {
         self.loader.find(digest).is_some()
-    }
-
-    /// Everything that `components.list` tells of a tenant, or of one scope.
-    pub async fn list(&self, tenant: Option<&TenantId>, scope: &BindingScope) -> Vec<Listed> {
-        let mut lines = Vec::new();
-        for version in self.serving(tenant).await {
-            if !matches!(&version.origin, Origin::Installed(of) if of == scope) {
-                let family = version.component.manifest.family.clone();
-                lines.push(Listed { family, entry: None, version: Some(version), error: None });
-            }
-        }
-        let own: Vec<Arc<Slot>> = self.layers.load().all_in(scope).cloned().collect();
-        for slot in own {
-            let _ = self.bound(&slot).await;
-            lines.extend(slot.entries.iter().map(|entry| listed(&slot, entry)));
-        }
-        lines.sort_by(|a, b| a.family.cmp(&b.family));
-        lines
     }
 
     /// Forgets what a deleted tenant had; its files went with its directory.
@@ -514,14 +476,4 @@ impl Plugins {
     fn home(&self) -> &Arc<Home> {
         &self.services.home
     }
-}
-
-fn listed(slot: &Slot, entry: &Entry) -> Listed {
-    let loaded = slot.loaded();
-    let canary = loaded.and_then(|bound| bound.canary.as_ref()).map(|canary| &canary.version);
-    let loaded = loaded.and_then(|bound| bound.active.as_ref()).into_iter().chain(canary);
-    let version = loaded.into_iter().find(|version| version.component.digest == entry.row.digest).cloned();
-    let serves = matches!(entry.row.state, State::Active | State::Canary);
-    let error = slot.error().filter(|_| serves);
-    Listed { family: slot.family.clone(), entry: Some(entry.clone()), version, error }
 }

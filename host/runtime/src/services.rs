@@ -1,4 +1,12 @@
 //! What the capabilities stand on: one of each for the whole gateway.
+//!
+//! - `config`: the configuration of a call's subject, read and written.
+//! - `measure`: what a tenant occupies, and the room that is left.
+//! - `deletion`: the end of a tenant.
+
+mod config;
+mod deletion;
+mod measure;
 
 use std::{
     collections::HashMap,
@@ -8,38 +16,38 @@ use std::{
 };
 
 use jiff::Timestamp;
-use openclaw_billing::{Instants, Measured, Period, RateLimiter, Refusal, UsageLedger};
-use openclaw_config::{
-    ConfigStore,
-    store::{Place, Snapshot, Subject as ConfigSubject},
-};
+use openclaw_billing::{Instants, RateLimiter, UsageLedger};
+use openclaw_config::{ConfigStore, store::Subject as ConfigSubject};
 use openclaw_documents::{Database, DatabaseId, Store};
 use openclaw_models::Models;
 use openclaw_tenancy::{
-    Actor, Audit, AuditEvent, Directory, DirectoryError, Family, FamilyPlace, Home, HomeError, Registry, RegistryError,
-    SecretKey, TenantData, TenantDir, TenantId, TenantKey, TenantRecord,
+    Audit, Directory, DirectoryError, Family, FamilyPlace, Home, HomeError, Registry, SecretKey, TenantDir, TenantId,
+    TenantKey, TenantRecord,
 };
-use serde_json::{json, value::RawValue};
 
 use crate::{
-    AdmissionLimits, CallError,
+    AdmissionLimits,
     admission::Admission,
-    call::{CallFacts, Subject},
     capability::{
         CapabilityError,
         http::{HttpLimits, Refusals},
     },
+    claims::Claims,
     cost::CostLog,
-    disk::{Disks, Room},
+    disk::Disks,
     engine::Counting,
     events::EventBus,
     free_space::FreeSpace,
     heavy::Heavy,
+    long_calls::LongCalls,
     meter::LongLane,
     plugins::Plugins,
     sandboxes::{Sandboxes, workload_user},
+    tasks::Tasks,
     trace::{InnerCall, InnerCalls},
 };
+
+pub use measure::STORAGE_EVERY;
 
 /// What the services are made of.
 pub struct ServicesParts {
@@ -79,6 +87,8 @@ pub struct Services {
     pub registry: Arc<Registry>,
     /// Where the families' documents are.
     pub documents: Store,
+    /// Where their vectors are.
+    pub indexes: openclaw_vectors::Store,
     /// The tenants' and the gateway's configuration.
     pub config: Arc<ConfigStore>,
     /// What has been used.
@@ -96,15 +106,20 @@ pub struct Services {
     /// Where the tenants' workloads run.
     pub sandboxes: Sandboxes,
     pub(crate) admission: Admission,
+    pub(crate) tasks: Arc<Tasks>,
+    pub(crate) long_calls: Arc<LongCalls>,
+    pub(crate) claims: Arc<Claims>,
     pub(crate) long_lane: LongLane,
     pub(crate) heavy: Arc<Heavy>,
     pub(crate) costs: Option<Arc<CostLog>>,
+    /// A component is tried out: what it logs is nobody's to read.
+    pub(crate) is_trial: bool,
     started: Instant,
     /// The last measure of each tenant's directory, in bytes.
     disk: Mutex<HashMap<TenantId, u64>>,
     /// What tenants occupy of their `disk_bytes`.
     pub(crate) disks: Disks,
-    free_space: FreeSpace,
+    pub(crate) free_space: FreeSpace,
     /// What components were refused of late.
     pub(crate) refusals: Refusals,
     tenants: Mutex<HashMap<TenantId, Arc<OpenTenant>>>,
@@ -141,11 +156,21 @@ impl Services {
     /// Puts the parts together.
     #[must_use]
     pub fn new(parts: ServicesParts) -> Arc<Self> {
-        Arc::new(Self {
+        Arc::new(Self::of(parts, LongLane::new()))
+    }
+
+    /// Those of a trial. Its calls want the processor as all others do.
+    pub(crate) fn of_trial(&self, parts: ServicesParts) -> Arc<Self> {
+        Arc::new(Self { is_trial: true, ..Self::of(parts, self.long_lane.clone()) })
+    }
+
+    fn of(parts: ServicesParts, long_lane: LongLane) -> Self {
+        Self {
             free_space: FreeSpace::new(parts.home.clone(), parts.free_disk_mb),
             home: parts.home,
             registry: parts.registry,
             documents: parts.documents,
+            indexes: openclaw_vectors::Store::default(),
             config: parts.config,
             usage: parts.usage,
             models: parts.models,
@@ -155,9 +180,13 @@ impl Services {
             secret_key: parts.secret_key,
             sandboxes: parts.sandboxes,
             admission: Admission::new(parts.admission),
-            long_lane: LongLane::new(),
+            tasks: Arc::default(),
+            long_calls: Arc::default(),
+            claims: Arc::default(),
+            long_lane,
             heavy: Arc::default(),
             costs: parts.costs,
+            is_trial: false,
             started: Instant::now(),
             disk: Mutex::default(),
             disks: Disks::default(),
@@ -165,7 +194,7 @@ impl Services {
             tenants: Mutex::default(),
             plugins: OnceLock::new(),
             inner_calls: OnceLock::new(),
-        })
+        }
     }
 
     /// Says, once, what serves the calls that components make.
@@ -202,7 +231,7 @@ impl Services {
 
     /// Whether the engine counts what calls take.
     pub(crate) fn counting(&self) -> Counting {
-        if self.costs.is_some() { Counting::Instructions } else { Counting::Off }
+        self.costs.as_ref().map_or(Counting::Off, |costs| costs.counting())
     }
 
     /// Runs work on a client's bytes that grows with them. What would take a while waits for the lane of
@@ -242,73 +271,6 @@ impl Services {
         self.admission.off_thread(Some(&tenant.id), opened).await?.map_err(CapabilityError::internal)
     }
 
-    /// The configuration of a call, unless it cannot be read.
-    pub(crate) fn sound_config(&self, subject: &Subject) -> Result<Arc<Snapshot>, CallError> {
-        let issue = match self.config_snapshot(subject) {
-            Ok(snapshot) if snapshot.valid => return Ok(snapshot),
-            Ok(snapshot) => snapshot.issues.first().map(ToString::to_string).unwrap_or_default(),
-            Err(CapabilityError::Refused(refusal)) => return Err(CallError::Refused(refusal)),
-            Err(_) => "config.yaml cannot be opened".into(),
-        };
-        let message = format!("this tenant's configuration is damaged: {issue}; config.set replaces it");
-        Err(CallError::Unavailable { message, retry_after_ms: None })
-    }
-
-    /// The configuration of the subject; one look at the file where it has not changed.
-    pub(crate) fn config_snapshot(&self, subject: &Subject) -> Result<Arc<Snapshot>, CapabilityError> {
-        self.with_config(subject, |place| Ok(self.config.snapshot(place)))
-    }
-
-    /// `config-write.replace`, with its line in the audit log. Blocks.
-    pub(crate) fn config_replace(
-        &self,
-        call: &CallFacts,
-        raw: &str,
-        base_hash: Option<&str>,
-    ) -> Result<Arc<Snapshot>, CapabilityError> {
-        let written = self.with_config(&call.subject, |place| Ok(self.config.replace(place, raw, base_hash)?))?;
-        self.config_written(call, &written)
-    }
-
-    /// `config-write.patch`, with its line in the audit log. Blocks.
-    pub(crate) fn config_patch(
-        &self,
-        call: &CallFacts,
-        patch: &str,
-        base_hash: Option<&str>,
-    ) -> Result<Arc<Snapshot>, CapabilityError> {
-        let written = self.with_config(&call.subject, |place| Ok(self.config.patch(place, patch, base_hash)?))?;
-        self.config_written(call, &written)
-    }
-
-    fn config_written(&self, call: &CallFacts, written: &Arc<Snapshot>) -> Result<Arc<Snapshot>, CapabilityError> {
-        let event = AuditEvent {
-            actor: call.caller.actor.clone(),
-            tenant: call.subject.tenant().map(|tenant| tenant.id.clone()),
-            action: "config.write",
-            detail: json!({ "method": &*call.method, "hash": written.hash }),
-        };
-        self.audit.append(event).map_err(CapabilityError::internal)?;
-        Ok(written.clone())
-    }
-
-    fn with_config<T>(
-        &self,
-        subject: &Subject,
-        act: impl FnOnce(Place<'_>) -> Result<T, CapabilityError>,
-    ) -> Result<T, CapabilityError> {
-        match subject {
-            Subject::Tenant(tenant) => {
-                let open = self.open_tenant(tenant)?;
-                act(Place { subject: &open.subject, directory: open.directory.root(), key: Some(&open.key) })
-            }
-            Subject::Gateway => {
-                let directory = self.home.directory();
-                act(Place { subject: &ConfigSubject::Gateway, directory, key: None })
-            }
-        }
-    }
-
     /// The tenant's directory and key, kept for its next call.
     pub(crate) fn open_tenant(&self, tenant: &TenantRecord) -> Result<Arc<OpenTenant>, CapabilityError> {
         if self.registry.get(&tenant.id).is_none_or(|now| now.row != tenant.row) {
@@ -341,116 +303,6 @@ impl Services {
 
     fn tenants(&self) -> MutexGuard<'_, HashMap<TenantId, Arc<OpenTenant>>> {
         self.tenants.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// What the ledger does not count: bytes on disk, sessions and their messages, the rates of the moment.
-    pub(crate) async fn measure(
-        &self,
-        tenant: &Arc<TenantRecord>,
-        refresh_disk: bool,
-    ) -> Result<Measured, CapabilityError> {
-        let sessions = self.sessions(tenant).await?;
-        let known = self.disk.lock().unwrap_or_else(PoisonError::into_inner).get(&tenant.id).copied();
-        let disk_usage_bytes = match known {
-            Some(bytes) if !refresh_disk => bytes,
-            _ => {
-                let bytes = self.walk(tenant).await?;
-                self.disk.lock().unwrap_or_else(PoisonError::into_inner).insert(tenant.id.clone(), bytes);
-                bytes
-            }
-        };
-        let rates = self.rates.rates(&tenant.id, &tenant.quotas, self.now());
-        Ok(Measured { disk_usage_bytes, rates, ..sessions })
-    }
-
-    /// The bytes of a tenant's files.
-    async fn walk(&self, tenant: &TenantRecord) -> Result<u64, CapabilityError> {
-        let open = self.open_tenant(tenant)?;
-        let walked = self.admission.off_thread(Some(&tenant.id), move || open.directory.root().disk_usage()).await?;
-        walked.map_err(CapabilityError::internal)
-    }
-
-    /// Room for a write of a tenant, or the refusal where its `disk_bytes` are used up. What its
-    /// databases have free counts as room: deleting documents makes some.
-    pub(crate) async fn take_room(
-        &self,
-        tenant: &TenantRecord,
-        bytes: u64,
-    ) -> Result<Result<Room, Refusal>, CapabilityError> {
-        if !self.free_space.take(bytes) {
-            return Err(CapabilityError::full("the disk is full"));
-        }
-        self.disks.take(tenant, bytes, async || self.occupied(tenant).await).await
-    }
-
-    /// What a tenant occupies of its `disk_bytes`, measured now.
-    pub(crate) async fn occupied(&self, tenant: &TenantRecord) -> Result<u64, CapabilityError> {
-        let free = self.documents.free_bytes(&tenant.id).await?;
-        Ok(self.walk(tenant).await?.saturating_sub(free))
-    }
-
-    /// The next who asks how much a tenant's files are has them measured.
-    pub(crate) fn forget_measure(&self, tenant: &TenantId) {
-        self.disk.lock().unwrap_or_else(PoisonError::into_inner).remove(tenant);
-    }
-
-    /// Sessions, those of them that were used in the running period, and the messages in all transcripts
-    /// that are kept: a transcript is a header and a line a message.
-    async fn sessions(&self, tenant: &TenantRecord) -> Result<Measured, CapabilityError> {
-        let family: Family = "sessions".parse().map_err(CapabilityError::internal)?;
-        let database = self.database(tenant, &family);
-        let zone = self.usage.zone();
-        let begun = Period::of(Timestamp::now(), zone).window(zone).start.as_millisecond();
-        let transcripts = database.log_totals("transcript:").await?;
-        Ok(Measured {
-            total_sessions: database.count("sessions", "").await?,
-            active_sessions: database.count_ranked("sessions", begun).await?,
-            total_messages: transcripts.entries.saturating_sub(transcripts.logs),
-            ..Measured::default()
-        })
-    }
-
-    /// How much of the disk tenants' writes leave free from now on, in MiB.
-    pub fn keep_free(&self, mib: u64) {
-        self.free_space.keep(mib);
-    }
-
-    /// Wipes a tenant: its databases are closed first, its row and directory go together. `forget` is for what
-    /// others keep of it, before there can be a namesake.
-    pub async fn delete_tenant(
-        self: &Arc<Self>,
-        tenant: &Arc<TenantRecord>,
-        actor: Actor,
-        forget: impl Future<Output = ()> + Send + 'static,
-    ) -> Result<(), RegistryError> {
-        let closed = self.documents.close_tenant(&tenant.id).await;
-        // What still writes there is not to outlive what it writes to.
-        self.sandboxes.end_terminals(tenant.row);
-        let (services, gone, row) = (self.clone(), tenant.id.clone(), tenant.row);
-        let forget = async move {
-            services.sandboxes.end_terminals(row);
-            forget.await;
-            services.forget(&gone).await;
-            drop(closed);
-        };
-        self.registry.delete(tenant, TenantData::Wipe, actor, forget).await
-    }
-
-    async fn forget(&self, tenant: &TenantId) {
-        self.tenants().remove(tenant);
-        self.config.forget(&ConfigSubject::Tenant(tenant.clone()));
-        if let Err(error) = self.usage.forget(tenant).await {
-            tracing::warn!(%tenant, %error, "the usage rows of a deleted tenant stay");
-        }
-        self.forget_measure(tenant);
-        self.disks.forget(tenant);
-        self.admission.forget(tenant);
-        self.rates.forget(tenant);
-        let told = json!({ "tenantId": tenant.as_str(), "what": "deleted" });
-        if let Ok(told) = RawValue::from_string(told.to_string()) {
-            self.events.publish(tenant, "tenant.changed", told);
-        }
-        self.events.forget(tenant);
     }
 }
 

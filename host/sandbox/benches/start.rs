@@ -1,6 +1,8 @@
-//! What a start costs: `cargo bench -p openclaw-sandbox`. Milliseconds from spawn to exit of `true`; compare within one run.
+//! What a start costs: `cargo bench -p openclaw-sandbox`. Milliseconds from spawn to exit of `true`; compare within one
+//! run.
 //!
-//! `fork+exec` has no sandbox; `cold` makes one, `warm` takes one that is ready. As root the workload runs as a user of its own.
+//! `fork+exec` has no sandbox; `cold` makes one, `warm` takes one that is ready. As root the workload runs as a user of
+//! its own.
 #![allow(clippy::print_stdout, reason = "a bench prints its table")]
 #![allow(clippy::disallowed_methods, reason = "the bench's own files")]
 

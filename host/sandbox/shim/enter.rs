@@ -14,7 +14,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
-use crate::system;
+use crate::{mount, system};
 
 /// Covered in our namespace; bubblewrap itself has its place there, and needs nothing that was there before.
 const PLACE: &str = "/tmp";
@@ -36,10 +36,10 @@ fn enter(mut arguments: impl Iterator<Item = String>) -> io::Result<Infallible> 
     let mut mounts = Vec::new();
     for descriptor in descriptors.split(',').filter(|text| !text.is_empty()) {
         let descriptor = number(descriptor)? as i32;
-        mounts.push((descriptor, system::copy_mount(descriptor)?));
+        mounts.push((descriptor, mount::copy_mount(descriptor)?));
     }
-    system::own_mounts()?;
-    system::mount_memory(PLACE)?;
+    mount::own_mounts()?;
+    mount::mount_memory(PLACE)?;
     for (descriptor, mount) in mounts {
         let path = format!("{PLACE}/{descriptor}");
         place(&mount, Path::new(&path))?;
@@ -62,5 +62,5 @@ fn place(mount: &OwnedFd, path: &Path) -> io::Result<()> {
     } else {
         File::create_new(path)?;
     }
-    system::move_mount(mount, path)
+    mount::move_mount(mount, path)
 }

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Write};
+use std::os::fd::AsFd;
 use std::process::ExitCode;
 
 use crate::job::Job;
@@ -13,8 +14,8 @@ const FAILED: &str = "openclaw-shim: ";
 /// Where the job is: its user's alone to read.
 const JOB: &str = "/run/job";
 
-pub fn run() -> ExitCode {
-    match start() {
+pub fn run(by_stdin: bool) -> ExitCode {
+    match start(by_stdin) {
         Ok(command) => wait_for(command),
         Err(failure) => {
             // In one piece, to be known by its beginning.
@@ -24,8 +25,10 @@ pub fn run() -> ExitCode {
     }
 }
 
-fn start() -> Result<u32, String> {
-    let job = File::open(JOB).and_then(|mut file| Job::receive(&mut file));
+fn start(by_stdin: bool) -> Result<u32, String> {
+    // By a copy of the descriptor, and no byte more than the job has: what follows is for the command.
+    let source = if by_stdin { io::stdin().as_fd().try_clone_to_owned().map(File::from) } else { File::open(JOB) };
+    let job = source.and_then(|mut source| Job::receive(&mut source));
     let job = job.map_err(|error| format!("the job cannot be read: {error}"))?;
     job.prepare()?;
     // The engine has made the terminal, and given it no size.

@@ -1,6 +1,7 @@
 //! What is to be run, and what has to be done before.
 //!
-//! A job is its length in bytes (little endian, 4 bytes), then its fields, each ended by NUL. The fields: `tty=COLUMNSxROWS` or `no-tty`, `egress` or `no-egress`, the directory, the number of limits and each as
+//! A job is its length in bytes (little endian, 4 bytes), then its fields, each ended by NUL. The fields:
+//! `tty=COLUMNSxROWS` or `no-tty`, `egress` or `no-egress`, the directory, the number of limits and each as
 //! `resource=value`, the number of variables and each as `NAME=value`, then the command and its arguments.
 
 use std::io::{self, BufRead, BufReader, Read};

@@ -1,10 +1,10 @@
 //! The static helper that the sandbox crate carries along.
 //!
-//! * `shim enter UID GID FDS BWRAP…`: outside, as root. Puts what is to be bound within the user's reach, becomes the user
-//!   and then bubblewrap.
+//! * `shim enter UID GID FDS BWRAP…`: outside, as root. Puts what is to be bound within the user's reach, becomes the
+//!   user and then bubblewrap.
 //! * `shim exec FD`: inside bubblewrap. Reads a job from the descriptor, sets limits and terminal up, and becomes the
 //!   command. What prevents it goes back through the descriptor.
-//! * `shim init`: inside a container, as its first process. Its job is a file.
+//! * `shim init file|stdin`: inside a container, as its first process. Its job is a file, or what it reads first.
 //! * `shim forward`: inside, with an allow list. Passes connections to 127.0.0.1:3128 on to the proxy's socket.
 //! * `shim reap`: outside. Reads what is to be cleaned up, and does so when its input closes: when we are dead.
 
@@ -18,6 +18,8 @@ mod forward;
 mod init;
 #[path = "job.rs"]
 mod job;
+#[path = "mount.rs"]
+mod mount;
 #[path = "reap.rs"]
 mod reap;
 #[path = "system.rs"]
@@ -33,7 +35,7 @@ fn main() -> ExitCode {
             Some(descriptor) => exec::run(descriptor),
             None => ExitCode::from(2),
         },
-        (Some("init"), _) => init::run(),
+        (Some("init"), mut arguments) => init::run(arguments.next().as_deref() == Some("stdin")),
         (Some("forward"), _) => forward::run(),
         (Some("reap"), _) => reap::run(),
         _ => ExitCode::from(2),

@@ -1,6 +1,7 @@
 //! Cleans up after a process that died: whatever way it died, the pipe to us closes.
 //!
-//! Lines: `+cgroup PATH`, `+mount PATH`, `+directory PATH`, `+group NUMBER` to remember, the same with `-` to forget. Removing goes backwards.
+//! Lines: `+cgroup PATH`, `+mount PATH`, `+directory PATH`, `+group NUMBER` to remember, the same with `-` to forget.
+//! Removing goes backwards.
 
 use std::fs;
 use std::io;
@@ -9,7 +10,7 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::system;
+use crate::{mount, system};
 
 pub fn run() -> ExitCode {
     // What ends our parent's terminal or group is not to end us.
@@ -28,7 +29,7 @@ pub fn run() -> ExitCode {
         match kind.as_str() {
             "cgroup" => remove_cgroup(path),
             "group" => path.to_str().and_then(|number| number.parse().ok()).map_or((), system::kill_group),
-            "mount" => drop(system::unmount(path)),
+            "mount" => drop(mount::unmount(path)),
             _ => drop(fs::remove_dir(path).or_else(|_| fs::remove_file(path))),
         }
     }

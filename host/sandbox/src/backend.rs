@@ -19,6 +19,9 @@ pub trait Backend: Send + Sync {
     /// Starts a workload. Dropping the session kills it.
     fn start<'a>(&'a self, tenant: &'a Tenant, workload: Workload) -> BoxFuture<'a, Result<Session, Error>>;
 
+    /// Ends what is kept ready for workloads to come, and keeps no more; those that run go on.
+    fn close(&self) -> BoxFuture<'_, ()>;
+
     /// Starts a workload and waits for its end.
     fn run<'a>(&'a self, tenant: &'a Tenant, workload: Workload) -> BoxFuture<'a, Result<Outcome, Error>> {
         Box::pin(async move { Ok(self.start(tenant, workload).await?.collect().await) })

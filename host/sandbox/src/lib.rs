@@ -11,8 +11,8 @@
 //!
 //! The tenant's workspace at `/work`, writable; a system of read-only files, the same tree in both modes ([`image`]);
 //! sized memory file systems at `/tmp` and `/dev/shm`; nothing else to write to, no network but what its [`Network`]
-//! says, no process, user, key or socket of the host. `tests/sandbox/probe.c` tries to break out of each by name and holds the
-//! answers of both modes against one list.
+//! says, no process, user, key or socket of the host. `tests/sandbox/probe.c` tries to break out of each by name and
+//! holds the answers of both modes against one list.
 //!
 //! # How it is put together
 //!
@@ -27,8 +27,8 @@
 //! ```
 //!
 //! Two programs are not in this crate's code: `bwrap`, and the *shim* (`shim/`), a static helper that this crate
-//! carries along. Inside, the shim starts the command; outside, it brings the tenant's user to what bubblewrap binds, and it
-//! is the reaper that outlives us and cleans up.
+//! carries along. Inside, the shim starts the command; outside, it brings the tenant's user to what bubblewrap binds,
+//! and it is the reaper that outlives us and cleans up.
 //!
 //! # What holds
 //!
@@ -52,6 +52,7 @@ mod job;
 mod limits;
 mod outcome;
 mod paths;
+mod pool;
 mod processes;
 mod reaper;
 pub mod seccomp;
@@ -60,6 +61,7 @@ mod shim;
 mod staging;
 mod supervise;
 mod terminal;
+mod unlinked;
 mod workload;
 
 pub use backend::{Backend, Info, Mode, Root, Tenant, TenantUser};
@@ -70,6 +72,7 @@ pub use limits::{Enforcement, Limit, Limits, Support};
 pub use outcome::{Outcome, Reason, Usage};
 pub use reaper::Reaper;
 pub use session::{Input, Output, Remote, Session};
+pub use unlinked::{TooMany, unlinked_bytes};
 pub use workload::{Mount, Network, Size, WorkPath, Workload};
 
 /// What PATH is for every workload.

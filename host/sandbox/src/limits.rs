@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 /// What one workload may use.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Limits {
     /// Memory of all its processes, with its memory file systems where a cgroup counts.
     pub memory_bytes: u64,

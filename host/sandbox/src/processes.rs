@@ -1,4 +1,4 @@
-//! What a process and its descendants use, read from `/proc`: for machines without cgroups.
+//! A process and its descendants, read from `/proc`, and what they use: for machines without cgroups.
 
 use std::fs;
 use std::time::Duration;
@@ -13,15 +13,29 @@ pub(crate) struct Use {
 }
 
 pub(crate) fn used_by(process: u32) -> Use {
-    let mut waiting = vec![process];
     let (mut memory_bytes, mut ticks) = (0, 0);
-    while let Some(process) = waiting.pop() {
+    for process in tree(process) {
         memory_bytes += memory_of(process);
         ticks += processor_ticks(process).unwrap_or(0);
-        waiting.extend(children(process));
     }
     let per_second = rustix::param::clock_ticks_per_second().max(1);
     Use { memory_bytes, cpu: Duration::from_millis(ticks * 1000 / per_second) }
+}
+
+/// A process and all below it.
+pub(crate) fn tree(process: u32) -> Vec<u32> {
+    let (mut all, mut next) = (vec![process], 0);
+    while let Some(process) = all.get(next).copied() {
+        all.extend(children(process));
+        next += 1;
+    }
+    all
+}
+
+#[allow(clippy::disallowed_methods, reason = "the kernel's own files")]
+pub(crate) fn threads(process: u32) -> Vec<u32> {
+    let threads = fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
+    threads.filter_map(|thread| thread.file_name().to_str()?.parse().ok()).collect()
 }
 
 /// `VmRSS` and `VmSwap` of `status`, which are in KiB.
@@ -47,8 +61,8 @@ fn processor_ticks(process: u32) -> Option<u64> {
 /// Each thread has children of its own.
 #[allow(clippy::disallowed_methods, reason = "the kernel's own files")]
 fn children(process: u32) -> Vec<u32> {
-    let threads = fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
-    let lists = threads.filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
+    let of_thread = |thread| fs::read_to_string(format!("/proc/{process}/task/{thread}/children")).ok();
+    let lists = threads(process).into_iter().filter_map(of_thread);
     lists
         .flat_map(|list| list.split_ascii_whitespace().filter_map(|child| child.parse().ok()).collect::<Vec<_>>())
         .collect()

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use crate::supervise::End;
-use crate::{Mode, Outcome, Size};
+use crate::{Mode, Outcome, Size, Usage};
 
 /// A piece of what a workload wrote. A terminal has one stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,17 +24,19 @@ pub struct Session {
     end: Option<oneshot::Receiver<End>>,
     mode: Mode,
     process: Option<u32>,
+    container: Option<String>,
 }
 
 /// What a workload reads. Dropped, it ends that, but for a terminal.
 #[derive(Debug)]
 pub struct Input(pub(crate) mpsc::Sender<Bytes>);
 
-/// Ends a workload or resizes its terminal, from anywhere.
+/// Ends a workload, resizes its terminal, or tells what it has used up to now; from anywhere.
 #[derive(Clone, Debug)]
 pub struct Remote {
-    sizes: mpsc::Sender<Size>,
+    sizes: watch::Sender<Option<Size>>,
     kill: Arc<Notify>,
+    usage: watch::Receiver<Usage>,
 }
 
 /// The other end of a session.
@@ -49,8 +51,11 @@ pub(crate) struct Supervised {
 /// What a session asks of its workload.
 #[derive(Debug)]
 pub(crate) struct Requests {
-    pub(crate) sizes: mpsc::Receiver<Size>,
+    /// The last one counts.
+    pub(crate) sizes: watch::Receiver<Option<Size>>,
     pub(crate) kill: Arc<Notify>,
+    /// Told whenever it is looked at.
+    pub(crate) usage: watch::Sender<Usage>,
 }
 
 /// Pieces that wait for a reader. Beyond them the workload waits.
@@ -61,17 +66,25 @@ impl Session {
     pub(crate) fn pair(mode: Mode, process: Option<u32>, stdin: Vec<u8>) -> (Self, Supervised) {
         let (output_sender, output) = mpsc::channel(PIECES);
         let (input_sender, input) = mpsc::channel(PIECES);
-        let (size_sender, sizes) = mpsc::channel(PIECES);
+        let (size_sender, sizes) = watch::channel(None);
         let kill = Arc::new(Notify::new());
+        let (usage_sender, usage) = watch::channel(Usage::default());
         let (end_sender, end) = oneshot::channel();
         if !stdin.is_empty() {
             // The channel is new and has room.
             let _ = input_sender.try_send(stdin.into());
         }
-        let remote = Remote { sizes: size_sender, kill: kill.clone() };
-        let session = Self { output, input: Some(Input(input_sender)), remote, end: Some(end), mode, process };
-        let requests = Requests { sizes, kill };
+        let remote = Remote { sizes: size_sender, kill: kill.clone(), usage };
+        let (typing, end) = (Some(Input(input_sender)), Some(end));
+        let session = Self { output, input: typing, remote, end, mode, process, container: None };
+        let requests = Requests { sizes, kill, usage: usage_sender };
         (session, Supervised { output: output_sender, input, requests, end: end_sender })
+    }
+
+    /// It runs in a container of the engine's.
+    pub(crate) fn in_container(mut self, id: &str) -> Self {
+        self.container = Some(id.to_owned());
+        self
     }
 
     /// The next piece of output; none after the last.
@@ -87,6 +100,15 @@ impl Session {
     /// The first of its processes, by the host's count; none where nobody knows.
     pub fn process(&self) -> Option<u32> {
         self.process
+    }
+
+    /// The engine's id of the container that it runs in; none where it runs in none.
+    pub fn container(&self) -> Option<&str> {
+        self.container.as_deref()
+    }
+
+    pub fn mode(&self) -> Mode {
+        self.mode
     }
 
     pub fn remote(&self) -> Remote {
@@ -140,8 +162,13 @@ impl Remote {
         self.kill.notify_one();
     }
 
-    /// False once the workload has ended.
-    pub async fn resize(&self, size: Size) -> bool {
-        self.sizes.send(size).await.is_ok()
+    /// What the workload had used when it was last looked at.
+    pub fn usage(&self) -> Usage {
+        *self.usage.borrow()
+    }
+
+    /// It will have this size soon; false once the workload has ended.
+    pub fn resize(&self, size: Size) -> bool {
+        self.sizes.send(Some(size)).is_ok()
     }
 }

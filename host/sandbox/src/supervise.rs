@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use crate::cgroup::Counters;
 use crate::session::{Output, Requests};
@@ -17,6 +17,9 @@ use crate::{Limits, Mode, Outcome, Reason, Size, Usage};
 
 /// How often the counters are looked at.
 const TICK: Duration = Duration::from_millis(50);
+
+/// A terminal gets a new size no sooner after the one before: each interrupts its program, and is a request to an engine.
+const RESIZES: Duration = Duration::from_millis(50);
 
 /// A workload's processes, as one of the back ends knows them.
 pub(crate) trait Process: Send {
@@ -160,12 +163,12 @@ pub(crate) struct Watch {
 /// Watches until the end. `outputs` are the pumps of what it writes: they end when its last process has.
 pub(crate) async fn supervise(process: &mut impl Process, watch: Watch, mut outputs: JoinSet<()>) -> End {
     let Watch { started, wall, exceeded, mut requests } = watch;
-    let deadline = tokio::time::sleep_until(started + wall);
+    let deadline = sleep_until(started + wall);
     tokio::pin!(deadline);
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut counters = Counters::default();
-    let mut broken: Option<Reason> = None;
+    let (mut broken, mut resizes): (Option<Reason>, _) = (None, started);
 
     let exit = loop {
         let found = tokio::select! {
@@ -173,12 +176,14 @@ pub(crate) async fn supervise(process: &mut impl Process, watch: Watch, mut outp
             () = &mut deadline, if broken.is_none() => Reason::Timeout,
             () = exceeded.notify.notified(), if broken.is_none() => Reason::OutputLimit,
             () = requests.kill.notified(), if broken.is_none() => Reason::Killed,
-            Some(size) = requests.sizes.recv(), if broken.is_none() => {
+            Some(size) = next_size(&mut requests.sizes, resizes), if broken.is_none() => {
                 process.resize(size).await;
+                resizes = Instant::now() + RESIZES;
                 continue;
             }
             _ = ticks.tick(), if broken.is_none() => {
                 counters = counters.max(process.counters());
+                requests.usage.send_replace(usage(&counters, started));
                 if counters.oom_kills == 0 {
                     continue;
                 }
@@ -189,14 +194,24 @@ pub(crate) async fn supervise(process: &mut impl Process, watch: Watch, mut outp
         process.kill().await;
     };
 
-    let wall = started.elapsed();
     counters = counters.max(process.counters());
+    let usage = usage(&counters, started);
     while outputs.join_next().await.is_some() {}
     let exit = process.judge(exit);
     let truncated = exceeded.flag.load(Ordering::Acquire);
     let reason = reason(broken, &exit, &counters, truncated);
-    let usage = Usage { cpu: counters.cpu, peak_memory_bytes: counters.peak_memory_bytes, wall };
     End { reason, exit, truncated, usage }
+}
+
+/// The size that a terminal is to have. It is given up and begun again: nothing may be lost in between.
+async fn next_size(sizes: &mut watch::Receiver<Option<Size>>, not_before: Instant) -> Option<Size> {
+    sleep_until(not_before).await;
+    sizes.changed().await.ok()?;
+    *sizes.borrow_and_update()
+}
+
+fn usage(counters: &Counters, started: Instant) -> Usage {
+    Usage { cpu: counters.cpu, peak_memory_bytes: counters.peak_memory_bytes, wall: started.elapsed() }
 }
 
 fn reason(broken: Option<Reason>, exit: &Exit, counters: &Counters, truncated: bool) -> Reason {
@@ -210,5 +225,7 @@ fn reason(broken: Option<Reason>, exit: &Exit, counters: &Counters, truncated: b
     }
 }
 
+#[cfg(test)]
+mod resize_tests;
 #[cfg(test)]
 mod tests;

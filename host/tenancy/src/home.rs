@@ -4,14 +4,19 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, Mode, OFlags};
+use rustix::fs::{FlockOperation, Mode, OFlags, StatVfs};
 use rustix::io::Errno;
 
 use crate::directory::{Directory, DirectoryError, FileKind};
 use crate::{ComponentFiles, TenantDir, TenantId, TenantPath};
 
+mod scratch;
 mod secrets;
 
+pub use scratch::Scratch;
+
+#[cfg(test)]
+mod free_tests;
 #[cfg(test)]
 #[allow(clippy::disallowed_methods, reason = "tests look at modes and plant damage")]
 mod tests;
@@ -213,13 +218,13 @@ impl Home {
         &self.root
     }
 
-    /// Bytes that may still be written where the state directory is.
+    /// Bytes that may still be written where the state directory is: none where hardly a file can be made any more.
     ///
     /// # Errors
     /// Of statvfs(3).
     pub fn free_bytes(&self) -> std::io::Result<u64> {
         let disk = rustix::fs::statvfs(&self.path)?;
-        Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
+        Ok(free_bytes(&disk))
     }
 
     /// `control.db`
@@ -276,6 +281,15 @@ pub(crate) fn fixed(path: &str) -> TenantPath {
 
 pub(crate) fn tenant_path(tenant: &TenantId) -> TenantPath {
     fixed(&format!("{TENANTS}/{tenant}"))
+}
+
+/// So many files are left to others as the least free space is, but no more than a twentieth of all that fit.
+const FILES_KEPT: u64 = 16_384;
+
+fn free_bytes(disk: &StatVfs) -> u64 {
+    // Some make room for files as they are made, and count none.
+    let has_files = disk.f_files == 0 || disk.f_favail > FILES_KEPT.min(disk.f_files / 20);
+    if has_files { disk.f_bavail.saturating_mul(disk.f_frsize) } else { 0 }
 }
 
 fn holder(file: &mut File) -> Option<u32> {

@@ -1,4 +1,4 @@
-//! Names of tenants and of families. A value of these types has been checked,
+//! Names of tenants, of families and of their indexes. A value of these types has been checked,
 //! so it is safe as the name of a directory and within a token.
 
 use std::fmt;
@@ -11,8 +11,10 @@ use serde::{Deserialize, Serialize};
 #[allow(clippy::disallowed_methods, reason = "tests read what they wrote")]
 mod tests;
 
-/// Most characters of either kind of id.
+/// Most characters of a tenant's and a family's id.
 const LONGEST: usize = 32;
+/// Most characters of an index's name.
+const LONGEST_INDEX: usize = 64;
 
 /// A tenant's id: `^[a-z0-9][a-z0-9_-]{0,31}$`. Cheap to clone.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -49,6 +51,32 @@ pub enum FamilyError {
     FirstCharacter(char),
     #[error("a family holds a-z, 0-9 and '_' only, not {0:?}")]
     Character(char),
+}
+
+/// The name of a vector index, and of its file: `^[a-z0-9][a-z0-9_-]{0,63}$`, which every agent's id is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct IndexName(Arc<str>);
+
+/// Why a text is no name of an index.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("an index's name has 1 to {LONGEST_INDEX} of a-z, 0-9, '_' and '-', and begins with a letter or digit")]
+pub struct IndexNameError;
+
+impl FromStr for IndexName {
+    type Err = IndexNameError;
+
+    fn from_str(text: &str) -> Result<Self, IndexNameError> {
+        let is_plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9');
+        let begins = text.bytes().next().is_some_and(is_plain);
+        let holds = text.bytes().all(|byte| is_plain(byte) || matches!(byte, b'_' | b'-'));
+        if begins && holds && text.len() <= LONGEST_INDEX { Ok(Self(text.into())) } else { Err(IndexNameError) }
+    }
+}
+
+impl fmt::Display for IndexName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
 }
 
 impl FromStr for TenantId {

@@ -10,7 +10,7 @@ use rustix::fs::{AtFlags, FileType};
 use rustix::io::Errno;
 
 use crate::home::fixed;
-use crate::{ComponentFiles, Directory, DirectoryError, Family, FileIdentity, FileKind, TenantPath};
+use crate::{ComponentFiles, Directory, DirectoryError, Family, FileIdentity, FileKind, IndexName, TenantPath};
 
 #[cfg(test)]
 #[allow(clippy::disallowed_methods, reason = "tests plant what an attacker would")]
@@ -41,7 +41,7 @@ pub struct FamilyPlace {
 #[derive(Debug, Clone)]
 pub struct DatabasePlace {
     pub directory: Directory,
-    pub name: &'static str,
+    pub name: String,
     /// Where it is in the tenant's directory, to be shown to the operator.
     pub shown: String,
 }
@@ -90,13 +90,20 @@ impl TenantDir {
         Ok(found)
     }
 
+    /// The place of one of a family's vector indexes, beside its database.
+    pub fn index(&self, family: &Family, name: &IndexName) -> Result<DatabasePlace, DirectoryError> {
+        let (_, path) = places(family.as_str());
+        let directory = self.root.subdirectory(&fixed(&path))?;
+        Ok(DatabasePlace::named(directory, &path, format!("{name}.sqlite")))
+    }
+
     /// The tenant's own components. No family has this name, so none is handed this directory.
     pub fn components(&self) -> Result<ComponentFiles, DirectoryError> {
         ComponentFiles::below(&self.root, "plugins/components")
     }
 
-    /// The workspace, `sandbox/work`: `/work` in a sandbox. It and what is made in it belong to the user of this number,
-    /// where one is given; nothing else of the tenant's does.
+    /// The workspace, `sandbox/work`: `/work` in a sandbox. It and what is made in it belong to the user of this
+    /// number, where one is given; nothing else of the tenant's does.
     pub fn workspace(&self, owner: Option<u32>) -> Result<Directory, DirectoryError> {
         let workspace = self.root.subdirectory(&fixed("sandbox/work"))?;
         let Some(owner) = owner else { return Ok(workspace) };
@@ -118,14 +125,18 @@ fn places(family: &str) -> (String, String) {
 }
 
 impl DatabasePlace {
+    fn named(directory: Directory, path: &str, name: String) -> Self {
+        Self { directory, shown: format!("{path}/{name}"), name }
+    }
+
     fn new(directory: Directory, path: &str) -> Self {
-        Self { directory, name: DATABASE, shown: format!("{path}/{DATABASE}") }
+        Self::named(directory, path, DATABASE.to_owned())
     }
 
     /// What tells one state of the file from the next; none where there is no file.
     #[must_use]
     pub fn identity(&self) -> Option<FileIdentity> {
-        self.directory.metadata(&fixed(self.name)).ok().flatten().map(|metadata| metadata.identity)
+        self.directory.metadata(&fixed(&self.name)).ok().flatten().map(|metadata| metadata.identity)
     }
 
     /// A path SQLite can open, valid as long as this value lives.

@@ -144,7 +144,9 @@ impl Host<'_> {
                 self.unavailable("did not answer in time")
             }
             ErrorCode::DestinationNotFound => self.unavailable("has no address"),
-            ErrorCode::ConnectionLimitReached => self.unavailable("is one request too many at this moment"),
+            ErrorCode::ConnectionLimitReached => {
+                self.unavailable("is one request too many: a call has 64, and a tenant 16 at once")
+            }
             code => self.unavailable(&format!("cannot be asked: {code}")),
         }
     }

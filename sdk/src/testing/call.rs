@@ -2,8 +2,10 @@
 
 #![allow(clippy::disallowed_methods, reason = "what the handler under test answers and sends")]
 
+use super::caller::Caller;
 use super::manifest::{Served, SharedCollection};
 use super::state::{Event, LogLine, State};
+use super::tasks::{Claim, Task};
 use crate::bindings::openclaw::gateway::{calls::Call, documents::Operation, log::Level};
 use crate::{Error, Result};
 use serde_json::{Value, json};
@@ -22,26 +24,6 @@ const QUOTA_EXCEEDED: &str = "QUOTA_EXCEEDED";
 /// The codes that reach a client as they are.
 const KNOWN: &[&str] = &["INVALID_REQUEST", "FORBIDDEN", "NOT_FOUND", "CONFLICT", "UNAVAILABLE"];
 
-/// Who makes a call.
-#[derive(Clone)]
-pub(crate) struct Caller {
-    pub(crate) scopes: Vec<String>,
-}
-
-impl Caller {
-    pub(crate) fn is_operator(&self) -> bool {
-        self.has("admin")
-    }
-
-    fn has(&self, scope: &str) -> bool {
-        self.scopes.iter().any(|own| own == scope)
-    }
-
-    fn may(&self, scope: &str) -> bool {
-        self.is_operator() || self.has(scope) || (scope == "read" && self.has("write"))
-    }
-}
-
 /// What the host knows of a call.
 pub(crate) struct Facts {
     pub(crate) state: Rc<State>,
@@ -53,6 +35,8 @@ pub(crate) struct Facts {
     published: Cell<usize>,
     log_lines: Cell<usize>,
     over_quota: Cell<bool>,
+    /// The claim that this task was started with.
+    pub(crate) inherited: Cell<Option<Claim>>,
     /// It converts documents, and may do nothing else.
     pub(crate) migrating: bool,
 }
@@ -85,6 +69,25 @@ impl Drop for Running {
 
 /// Answers a call by the handler that serves its method.
 pub(crate) fn answer(state: &Rc<State>, caller: &Caller, depth: u32, method: &str, params: &Value) -> Result<Value> {
+    answer_with(state, caller, depth, method, params, None)
+}
+
+/// Runs the task that was started first; false where none waits. Nobody reads its answer.
+pub(crate) fn run_task(state: &Rc<State>) -> bool {
+    let Some(Task { method, params, caller, claim }) = state.tasks.pop() else { return false };
+    // Refused or answered, it has ended.
+    let _ = answer_with(state, &caller, 0, &method, &params, claim);
+    true
+}
+
+fn answer_with(
+    state: &Rc<State>,
+    caller: &Caller,
+    depth: u32,
+    method: &str,
+    params: &Value,
+    claim: Option<Claim>,
+) -> Result<Value> {
     let not_found = || Error::invalid(format!("method not found: {method}"));
     let served = state.serving(method).ok_or_else(not_found)?;
     let described = served.method(method).ok_or_else(not_found)?;
@@ -94,6 +97,7 @@ pub(crate) fn answer(state: &Rc<State>, caller: &Caller, depth: u32, method: &st
     }
     described.params.check(params).map_err(Error::invalid)?;
     let facts = Rc::new(Facts::new(state, &served, caller, depth, method));
+    facts.inherited.set(claim);
     let result = {
         let _running = Running::begin(Rc::clone(&facts));
         (served.handler.handle)(&Call(Rc::clone(&facts)), params.to_string().into_bytes())
@@ -149,6 +153,7 @@ impl Facts {
             published: Cell::new(0),
             log_lines: Cell::new(0),
             over_quota: Cell::new(false),
+            inherited: Cell::new(None),
             migrating: false,
         }
     }
@@ -265,6 +270,19 @@ impl Facts {
         Ok(result.to_string().into_bytes())
     }
 
+    pub(crate) fn start_task(&self, method: &str, params: &[u8], claim: Option<Claim>) -> Result<()> {
+        let params = serde_json::from_slice(params)
+            .map_err(|error| Error::invalid(format!("the parameters are JSON: {error}")))?;
+        if self.served.method(method).is_none() {
+            return Err(Error::forbidden(format!("{method} is a method of another family")));
+        }
+        let caller = if self.caller.is_operator() { Caller::tenant() } else { self.caller.clone() };
+        let task = Task { method: method.to_owned(), params, caller, claim };
+        let has_room = self.state.tasks.push(task);
+        let too_many = || Error::unavailable("too many tasks of this tenant are running", Some(1000));
+        has_room.then_some(()).ok_or_else(too_many)
+    }
+
     /// What reaches the client of what a handler answers: an unknown code is the handler's fault.
     fn refusal(&self, error: Error) -> Error {
         let passes = KNOWN.contains(&error.code.as_str()) || error.code == QUOTA_EXCEEDED && self.over_quota.get();
@@ -274,6 +292,6 @@ impl Facts {
 }
 
 /// A log is granted with the collection that its name begins with.
-fn first_word(log: &str) -> &str {
+pub(crate) fn first_word(log: &str) -> &str {
     log.split_once(':').map_or(log, |(word, _)| word)
 }

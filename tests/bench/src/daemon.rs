@@ -123,6 +123,14 @@ impl Server {
         };
         Ok(Memory { rss: field("Rss").context("no Rss")?, pss: field("Pss").context("no Pss")? })
     }
+
+    /// The most resident memory that it has had, in KiB.
+    pub(crate) fn peak(&self) -> Result<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
+        kib.context("no VmHWM")
+    }
 }
 
 impl Drop for Server {

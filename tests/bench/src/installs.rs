@@ -107,7 +107,8 @@ fn with_note(mut wasm: Vec<u8>, note: u8) -> Vec<u8> {
     wasm
 }
 
-/// The same component with a module in it that nobody uses, and that is compiled all the same: so large is the file then.
+/// The same component with a module in it that nobody uses, and that is compiled all the same: so large is the file
+/// then.
 fn with_code(mut wasm: Vec<u8>, seed: u8) -> Vec<u8> {
     // One function: i32.const and, again and again, i32.const and i32.add.
     let body: Vec<u8> = [&[0, 0x41, seed][..], &[0x41, 1, 0x6a].repeat(340), &[0x0b]].concat();

@@ -6,21 +6,29 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a bench prints its table")]
 #![allow(clippy::disallowed_methods, reason = "it opens its own temporary homes and /proc, nobody's tenant files")]
 
+mod attacks;
 mod bare;
 mod capabilities;
 mod cold;
+mod containers;
 mod daemon;
 mod engine;
 mod home;
 mod installs;
+mod ledger;
 mod load;
+mod memories;
 mod native;
 mod neighbours;
+mod provider;
 mod report;
 mod rpc;
 mod services;
 mod stats;
+mod streams;
 mod swaps;
+mod terminals;
+mod turns;
 mod wire;
 mod workloads;
 mod writes;
@@ -56,7 +64,10 @@ struct Arguments {
     output: PathBuf,
 }
 
-const ROWS: [&str; 12] = ["P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P9", "C1", "C2", "C3"];
+const ROWS: [&str; 20] = [
+    "P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P9", "P10", "P11", "P12", "P13", "C1", "C2", "C3", "C4", "C5",
+    "C6", "C7",
+];
 
 /// What every row needs to know.
 #[derive(Clone, Debug)]
@@ -72,6 +83,8 @@ struct Setting {
     starts: usize,
     /// What many tenants are.
     tenants: usize,
+    /// What many calls of models are.
+    usage_rows: u64,
 }
 
 impl Setting {
@@ -80,10 +93,19 @@ impl Setting {
         let milliseconds = Duration::from_millis;
         if arguments.quick {
             let (round, warm_up) = (milliseconds(200), milliseconds(50));
-            return Self { daemon, components, rounds: 2, round, warm_up, starts: 2, tenants: 200 };
+            return Self {
+                daemon,
+                components,
+                rounds: 2,
+                round,
+                warm_up,
+                starts: 2,
+                tenants: 200,
+                usage_rows: 100_000,
+            };
         }
         let (round, warm_up) = (milliseconds(1500), milliseconds(300));
-        Self { daemon, components, rounds: 7, round, warm_up, starts: 20, tenants: 10_000 }
+        Self { daemon, components, rounds: 7, round, warm_up, starts: 20, tenants: 10_000, usage_rows: 10_000_000 }
     }
 }
 
@@ -92,6 +114,7 @@ fn main() -> Result<ExitCode> {
     match verb.first().map(String::as_str) {
         Some(load::VERB) => load::main().map(|()| ExitCode::SUCCESS),
         Some(native::VERB) => native::main(&verb[1..]).map(|()| ExitCode::SUCCESS),
+        Some(provider::VERB) => provider::main(&verb[1..]).map(|()| ExitCode::SUCCESS),
         Some(engine::VERB) => engine::main(&verb[1..]).map(|()| ExitCode::SUCCESS),
         _ => bench(&Arguments::parse()),
     }
@@ -127,6 +150,18 @@ fn bench(arguments: &Arguments) -> Result<ExitCode> {
     if wanted(&["P9"]) {
         workloads::measure(&setting, &mut report).context("P9")?;
     }
+    if wanted(&["P10"]) {
+        ledger::settling(&setting, &mut report).context("P10")?;
+    }
+    if wanted(&["P11"]) {
+        ledger::reporting(&setting, &mut report).context("P11")?;
+    }
+    if wanted(&["P12"]) {
+        memories::measure(&setting, &mut report).context("P12")?;
+    }
+    if wanted(&["P13"]) {
+        streams::measure(&setting, &mut report).context("P13")?;
+    }
     if wanted(&["C1"]) {
         capabilities::measure(&setting, &mut report).context("C1")?;
     }
@@ -135,6 +170,18 @@ fn bench(arguments: &Arguments) -> Result<ExitCode> {
     }
     if wanted(&["C3"]) {
         installs::of_many_tenants(&setting, &mut report).context("C3")?;
+    }
+    if wanted(&["C4"]) {
+        terminals::measure(&setting, &mut report).context("C4")?;
+    }
+    if wanted(&["C5"]) {
+        containers::measure(&setting, &mut report).context("C5")?;
+    }
+    if wanted(&["C6"]) {
+        turns::measure(&setting, &mut report).context("C6")?;
+    }
+    if wanted(&["C7"]) {
+        streams::at_once(&setting, &mut report).context("C7")?;
     }
     report.write(&arguments.output, &machine, arguments.quick)?;
     println!("written to {}", arguments.output.display());

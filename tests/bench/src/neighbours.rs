@@ -1,12 +1,12 @@
 //! P5: what one tenant notices while another attacks the gateway they share.
 
-use std::fs;
+use std::{fs, path::PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
 
 use crate::{
-    Setting,
+    Setting, attacks,
     daemon::Server,
     home::BenchHome,
     load::{self, Attack, Outcome, Plan},
@@ -21,17 +21,6 @@ const SESSIONS: usize = 20;
 const METHODS: [&str; 2] = ["config.get", "sessions.list"];
 /// At most this multiple of the p99 without an attack.
 const P99_MULTIPLE: f64 = 2.0;
-
-/// What the attacker calls, on how many connections.
-const ATTACKS: [(&str, usize, &str, &str); 7] = [
-    ("floods on 64 connections", 64, "health", "{}"),
-    ("loops for ever in a handler", 8, "hostile.loop", "{}"),
-    ("fills memory", 8, "hostile.memory", "{}"),
-    ("touches 50 MB a call", 24, "hostile.hold", r#"{"megabytes":50}"#),
-    ("floods events", 8, "hostile.event_flood", r#"{"times":1024}"#),
-    ("floods the log", 8, "hostile.log_flood", r#"{"times":1000}"#),
-    ("bombs documents", 8, "hostile.document_bomb", r#"{"operations":8,"bytes":1048000}"#),
-];
 
 pub(crate) fn measure(setting: &Setting, report: &mut Report) -> Result<()> {
     let home = BenchHome::make(&setting.daemon, 2, SESSIONS)?;
@@ -48,8 +37,8 @@ pub(crate) fn measure(setting: &Setting, report: &mut Report) -> Result<()> {
         warm_up: setting.warm_up,
         duration: setting.round,
     };
-    for (what, connections, method, params) in ATTACKS {
-        let calls = vec![(attacker.clone(), wire::call(method, params))];
+    for attacks::Attack { what, connections, bodies } in attacks::all(setting, attacker, &mut daemon.connect()?)? {
+        let calls = bodies.into_iter().map(|body| (attacker.clone(), body)).collect();
         let attack = Plan { connections, calls, ..own.clone() };
         let (mut alone, mut attacked) = (Vec::new(), Vec::new());
         for _ in 0..setting.rounds {
@@ -63,14 +52,20 @@ pub(crate) fn measure(setting: &Setting, report: &mut Report) -> Result<()> {
     daemon.stop()
 }
 
-/// The hostile component, and a disk quota which ends the bombs before they fill this machine's disk.
+/// The hostile components, an attacker who installs its own, and a disk quota which ends the bombs before they fill
+/// this machine's disk.
 fn configuration(setting: &Setting) -> Result<String> {
-    let component = setting.components.with_file_name("fixtures").join("hostile.wasm");
-    ensure!(component.is_file(), "{} is missing: build the components first", component.display());
-    let component = component.canonicalize()?;
+    let fixture = |name: &str| -> Result<PathBuf> {
+        let component = setting.components.with_file_name("fixtures").join(name);
+        ensure!(component.is_file(), "{} is missing: build the components first", component.display());
+        Ok(component.canonicalize()?)
+    };
+    let (hostile, sleeper) = (fixture("hostile.wasm")?, fixture("sleeper.wasm")?);
     Ok(format!(
-        "components:\n  load: [{component:?}]\n  grants: {{hostile: [config, secrets, secrets-reveal, usage, tenancy, \
-         \"documents:sessions/sessions\", \"documents:sessions/archives:write\"]}}\n\
+        "components:\n  self_service: true\n  load: [{hostile:?}, {sleeper:?}]\n  grants:\n    \
+         hostile: [config, secrets, secrets-reveal, usage, tenancy, \
+         \"documents:sessions/sessions\", \"documents:sessions/archives:write\"]\n    \
+         swap: [config, \"secret:key:reveal\"]\n\
          quotas: {{default: {{disk_bytes: 536870912}}}}\n"
     ))
 }

@@ -11,8 +11,12 @@ use anyhow::{Context, Result, bail, ensure};
 
 /// A JSON-RPC call as the bytes of one HTTP request.
 pub(crate) fn request(address: SocketAddr, token: &str, body: &str) -> Vec<u8> {
+    request_to("/rpc", address, token, body)
+}
+
+fn request_to(path: &str, address: SocketAddr, token: &str, body: &str) -> Vec<u8> {
     format!(
-        "POST /rpc HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {token}\r\n\
+        "POST {path} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {token}\r\n\
          content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
     )
@@ -77,7 +81,11 @@ impl Connection {
 
     /// Sends one body and returns the reply's.
     pub(crate) fn post(&mut self, token: &str, body: &str) -> Result<Vec<u8>> {
-        self.stream.write_all(&request(self.address, token, body))?;
+        self.post_to("/rpc", token, body)
+    }
+
+    pub(crate) fn post_to(&mut self, path: &str, token: &str, body: &str) -> Result<Vec<u8>> {
+        self.stream.write_all(&request_to(path, self.address, token, body))?;
         let mut received = Vec::new();
         let mut chunk = [0; 16 << 10];
         loop {

@@ -82,7 +82,7 @@ async fn starts(count: usize) -> Result<Times> {
     Ok(times)
 }
 
-fn tenant(workspace: &Path) -> Result<Tenant> {
+pub(crate) fn tenant(workspace: &Path) -> Result<Tenant> {
     fs::create_dir(workspace)?;
     let own = NonZeroU32::new(USER).filter(|_| rustix::process::geteuid().is_root());
     if own.is_some() {
@@ -119,7 +119,7 @@ fn spawned(command: &mut Command) -> Result<f64> {
     Ok(microseconds(took))
 }
 
-async fn run(backend: &Bwrap, tenant: &Tenant) -> Result<f64> {
+pub(crate) async fn run(backend: &dyn Backend, tenant: &Tenant) -> Result<f64> {
     let started = Instant::now();
     let outcome = backend.run(tenant, Workload::new("true", [""; 0])).await?;
     let took = started.elapsed();
@@ -132,7 +132,7 @@ fn microseconds(time: Duration) -> f64 {
 }
 
 /// The median; sorts.
-fn middle(times: &mut [f64]) -> f64 {
+pub(crate) fn middle(times: &mut [f64]) -> f64 {
     times.sort_by(f64::total_cmp);
     times.get(times.len() / 2).copied().unwrap_or_default()
 }

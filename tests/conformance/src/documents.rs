@@ -115,7 +115,7 @@ impl Both {
         let id = host::DatabaseId { tenant: "acme".parse().unwrap(), family: "probe".parse().unwrap() };
         let host = store.database(id, move || {
             let directory = Home::open(&home)?.directory().clone();
-            Ok::<_, HomeError>(DatabasePlace { directory, name: "state.db", shown: "state.db".to_owned() })
+            Ok::<_, HomeError>(DatabasePlace { directory, name: "state.db".to_owned(), shown: "state.db".to_owned() })
         });
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let mut both = Self { memory: Tenant::new(HANDLER).database("probe"), host, versions: HashMap::new(), runtime };

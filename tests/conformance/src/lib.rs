@@ -8,6 +8,8 @@ mod documents;
 #[cfg(test)]
 mod files;
 #[cfg(test)]
+mod vectors;
+#[cfg(test)]
 mod handler {
     use openclaw_sdk::{Call, NoParams, Result};
 

@@ -50,6 +50,36 @@ fn check_shows_what_a_component_is_and_asks_for() {
     assert!(text.contains("echo00.text") && text.contains("sha256:"), "{text}");
 }
 
+/// The report on the file with other letters in it.
+fn check_with(name: &str, from: &str, to: &str) -> Value {
+    let folder = tempfile::tempdir().expect("a folder");
+    let wasm = components::with_text(components::built(&format!("fixtures/{name}.wasm")), from, to);
+    std::fs::write(folder.path().join("own.wasm"), wasm).expect("a component");
+    Cli::bare(&["components", "check", "own.wasm", "--json"]).within(folder.path()).run().json()
+}
+
+#[test]
+fn check_says_what_of_the_contract_is_not_as_here() {
+    for name in ["echo", "hostile", "wants_channels", "migrates", "plain_wasi"] {
+        let contract = &check(name).json()["contract"];
+        assert_eq!(contract["differences"], json!([]), "{name}: {contract}");
+        assert_eq!((&contract["gateway"], &contract["standing"]), (&json!("0.1.0"), &json!("same")), "{name}");
+    }
+    let text = Cli::bare(&["components", "check", &path("echo")]).run().exited(0).stdout;
+    assert!(text.contains("built against openclaw:gateway@0.1.0, the version of this gateway"), "{text}");
+
+    let report = check_with("greeter", "bus.publish", "bus.publesh");
+    assert_eq!(report["ok"], false, "{report}");
+    let differences = report["contract"]["differences"].as_array().expect("the differences");
+    assert_eq!(differences.len(), 1, "{differences:?}");
+    assert_eq!(differences[0]["item"], "events func [method]bus.publesh");
+    assert_eq!(differences[0]["gateway"], Value::Null);
+
+    let newer = check_with("greeter", "@0.1.0", "@0.1.9")["contract"].clone();
+    assert_eq!((&newer["component"], &newer["standing"]), (&json!("0.1.9"), &json!("newer")), "{newer}");
+    assert_eq!(newer["differences"], json!([]));
+}
+
 #[test]
 fn check_says_whether_a_component_migrates() {
     assert_eq!(check("migrates").json()["migrates"], true);
@@ -115,6 +145,12 @@ fn what_is_no_component_is_named() {
 fn calls_are_run_and_compared() {
     let report = test(CALLS, &["--json"]).exited(0).json();
     assert_eq!((&report["total"], &report["failed"]), (&json!(2), &json!(0)), "{report}");
+    let (first, limits) = (&report["calls"][0], &report["limits"]);
+    for figure in ["cpuMicros", "memoryBytes", "hostCalls", "resultBytes", "logLines"] {
+        assert!(first[figure].as_u64() < limits[figure].as_u64(), "{figure}: {report}");
+    }
+    assert_eq!(first["resultBytes"], r#"{"text":"hello"}"#.len(), "{report}");
+    assert!(report["calls"][1].get("memoryBytes").is_none(), "its parameters kept it from running: {report}");
     let failing = CALLS.replace("{ result: { text: hello } }", "{ resultContains: { text: bye } }");
     let failed = test(&failing, &[]).exited(1);
     assert!(failed.stdout.contains("FAIL  answers the text"), "{failed:?}");

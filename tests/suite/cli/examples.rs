@@ -99,6 +99,7 @@ fn every_level_of_help_names_the_exit_codes_or_its_verbs() {
         "billing",
         "components",
         "sandbox",
+        "terminal",
         "call",
         "config",
         "doctor",

@@ -100,7 +100,7 @@ fn a_verb_that_was_mistyped_is_guessed() {
     let output = Cli::bare(&["tenant", "list"]).run().exited(2);
     insta::assert_snapshot!(output.stderr, @r"
     Error: unrecognized subcommand 'tenant'
-    Hint: a similar subcommand exists: 'tenants'
+    Hint: some similar subcommands exist: 'terminal', 'tenants'
     ");
 }
 

@@ -57,6 +57,21 @@ fn it_is_given_a_directory_variables_and_input() {
 }
 
 #[test]
+fn the_operator_lists_what_runs_and_ends_it() {
+    let daemon = Daemon::start();
+    let home = daemon.home();
+    let empty = home.cli(&["sandbox", "list"]).exited(0);
+    assert!(empty.stdout.is_empty() && empty.stderr.contains("nothing runs"), "{empty:?}");
+    let id = daemon.tenant("acme").ok("terminal.spawn", json!({}))["terminalId"].as_str().expect("an id").to_owned();
+    assert_eq!(home.cli(&["sandbox", "list", "--quiet"]).exited(0).stdout, format!("{id}\n"));
+    let table = home.cli(&["sandbox", "list"]).exited(0).stdout;
+    assert!(table.contains("TENANT") && table.contains("acme") && table.contains("terminal"), "{table}");
+    assert_eq!(home.cli(&["sandbox", "kill", &id]).exited(0).stdout, format!("{id} has ended\n"));
+    home.cli(&["sandbox", "kill", &id]).exited(3);
+    assert_eq!(home.cli(&["sandbox", "list", "--json"]).exited(0).json(), json!({ "sandboxes": [] }));
+}
+
+#[test]
 fn what_is_refused_has_the_exit_code_of_its_kind() {
     let home = Home::warm();
     home.cli(&["tenants", "create", "acme"]).exited(0);

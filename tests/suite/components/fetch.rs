@@ -60,14 +60,14 @@ impl Site {
     }
 
     /// A site with these files.
-    fn with(files: Vec<(&'static str, Vec<u8>)>) -> Self {
+    pub(super) fn with(files: Vec<(&'static str, Vec<u8>)>) -> Self {
         Self::serving(move |asked| match files.iter().find(|(name, _)| *name == asked.path) {
             Some((_, body)) => found(body.clone()),
             None => empty("404 Not Found", ""),
         })
     }
 
-    fn url(&self, path: &str) -> String {
+    pub(super) fn url(&self, path: &str) -> String {
         format!("https://localhost:{}{path}", self.port)
     }
 
@@ -79,7 +79,12 @@ impl Site {
 
     /// A command that trusts this site.
     pub(super) fn trusted(&self, cli: Cli) -> Cli {
-        cli.env("SSL_CERT_FILE", &self.folder.path().join("trusted.pem").display().to_string())
+        cli.env("SSL_CERT_FILE", &self.certificate())
+    }
+
+    /// The file of its certificate.
+    pub(super) fn certificate(&self) -> String {
+        self.folder.path().join("trusted.pem").display().to_string()
     }
 }
 

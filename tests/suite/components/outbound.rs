@@ -5,12 +5,16 @@
 use std::{
     io::{BufReader, Read, Write},
     net::TcpStream,
+    sync::{Arc, Mutex},
+    thread,
 };
 
 use openclaw_tests::{
     cli::Cli,
     server::{self, Received},
+    wait_until,
 };
+use rustix::process::Signal;
 
 use crate::contract::*;
 
@@ -194,6 +198,39 @@ fn the_limits_of_the_call_hold_while_a_host_is_waited_for() {
     }
     a.done("outbound.ask", ask(&host.url("/echo")));
     b.done("outbound.ask", ask(&host.url("/echo")));
+}
+
+#[test]
+fn of_a_tenant_sixteen_requests_are_under_way_at_once_and_no_other_waits_for_them() {
+    let config = |timeout_ms: u32| {
+        format!("components: {{http: {{private_addresses: [127.0.0.1], timeout_ms: {timeout_ms}}}}}\n")
+    };
+    let daemon = Daemon::start_with(&config(60_000));
+    let (a, b) = (daemon.tenant("a"), daemon.tenant("b"));
+    let open = Arc::<Mutex<Vec<TcpStream>>>::default();
+    let kept = open.clone();
+    // It answers nobody, until the test ends their connections.
+    let silent = Host(server::listen(move |stream| kept.lock().expect("nobody panics").push(stream)).port());
+    let host = Host::start();
+    let grants = [silent.0, host.0].map(|port| format!("http:127.0.0.1:{port}"));
+    let grants = grants.each_ref().map(String::as_str);
+    install(&daemon, "a", &grants);
+    install(&daemon, "b", &grants);
+    thread::scope(|scope| {
+        for _ in 0..16 {
+            scope.spawn(|| a.err("outbound.ask", ask(&silent.url("/"))));
+        }
+        wait_until("sixteen requests", || open.lock().expect("nobody panics").len() == 16);
+        daemon.home().configure(&config(2_000));
+        daemon.signal(Signal::HUP);
+        daemon.wait_for_log("the configuration is reloaded");
+        let error = a.err("outbound.ask", ask(&host.url("/echo")));
+        assert_eq!(error.name(), "UNAVAILABLE", "{error}");
+        assert!(error.message.contains("one request too many") && error.message.contains("16"), "{error}");
+        b.done("outbound.ask", ask(&host.url("/echo")));
+        open.lock().expect("nobody panics").clear();
+    });
+    a.done("outbound.ask", ask(&host.url("/echo")));
 }
 
 #[test]

@@ -9,7 +9,8 @@ use tempfile::TempDir;
 use crate::contract::*;
 
 use super::{
-    answers,
+    GRANTS, answers,
+    by_url::{VOUCHED, trusting},
     fetch::{Answer, Asked, NEAR, Site, digest, empty, found},
     swap,
 };
@@ -135,4 +136,21 @@ fn a_registry_is_reached_where_it_may_be_and_by_who_may() {
     assert!(refused.stderr.contains("is larger than"), "{}", refused.stderr);
     let refused = site.install(&daemon, "oci://swap", &["--digest", &digest, NEAR]).exited(2);
     assert!(refused.stderr.contains("names no registry"), "{}", refused.stderr);
+}
+
+#[test]
+fn the_gateway_pulls_a_component_itself() {
+    let (site, folder) = (registry(), TempDir::new().expect("a folder"));
+    let address = address(&site, "acme/swap:1.0.0");
+    publish(&site, &folder, "ok00001", &address, &LOGIN).exited(0);
+    let daemon = trusting(&site, VOUCHED);
+    let a = daemon.tenant("a");
+    let by = |digest: &str| json!({ "url": address, "expectDigest": digest, "grants": GRANTS });
+    daemon.operator_for("a").done("components.install", by(&digest(&swap("ok00001"))));
+    assert_eq!(answers(&a), "ok00001");
+    let error = daemon.operator_for("a").err("components.install", by(&digest(b"another")));
+    assert!(error.message.contains("was expected"), "{error}");
+    let params = json!({ "url": address, "expectDigest": digest(&swap("ok00001")) });
+    let error = a.err("components.install", params);
+    assert!(error.name() == "FORBIDDEN" && error.message.contains("private, local or reserved"), "{error}");
 }

@@ -55,3 +55,15 @@ fn the_operator_without_a_tenant_sees_the_base() {
     assert_eq!(config["isTenantOverlay"], false);
     assert_eq!(config["config"]["billing"]["timezone"], "Europe/Berlin");
 }
+
+#[test]
+fn a_setting_that_does_nothing_is_told_with_its_place() {
+    let daemon = Daemon::start();
+    let tenant = daemon.tenant("acme");
+    tenant.done("config.set", json!({ "raw": "session: {mainKey: home, idleMinutes: 5}\n" }));
+    let config = tenant.ok("config.get", json!({}));
+    assert_eq!(config["valid"], true, "{config}");
+    assert_eq!(config["warnings"].as_array().map(Vec::len), Some(1), "{config}");
+    let told = &config["warnings"][0];
+    assert_eq!((&told["path"], &told["line"]), (&json!("session.idleMinutes"), &json!(1)), "{told}");
+}

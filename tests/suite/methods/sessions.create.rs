@@ -1,6 +1,9 @@
 //! `sessions.create`: a new session, or the one that has the key already.
 
-use crate::contract::*;
+use crate::{
+    chat::{ended, talking},
+    contract::*,
+};
 
 #[test]
 fn keeps_the_contract() {
@@ -81,4 +84,17 @@ fn the_tenants_connections_are_told() {
     socket.subscribe(None);
     let created = tenant.ok("sessions.create", json!({}));
     assert_eq!(socket.event_named("sessions.changed").payload["sessionKey"], created["key"]);
+}
+
+#[test]
+fn the_first_message_is_handed_to_the_agent() {
+    let daemon = talking();
+    let tenant = daemon.tenant("acme");
+    let created = tenant.ok("sessions.create", json!({ "message": "weather" }));
+    assert_eq!(created["runStarted"], true, "{created}");
+    let history = || tenant.ok("chat.history", json!({ "sessionKey": created["key"] }))["messages"].clone();
+    openclaw_tests::wait_until("the answer", || history().as_array().is_some_and(|messages| messages.len() == 2));
+    assert_eq!(history()[1]["content"][0]["text"], "It rains.");
+    let again = tenant.ok("chat.send", json!({ "sessionKey": created["key"], "message": "weather", "idempotencyKey": "r2" }));
+    assert_eq!((&again["status"], &ended(&tenant, "r2")["status"]), (&json!("started"), &json!("ok")));
 }

@@ -1,6 +1,10 @@
 //! `tenants.usage`: what the tenant has used in the running period.
 
-use crate::contract::*;
+use std::thread;
+
+use openclaw_tests::wait_until;
+
+use crate::{chat::work, contract::*};
 
 #[test]
 fn keeps_the_contract() {
@@ -11,7 +15,7 @@ fn keeps_the_contract() {
 pub(crate) const SNAPSHOT: &str = "tenantId period totalTokens inputTokens outputTokens cacheReadTokens cacheWriteTokens \
     reasoningTokens totalCostCents totalCostUsd diskUsageBytes workspaceBytes agentDataBytes memoryDbBytes totalSessions \
     activeSessions totalMessages totalRequests requestsThisMinute requestsThisHour sandboxCpuSeconds sandboxPeakMemoryMB \
-    updatedAt quotaResetAt";
+    toolCalls storageBytes updatedAt quotaResetAt";
 
 #[test]
 fn counts_the_requests() {
@@ -57,6 +61,30 @@ fn counts_the_sessions_and_what_was_said_in_them() {
 }
 
 #[test]
+fn tells_the_most_memory_that_a_workload_had() {
+    let daemon = Daemon::start();
+    let tenant = daemon.tenant("acme");
+    let mebibytes = || tenant.ok("tenants.usage", json!({}))["sandboxPeakMemoryMB"].as_u64().expect("a number");
+    assert_eq!(mebibytes(), 0);
+    // It lasts until it has been looked at, also where the kernel does not count for us.
+    let script = "x=$(head -c 20000000 /dev/zero | tr '\\0' x); while [ ! -e go ]; do sleep 0.01; done";
+    let params = json!({ "command": ["bash", "-c", script], "limits": { "wallMs": 60_000 } });
+    let ran = thread::scope(|scope| {
+        let running = scope.spawn(|| tenant.ok("sandbox.run", params));
+        wait_until("a look at its memory", || {
+            let all = daemon.operator().ok("admin.sandboxes.list", json!({}));
+            all["sandboxes"][0]["resourceUsage"]["peakMemoryBytes"].as_u64() > Some(20_000_000)
+        });
+        std::fs::write(work(&daemon, "acme", "go"), "").expect("the word");
+        running.join().expect("it ends")
+    });
+    let peak = ran["usage"]["peakMemoryBytes"].as_u64().expect("bytes");
+    assert!(peak > 20_000_000, "{ran}");
+    tenant.done("sandbox.run", json!({ "command": ["true"] }));
+    assert_eq!(mebibytes(), peak.div_ceil(1 << 20), "the highest of the month");
+}
+
+#[test]
 fn the_disk_is_measured_on_request() {
     let daemon = Daemon::start();
     let tenant = daemon.tenant("acme");
@@ -66,6 +94,22 @@ fn the_disk_is_measured_on_request() {
     let before = bytes(true);
     tenant.done("agents.files.set", json!({ "agentId": "main", "name": "SOUL.md", "content": "x".repeat(100_000) }));
     assert!(bytes(true) >= before + 100_000);
+}
+
+#[test]
+fn what_was_measured_is_metered_at_its_largest() {
+    let daemon = Daemon::start();
+    let tenant = daemon.tenant("acme");
+    let file = |content: String| {
+        tenant.done("agents.files.set", json!({ "agentId": "main", "name": "SOUL.md", "content": content }));
+        tenant.ok("tenants.usage", json!({ "refreshDisk": true }))
+    };
+    let large = file("x".repeat(100_000));
+    let small = file("x".into());
+    assert!(small["diskUsageBytes"].as_u64() < large["diskUsageBytes"].as_u64(), "{small}");
+    assert_eq!(small["storageBytes"], large["diskUsageBytes"], "the largest of the month");
+    let summary = daemon.operator().ok("billing.summary", json!({ "tenantId": "acme" }));
+    assert_eq!(summary["rows"][0]["storage_bytes"], large["diskUsageBytes"], "{summary}");
 }
 
 #[test]

@@ -11,6 +11,18 @@ fn keeps_the_contract() {
 }
 
 #[test]
+fn a_size_is_one_that_a_screen_can_have() {
+    let daemon = Daemon::start();
+    let tenant = daemon.tenant("acme");
+    let screen = Screen::spawn(&tenant, json!({}));
+    for (cols, rows) in [(0, 24), (80, 0), (2001, 24), (80, 2001)] {
+        let params = json!({ "terminalId": screen.id(), "cols": cols, "rows": rows });
+        assert_eq!(tenant.err("terminal.resize", params).code, -32602, "{cols}x{rows}");
+    }
+    tenant.done("terminal.resize", json!({ "terminalId": screen.id(), "cols": 2000, "rows": 1 }));
+}
+
+#[test]
 fn the_program_sees_the_new_size() {
     let daemon = Daemon::start();
     let tenant = daemon.tenant("acme");

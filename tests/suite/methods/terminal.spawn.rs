@@ -35,7 +35,10 @@ fn a_program_takes_the_place_of_the_shell() {
     assert_eq!(screen.ended()["exitCode"], 0);
     let mut missing = Screen::spawn(&tenant, json!({ "shell": "/no/such/shell" }));
     let ended = missing.ended();
-    assert!(ended["reason"] == "error" && ended["error"].as_str().is_some_and(|why| why.contains("/no/such/shell")), "{ended}");
+    assert!(
+        ended["reason"] == "error" && ended["error"].as_str().is_some_and(|why| why.contains("/no/such/shell")),
+        "{ended}"
+    );
 }
 
 #[test]
@@ -77,7 +80,7 @@ fn it_ends_with_its_tenants_token_and_with_its_tenant() {
     Screen::spawn(&tenant, json!({ "cmd": ["sleep", "1000"] })).forget();
     let token = tenant.ok("tenants.rotate", json!({}))["token"].as_str().expect("a token").to_owned();
     let tenant = daemon.client(&token);
-    crate::sandbox::until(|| tenant.ok("terminal.list", json!({}))["sessions"] == json!([]));
+    openclaw_tests::wait_until("its end", || tenant.ok("terminal.list", json!({}))["sessions"] == json!([]));
     tenant.done("terminal.spawn", json!({ "cmd": ["sleep", "1000"] }));
     tenant.done("tenants.delete", json!({ "confirm": true }));
     let again = daemon.tenant("acme");

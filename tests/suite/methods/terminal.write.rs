@@ -17,7 +17,8 @@ fn answers_how_much_it_typed() {
     let mut screen = Screen::spawn(&tenant, json!({ "cmd": ["cat"] }));
     let written = tenant.ok("terminal.write", json!({ "sessionId": screen.id(), "data": "é\n" }));
     assert_eq!(written, json!({ "written": 3 }));
-    screen.until("é");
+    // What is typed is shown by the terminal first, and then by its program, which is there now.
+    screen.until("é\r\né");
     screen.write("\u{3}");
     assert_eq!(screen.ended()["signal"], 2);
     let error = tenant.err("terminal.write", json!({ "terminalId": screen.id(), "data": "x" }));
@@ -48,5 +49,22 @@ fn takes_one_name_of_the_two() {
     let tenant = daemon.tenant("acme");
     for params in [json!({ "data": "x" }), json!({ "terminalId": "a", "sessionId": "a", "data": "x" })] {
         assert_eq!(tenant.err("terminal.write", params).code, -32602);
+    }
+}
+
+#[test]
+fn bytes_that_are_no_text_come_in_base64() {
+    let daemon = Daemon::start();
+    let tenant = daemon.tenant("acme");
+    let script = "stty -echo raw; echo ready; head -c 3 | od -An -tx1";
+    let mut screen = Screen::spawn(&tenant, json!({ "cmd": ["sh", "-c", script] }));
+    screen.until("ready");
+    let written = tenant.ok("terminal.write", json!({ "terminalId": screen.id(), "dataB64": "/wD+" }));
+    assert_eq!(written, json!({ "written": 3 }));
+    screen.until("ff 00 fe");
+    for params in [json!({}), json!({ "data": "x", "dataB64": "eA==" }), json!({ "dataB64": "?" })] {
+        let mut params = params;
+        params["terminalId"] = json!(screen.id());
+        assert_eq!(tenant.err("terminal.write", params.clone()).code, -32602, "{params}");
     }
 }

@@ -5,7 +5,7 @@ use std::thread;
 use super::*;
 
 /// Costs what was reserved for it: 7 tokens of input (two of text, four for the message, one of margin), 100 of output.
-const FULL: &str =
+pub(super) const FULL: &str =
     r#"{"id":"c","choices":[{"message":{"content":"Hi"}}],"usage":{"prompt_tokens":7,"completion_tokens":100}}"#;
 
 fn limit(daemon: &Daemon, quotas: Value) {
@@ -105,7 +105,10 @@ fn an_agent_has_a_budget_of_its_own_where_its_configuration_says_so() {
     assert_eq!(by("night").status, 200);
     let refused = by("night");
     assert_eq!((refused.status, &refused.json()["error"]["quota"]), (429, &json!("agent.tokens_per_day")));
-    assert_eq!((by("day").status, by("").status), (200, 200), "the others go on");
+    assert_eq!((by("main").status, by("").status), (200, 200), "the others go on");
+    let unknown = by("made-up");
+    assert_eq!((unknown.status, &unknown.json()["error"]["type"]), (400, &json!("invalid_request_error")));
+    assert!(unknown.text().contains("made-up"), "{}", unknown.text());
     set("{tokens_per_dya: 1}");
     let refused = by("night");
     assert_eq!((refused.status, refused.text().contains("tokens_per_dya")), (422, true), "{}", refused.text());

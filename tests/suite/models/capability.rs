@@ -1,6 +1,6 @@
 //! Models through a component's capability `model`: granted, metered, and without a key.
 
-use super::*;
+use super::{budget::FULL, *};
 
 fn loaded(grants: &str) -> Daemon {
     let home = Home::warm();
@@ -28,12 +28,12 @@ fn an_answer_comes_in_pieces_and_ends_with_what_it_cost() {
     assert_eq!(pieces[0][1], json!({ "text": "It " }));
     assert_eq!((&pieces[2][1]["outputTokens"], &pieces[2][1]["costUsd"]), (&json!(3), &json!("0.000008")));
     assert_eq!(pieces[3][1]["reason"], "stop");
-    let calls = tenant.ok("asker.ask", ask("list"))["pieces"].clone();
+    let listed = tenant.ok("asker.ask", ask("list"))["pieces"].clone();
     assert_eq!(
-        calls[0],
+        listed[0],
         json!(["tool-call", { "index": 0, "id": "call_0", "name": "ls", "arguments": "{\"path\":\".\"}" }])
     );
-    let rows = super::calls(&daemon, "acme");
+    let rows = calls(&daemon, "acme");
     assert_eq!(rows.len(), 2, "each is a row");
     assert_eq!(tenant.ok("asker.models", json!({}))["models"][0]["id"], "small");
     is_sound(&daemon);
@@ -70,6 +70,42 @@ fn a_budget_that_is_spent_refuses_a_component_in_the_contracts_words() {
     let mut small = ask("weather");
     small["request"]["maxTokens"] = error["data"]["largest_fitting_max_tokens"].clone();
     tenant.done("asker.ask", small);
+}
+
+/// Each question is two of text, four for the message, one of margin, and 100 of output: 207 micro-USD at the most.
+#[test]
+fn a_component_that_has_spent_its_own_budget_is_refused_before_the_provider_is_reached() {
+    let upstream = Upstream::whole("200 OK", FULL);
+    let home = Home::warm();
+    home.configure(&config(&upstream));
+    let daemon = Daemon::start_on(home).unwrap_or_else(|failed| panic!("the daemon did not start: {failed}"));
+    let (tenant, other) = (daemon.tenant("acme"), daemon.tenant("other"));
+    let file = openclaw_tests::workspace().join("target/fixtures/asker.wasm");
+    let file = file.to_str().expect("a path");
+    let flags = ["--grant", "model", "--grant", "model-usd-per-day:0.0003"];
+    for whom in ["acme", "other"] {
+        daemon.cli(&[&["components", "install", file, "--tenant", whom, "--yes"], &flags[..]].concat()).succeeded();
+    }
+    let rows = tenant.ok("components.list", json!({}))["components"].clone();
+    let asker = rows.as_array().and_then(|rows| rows.iter().find(|row| row["family"] == "asker"));
+    assert_eq!(asker.map(|row| &row["grants"]), Some(&json!(["model", "model-usd-per-day:0.0003"])));
+
+    tenant.done("asker.ask", ask("hello world"));
+    let response = tenant.respond("asker.ask", &ask("hello world"));
+    assert_eq!(response.status, 429, "{}", response.text());
+    let data = &response.json()["error"]["data"];
+    assert_eq!((&data["code"], &data["quota"]), (&json!("QUOTA_EXCEEDED"), &json!("component.cost_per_day_usd")));
+    assert_eq!((&data["limit"], &data["used"]), (&json!("0.0003"), &json!("0.000207")));
+    is_rfc3339(&data["resets_at"]);
+    assert_eq!(upstream.received().len(), 1, "the second did not reach the provider");
+
+    assert_eq!(post(&tenant, CHAT, &says("hello world")).status, 200, "the tenant's own money is not spent");
+    other.done("asker.ask", ask("hello world"));
+    let digest = asker.map(|row| row["digest"].clone());
+    let wider = json!({ "family": "asker", "digest": digest, "grants": ["model", "model-usd-per-day:1"] });
+    daemon.operator_for("acme").done("components.activate", wider);
+    tenant.done("asker.ask", ask("hello world"));
+    is_sound(&daemon);
 }
 
 #[test]

@@ -127,3 +127,20 @@ fn a_rate_card_that_is_wrong_keeps_the_gateway_from_starting() {
     let failed = Daemon::start_on(home).expect_err("it does not start");
     assert_eq!(failed.code, Some(8), "{failed}");
 }
+
+#[test]
+fn calls_come_by_pages_to_who_asks_for_them() {
+    let daemon = scripted();
+    let tenant = daemon.tenant("acme");
+    for _ in 0..3 {
+        assert_eq!(post(&tenant, CHAT, &says("weather")).status, 200);
+    }
+    let page = |after: &str| get(&tenant, &format!("/v1/usage/report?calls=true&limit=2{after}")).json();
+    let first = page("");
+    assert_eq!(first.as_array().map(Vec::len), Some(2), "{first}");
+    let last = first[1]["request_id"].as_str().expect("an id");
+    let second = page(&format!("&after={last}"));
+    assert_eq!(second.as_array().map(Vec::len), Some(1), "{second}");
+    assert_eq!(get(&tenant, "/v1/usage/report?limit=2").status, 422, "a sum has no pages");
+    assert_eq!(get(&tenant, "/v1/usage/report?calls=true&limit=0").status, 422);
+}

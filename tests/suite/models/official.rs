@@ -27,7 +27,9 @@ fn it_works_unchanged() {
     }
     let daemon = scripted();
     let tenant = daemon.tenant("acme");
-    daemon.operator().done("tenants.quota.update", json!({ "tenantId": "acme", "quotas": { "tokens_per_day": 5000 } }));
+    daemon
+        .operator()
+        .done("tenants.quota.update", json!({ "tenantId": "acme", "quotas": { "tokens_per_day": 20000 } }));
     let run = Command::new(python())
         .arg(workspace().join("tests/clients/openai_client.py"))
         .env("BASE_URL", format!("{}/v1", daemon.url()))

@@ -39,6 +39,24 @@ fn a_stack_that_is_full_is_logged_with_its_first_frames() {
 }
 
 #[test]
+fn what_a_tenant_logs_too_fast_is_dropped_and_told_and_others_are_heard() {
+    let daemon = hostile_daemon("");
+    let (a, b) = (daemon.tenant("a"), daemon.tenant("b").with_header("X-Request-Id", "of-b"));
+    // Ten times what may come at once.
+    for _ in 0..12 {
+        a.done("hostile.log_flood", json!({ "times": 200, "bytes": 4096 }));
+    }
+    b.done("hostile.log_flood", json!({ "times": 1, "bytes": 1 }));
+    let told = lines(&daemon, |line| line["message"].as_str().is_some_and(|text| text.contains("log too much")));
+    let [first, ..] = told.as_slice() else { panic!("nobody was told") };
+    assert_eq!(first["tenant"], "a", "{first}");
+    assert!(first["lines"].as_u64() >= Some(1) && first["bytes"].as_u64() > Some(4096), "{first}");
+    let of_a = lines(&daemon, |line| line["target"] == "component" && line["tenant"] == "a").len();
+    assert!((200..12 * 200).contains(&of_a), "{of_a} lines");
+    assert_eq!(lines(&daemon, |line| line["target"] == "component" && line["request_id"] == "of-b").len(), 1);
+}
+
+#[test]
 fn a_guests_own_line_says_whose_it_is() {
     let daemon = hostile_daemon("");
     let a = daemon.tenant("a").with_header("X-Request-Id", "find-me");

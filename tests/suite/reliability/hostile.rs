@@ -1,12 +1,17 @@
 //! R3: a component that means harm fails alone and by name.
 
-use std::thread;
+use std::{
+    io::{ErrorKind, Read},
+    net::TcpStream,
+    sync::{Arc, Mutex},
+    thread,
+};
 
-use openclaw_tests::wait_until;
+use openclaw_tests::{server, wait_until};
 
 use crate::contract::*;
 
-use super::hostile_daemon;
+use super::{config_with, hostile_daemon};
 
 /// Small limits make a short test; each is still far above what an honest call needs.
 const LIMITS: &str = "  limits: {cpu_ms: 300, memory_mb: 64, wall_ms: 1500}\n";
@@ -217,25 +222,49 @@ fn a_second_document_inside_a_string() {
 
 #[test]
 fn calls_of_a_deleted_tenant_do_not_reach_its_successor() {
-    let daemon = hostile_daemon("");
+    let asked = Arc::<Mutex<Vec<TcpStream>>>::default();
+    let kept = asked.clone();
+    // It answers nobody, until the test ends their connections.
+    let silent = server::listen(move |stream| kept.lock().expect("nobody panics").push(stream));
+    let config = config_with(&["outbound"], &format!("outbound: [\"http:{silent}\"]"))
+        + "  http: {private_addresses: [127.0.0.1], timeout_ms: 60000}\n  limits: {wall_ms: 600000}\n";
+    let daemon = Daemon::start_with(&config);
     let old = daemon.tenant("acme");
     let set =
         |word| json!({ "jsonrpc": "2.0", "id": word, "method": "voicewake.set", "params": { "triggers": [word] } });
-    let sleep = json!({ "jsonrpc": "2.0", "id": 1, "method": "sleeper.sleep", "params": { "milliseconds": 1500 } });
-    // Eight run at once: the last begins when the first that sleeps has ended.
-    let mut calls = vec![sleep; 8];
+    let wait = json!({
+        "jsonrpc": "2.0", "id": 1, "method": "outbound.ask", "params": { "url": format!("http://{silent}/") },
+    });
+    // Eight run at once: the last begins when the first that waits has ended.
+    let mut calls = vec![wait; 8];
     calls.insert(0, set("inside"));
     calls.push(set("old"));
     let body = Value::Array(calls).to_string();
     let text = thread::scope(|scope| {
         let batch = scope.spawn(|| old.post(body.clone()).text());
-        wait_until("the batch", || old.ok("voicewake.get", json!({}))["triggers"] == json!(["inside"]));
+        wait_until("eight calls that wait", || asked.lock().expect("nobody panics").len() == 8);
+        assert_eq!(old.ok("voicewake.get", json!({}))["triggers"], json!(["inside"]));
         daemon.operator().done("tenants.delete", json!({ "tenantId": "acme", "confirm": true }));
         let new = daemon.tenant("acme");
         new.done("voicewake.set", json!({ "triggers": ["new"] }));
+        let waiting = std::mem::take(&mut *asked.lock().expect("nobody panics"));
+        assert!(waiting.iter().all(is_open), "none of the eight has ended: the last has not begun");
+        drop(waiting);
         let text = batch.join().expect("an answer");
         assert_eq!(new.ok("voicewake.get", json!({}))["triggers"], json!(["new"]));
         text
     });
     assert!(!text.contains(r#"["old"]"#), "{text}");
+}
+
+/// Whether whoever sent a request waits for its answer still.
+fn is_open(mut stream: &TcpStream) -> bool {
+    stream.set_nonblocking(true).expect("a socket");
+    loop {
+        match stream.read(&mut [0; 1024]) {
+            Ok(0) => return false,
+            Ok(_) => {}
+            Err(error) => return error.kind() == ErrorKind::WouldBlock,
+        }
+    }
 }

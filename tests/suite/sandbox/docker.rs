@@ -6,6 +6,7 @@ use std::{
     os::unix::net::UnixStream,
     path::PathBuf,
     process::{Child, Command, Stdio},
+    thread,
 };
 
 use openclaw_tests::wait_until;
@@ -68,8 +69,13 @@ impl Engine {
 
     /// The containers that it has.
     fn containers(&self) -> Vec<String> {
+        self.listed(&["--all"])
+    }
+
+    /// The containers that it lists; those that run, where nothing else is asked for.
+    fn listed(&self, options: &[&str]) -> Vec<String> {
         let host = format!("unix://{}", self.socket().display());
-        let listed = Command::new("docker").args(["--host", &host, "ps", "--all", "--quiet"]).output();
+        let listed = Command::new("docker").args(["--host", &host, "ps", "--quiet"]).args(options).output();
         let listed = String::from_utf8(listed.expect("docker runs").stdout).expect("ids");
         listed.lines().map(str::to_owned).collect()
     }
@@ -86,7 +92,7 @@ impl Drop for Engine {
 #[test]
 fn a_key_of_the_configuration_moves_a_workload_to_docker() {
     let Some(engine) = Engine::start() else { return };
-    let daemon = engine.daemon(", mode: docker");
+    let daemon = engine.daemon(", mode: docker, docker_pool: 0");
     let tenant = daemon.tenant("acme");
     let ran = tenant.ok("sandbox.run", shell("id -u; pwd; echo kept > file; ls /sys; touch /usr/x"));
     assert_eq!(ran["mode"], "docker", "{ran}");
@@ -115,6 +121,64 @@ fn a_call_asks_for_the_stricter_mode_by_itself() {
     assert_eq!(both[0], both[1], "both modes have one surface");
 }
 
+/// Waits until one container is left and runs: it waits for its tenant's next workload.
+fn waiting(engine: &Engine) -> String {
+    wait_until("a container waits", || engine.containers().len() == 1 && engine.listed(&[]).len() == 1);
+    engine.containers().remove(0)
+}
+
+/// Runs a workload of a tenant; answers the container that it ran in.
+fn container_of(daemon: &Daemon, tenant: &Tenant, id: &str, round: usize) -> String {
+    let (begun, go) = (format!("begun{round}"), format!("go{round}"));
+    thread::scope(|scope| {
+        let script = format!("touch {begun}; while [ ! -e {go} ]; do :; done");
+        let running = scope.spawn(move || tenant.ok("sandbox.run", shell(&script)));
+        super::wait_for_file(daemon, id, &begun);
+        let listed = daemon.operator().ok("admin.sandboxes.list", json!({}));
+        fs::write(daemon.home().tenant(id).join("sandbox/work").join(&go), "").expect("the word");
+        assert_eq!(running.join().expect("it ends")["exitCode"], 0);
+        listed["sandboxes"][0]["scopeName"].as_str().expect("a container").to_owned()
+    })
+}
+
+#[test]
+fn a_container_waits_for_the_tenant_whose_workload_has_ended_and_for_no_other() {
+    const ROUNDS: usize = 10;
+    let Some(engine) = Engine::start() else { return };
+    let daemon = engine.daemon(", mode: docker, docker_pool: 1");
+    let (tenant, other) = (daemon.tenant("acme"), daemon.tenant("other"));
+    tenant.done("sandbox.run", shell("true"));
+    // Between its start and the moment when the gateway knows of that, a workload does not wait for it.
+    let was_ready = (0..ROUNDS).any(|round| {
+        let ready = waiting(&engine);
+        container_of(&daemon, &tenant, "acme", round).starts_with(&ready)
+    });
+    assert!(was_ready, "none of {ROUNDS} workloads ran in the container that waited");
+    let next = waiting(&engine);
+    let container = container_of(&daemon, &other, "other", 0);
+    assert!(!container.starts_with(&next), "it is another tenant's");
+    daemon.operator().done("config.patch", json!({ "raw": "{sandbox: {docker_pool: 0}}" }));
+    wait_until("none is kept any more", || engine.containers().is_empty());
+    tenant.done("sandbox.run", shell("true"));
+    assert_eq!(engine.containers(), [""; 0]);
+}
+
+#[test]
+fn a_container_that_waits_goes_with_the_daemon_and_after_a_kill_with_the_next_one() {
+    let Some(engine) = Engine::start() else { return };
+    let mut daemon = engine.daemon(", mode: docker");
+    daemon.tenant("acme").done("sandbox.run", shell("true"));
+    waiting(&engine);
+    daemon.kill();
+    assert_eq!(engine.containers().len(), 1);
+    let mut daemon = daemon.restarted();
+    wait_until("the container is gone", || engine.containers().is_empty());
+    daemon.tenant("other").done("sandbox.run", shell("true"));
+    waiting(&engine);
+    daemon.terminate();
+    assert_eq!(engine.containers(), [""; 0]);
+}
+
 #[test]
 fn a_container_of_a_killed_daemon_goes_with_the_next_one() {
     let Some(engine) = Engine::start() else { return };
@@ -124,7 +188,7 @@ fn a_container_of_a_killed_daemon_goes_with_the_next_one() {
     let call =
         json!({ "jsonrpc": "2.0", "id": 1, "method": "sandbox.run", "params": shell("touch begun; sleep 1000") });
     socket.send(call.to_string());
-    super::wait_for(&daemon, "acme", "begun");
+    super::wait_for_file(&daemon, "acme", "begun");
     daemon.kill();
     assert_eq!(engine.containers().len(), 1);
     let _daemon = daemon.restarted();

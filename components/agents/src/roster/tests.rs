@@ -1,4 +1,5 @@
-use super::{Entry, Own};
+use super::Own;
+use openclaw_sdk::agents::Entry;
 use serde_json::json;
 
 #[test]

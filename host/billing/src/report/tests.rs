@@ -31,7 +31,7 @@ async fn ledger() -> (TempDir, Arc<UsageLedger>) {
 }
 
 fn caller(tenant: &str, agent: &str) -> Caller {
-    Caller { tenant: tenant.parse().unwrap(), agent: agent.into(), session: None, run: None }
+    Caller { tenant: tenant.parse().unwrap(), agent: agent.into(), session: None, run: None, component: String::new() }
 }
 
 fn call(tenant: &str, model: &str, now: Timestamp) -> ModelCall {
@@ -63,22 +63,28 @@ async fn make(ledger: &UsageLedger, tenant: &str, model: &str, now: &str, tokens
 }
 
 /// Four calls of two tenants in two months, and one that was refused.
-async fn used() -> (TempDir, Arc<UsageLedger>) {
+pub(super) async fn used() -> (TempDir, Arc<UsageLedger>) {
     let (home, ledger) = ledger().await;
     let tokens = TokenCounts { input_uncached: 100, input_cache_write: 4, output_text: 10, ..TokenCounts::default() };
     make(&ledger, "acme", "small", "2026-10-31T23:59:59.999Z", tokens).await;
     make(&ledger, "acme", "small", "2026-11-01T00:00:00Z", tokens).await;
     make(&ledger, "acme", "small", "2026-11-15T01:30:00Z", TokenCounts { input_uncached: 2_000, ..tokens }).await;
     make(&ledger, "globex", "other, \"quoted\"", "2026-11-15T02:00:00Z", tokens).await;
-    let limits = Limits { tenant: Quotas { tokens_per_day: Some(0), ..Quotas::default() }, agent: None };
+    let limits = Limits { tenant: Quotas { tokens_per_day: Some(0), ..Quotas::default() }, ..Limits::default() };
     let now = at("2026-11-16T00:00:00Z");
     let refused = ledger.reserve(call("acme", "small", now), limits, now).await;
     assert!(matches!(refused, Err(ReserveError::Refused(_))));
     (home, ledger)
 }
 
-fn query(span: &str) -> Query {
-    Query { tenant: None, span: span.parse().unwrap(), now: at("2026-11-20T00:00:00Z"), currency: "USD".into() }
+pub(super) fn query(span: &str) -> Query {
+    Query {
+        tenant: None,
+        span: span.parse().unwrap(),
+        now: at("2026-11-20T00:00:00Z"),
+        currency: "USD".into(),
+        most_lines: None,
+    }
 }
 
 fn text(csv: &[u8]) -> String {
@@ -154,13 +160,10 @@ async fn what_the_csv_says_reads_back_as_the_rows() {
 async fn a_summary_has_all_that_is_metered() {
     let (_home, ledger) = used().await;
     let now = at("2026-11-05T00:00:00Z");
-    for (tenant, kind, amount) in [
-        ("acme", MeterKind::SandboxMs, 1_500),
-        ("acme", MeterKind::ToolCalls, 3),
-        ("initech", MeterKind::StorageBytes, 9),
-    ] {
-        ledger.meter(UsageLedger::mint_id(now), caller(tenant, ""), kind, amount, now).await.unwrap();
-    }
+    let sandbox = ledger.reserve_sandbox(caller("acme", ""), 1..=1_500, Limits::default(), (now, now)).await.unwrap();
+    sandbox.settle(1_500, 0).await.unwrap();
+    ledger.meter_tools(caller("acme", ""), 3, now).await.unwrap();
+    ledger.meter_storage(&"initech".parse().unwrap(), 9, now).await.unwrap();
     let summary = ledger.summary(&query("2026-11")).await.unwrap().to_json();
     assert_eq!(
         summary[0],

@@ -3,11 +3,13 @@
 //! Every decision is made on the database's one writer thread, inside the transaction that writes it
 //! down. What is open when the ledger opens belongs to a process that is no more, and is estimated.
 
+use std::ops::RangeInclusive;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use openclaw_control::{ControlDb, ControlError};
+use openclaw_tenancy::TenantId;
 use rusqlite::{Connection, Transaction, params};
 
 use super::{LedgerError, UsageLedger, rows as requests};
@@ -30,7 +32,7 @@ mod sql;
 #[cfg(test)]
 mod tests;
 
-use admit::{Asks, Room, admit};
+use admit::{Asks, Room, admit, sandbox_room};
 use days::Account;
 use records::Amounts;
 use reservation::Held;
@@ -39,7 +41,7 @@ use rows::Reserved;
 pub use admit::{Limits, SoftLimit};
 pub use check::Discrepancy;
 pub(crate) use close::stored_card;
-pub(crate) use meters::of_window as metered;
+pub(crate) use meters::{of_window as metered, peak_of_window as sandbox_peak};
 pub use records::{CallId, CallRow, Caller, MeterKind, ModelCall, Outcome, Settlement};
 pub use reservation::{Reservation, SandboxReservation};
 pub use rollup::{RollupUnit, Sums};
@@ -87,7 +89,7 @@ impl Calls {
     pub(super) fn forget(db: &Connection, tenant: &str, zone: &TimeZone) -> Result<(), ControlError> {
         // The mark is to be the last row's: first everything is rolled up that is before it.
         while rollup::roll_up_some(db, zone)? {}
-        for table in ["calls", "reservations", "days", "rollups", "refused_calls", "metered"] {
+        for table in ["calls", "reservations", "days", "rollups", "refused_calls", "metered", "peaks"] {
             db.execute(&format!("DELETE FROM usage_{table} WHERE tenant = ?1"), [tenant])?;
         }
         rollup::set_mark_to_last(db)
@@ -144,30 +146,32 @@ impl UsageLedger {
         Ok(Reservation { held, soft_limits })
     }
 
-    /// Sets aside the most time that a sandboxed workload may take.
+    /// Sets aside the time that a sandboxed workload may take: as many of these milliseconds as the quotas leave, and
+    /// none where they do not leave the fewest of them.
     pub async fn reserve_sandbox(
         &self,
         caller: Caller,
-        wall_ms: u64,
+        time_ms: RangeInclusive<u64>,
         limits: Limits,
         (now, expires_at): (Timestamp, Timestamp),
     ) -> Result<SandboxReservation, ReserveError> {
         let now = to_millis(now);
         let reserved = Reserved {
             id: CallId::mint(now),
-            caller,
+            // A workload counts for its tenant and agent: what is metered is of no component.
+            caller: Caller { component: String::new(), ..caller },
             method: String::new(),
             provider: String::new(),
             model: String::new(),
             rate_card_version: String::new(),
             tokens: TokenCounts::default(),
-            amounts: Amounts { sandbox_ms: wall_ms, ..Amounts::default() },
+            amounts: Amounts { sandbox_ms: *time_ms.end(), ..Amounts::default() },
             day_ms: self.day_ms(now),
             started_at: now,
             expires_at,
         };
-        let card = self.rate_card();
-        let (held, _) = self.admit(reserved, card, Asks::Sandbox, limits, now, |_| None).await?;
+        let (card, asks) = (self.rate_card(), Asks::Sandbox { least_ms: *time_ms.start() });
+        let (held, _) = self.admit(reserved, card, asks, limits, now, |_| None).await?;
         Ok(SandboxReservation { held })
     }
 
@@ -184,18 +188,23 @@ impl UsageLedger {
     ) -> Result<(Held, Vec<SoftLimit>), ReserveError> {
         let (control, zone, owner) = (self.control.clone(), self.zone.clone(), self.calls.owner);
         let admitted = tokio::spawn(async move {
-            let row = reserved.clone();
+            let mut row = reserved;
             let rule = card.rule(&row.model, row.started_at).ok().filter(|_| asks == Asks::Model);
             let entry = rule.map_or_else(String::new, |rule| rule.entry.to_owned());
             let decided = control.write(move |tx| {
+                if let Asks::Sandbox { least_ms } = asks
+                    && let Some(room) = sandbox_room(tx, &row.caller, asks, &limits, (now, &zone))?
+                {
+                    row.amounts.sandbox_ms = row.amounts.sandbox_ms.min(room).max(least_ms);
+                }
                 let Reserved { caller, amounts, .. } = &row;
                 match admit(tx, caller, asks, amounts, &limits, (now, &zone), largest)? {
                     Ok(soft_limits) => {
                         rows::insert_reserved(tx, &row, owner)?;
-                        for account in Account::of(caller.tenant.as_str(), &caller.agent) {
+                        for account in Account::of_caller(caller) {
                             account.reserve(tx, row.day_ms, amounts)?;
                         }
-                        Ok(Ok(soft_limits))
+                        Ok(Ok((row, soft_limits)))
                     }
                     Err(refusal) => {
                         count_refusal(tx, &row, &entry, refusal.quota, &zone)?;
@@ -203,8 +212,8 @@ impl UsageLedger {
                     }
                 }
             });
-            let soft_limits = decided.await.map_err(LedgerError::from)?.map_err(ReserveError::Refused)?;
-            Ok((Held::new(reserved, card, control, asks == Asks::Sandbox), soft_limits))
+            let (reserved, soft_limits) = decided.await.map_err(LedgerError::from)?.map_err(ReserveError::Refused)?;
+            Ok((Held::new(reserved, card, control, asks.is_of_sandbox()), soft_limits))
         });
         admitted.await.unwrap_or_else(|_| Err(LedgerError::from(ControlError::Closed).into()))
     }
@@ -214,19 +223,18 @@ impl UsageLedger {
         Ok(self.control.write(move |tx| Ok(close::estimate_all(tx, Some(now))?)).await?)
     }
 
-    /// Counts something that is no model call. `id` is of the event: a second time counts nothing.
-    pub async fn meter(
-        &self,
-        id: CallId,
-        caller: Caller,
-        kind: MeterKind,
-        amount: u64,
-        at: Timestamp,
-    ) -> Result<(), LedgerError> {
-        Ok(self.control.write(move |tx| Ok(meters::insert(tx, id, &caller, (kind, amount), at, false)?)).await?)
+    /// Counts tools that an agent used.
+    pub async fn meter_tools(&self, caller: Caller, count: u64, at: Timestamp) -> Result<(), LedgerError> {
+        Ok(self.control.write(move |tx| Ok(meters::add_tools(tx, &caller, count, at)?)).await?)
     }
 
-    /// A name for an event of [`meter`](Self::meter).
+    /// Counts the size of a tenant's directory, as it is measured.
+    pub async fn meter_storage(&self, tenant: &TenantId, bytes: u64, at: Timestamp) -> Result<(), LedgerError> {
+        let tenant = tenant.as_str().to_owned();
+        Ok(self.control.write(move |tx| Ok(meters::insert_storage(tx, &tenant, bytes, at)?)).await?)
+    }
+
+    /// A name that no other event has.
     pub fn mint_id(now: Timestamp) -> CallId {
         CallId::mint(now)
     }
@@ -282,23 +290,57 @@ impl UsageLedger {
     }
 }
 
-/// The calls of a tenant (or of all) that were admitted in `[start, next)`, in the order of their ids.
-pub(crate) fn calls_between(
+/// Some of the calls that a question is about.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Page {
+    /// Those whose ids are later.
+    pub(crate) after: Option<CallId>,
+    pub(crate) most: Option<usize>,
+}
+
+/// The calls of a tenant (or of all) that were admitted in `[start, next)`, a page of them in the order of their ids.
+/// An id begins with the time at which its call was admitted: of one tenant no more is read than is asked for.
+pub(crate) fn page_between(
     db: &Connection,
     tenant: Option<&str>,
     (start_ms, next_ms): (i64, i64),
+    page: Page,
     mut each: impl FnMut(CallRow),
 ) -> rusqlite::Result<()> {
+    let whose = if tenant.is_some() { "tenant = ?1 AND id >= ?4 AND id < ?5" } else { "?1 IS NULL AND ?4 < ?5" };
     let mut statement = db.prepare_cached(&format!(
-        "SELECT {} FROM usage_calls WHERE (?1 IS NULL OR tenant = ?1) AND started_at_ms >= ?2 AND started_at_ms < ?3
-         ORDER BY tenant, id",
+        "SELECT {} FROM usage_calls WHERE {whose} AND started_at_ms >= ?2 AND started_at_ms < ?3 AND id > ?6
+         ORDER BY tenant, id LIMIT ?7",
         rows::COLUMNS
     ))?;
-    let mut found = statement.query(params![tenant, start_ms, next_ms])?;
+    let mut found = statement.query(params![
+        tenant,
+        start_ms,
+        next_ms,
+        CallId::first_at(start_ms).to_string(),
+        CallId::first_at(next_ms).to_string(),
+        page.after.map(|id| id.to_string()).unwrap_or_default(),
+        limit(page.most),
+    ])?;
     while let Some(row) = found.next()? {
         each(rows::read(row)?);
     }
     Ok(())
+}
+
+#[cfg(test)]
+fn calls_between(
+    db: &Connection,
+    tenant: Option<&str>,
+    range: (i64, i64),
+    each: impl FnMut(CallRow),
+) -> rusqlite::Result<()> {
+    page_between(db, tenant, range, Page::default(), each)
+}
+
+/// As SQL has it.
+pub(crate) fn limit(most: Option<usize>) -> i64 {
+    most.map_or(-1, |most| i64::try_from(most).unwrap_or(i64::MAX))
 }
 
 /// By the card's `entry` (empty for a workload), and of no agent: a client names models and agents as it likes.

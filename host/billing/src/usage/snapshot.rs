@@ -7,8 +7,8 @@ use jiff::tz::TimeZone;
 use openclaw_tenancy::{PicoUsd, Quotas, TenantId};
 use serde::Serialize;
 
-use super::Count;
 use super::calls::Sums;
+use super::{Count, Used};
 use crate::rate::RequestRates;
 use crate::window::{CalendarUnit, Period, calendar_window};
 
@@ -53,8 +53,13 @@ pub struct TenantUsageSnapshot {
     pub requests_this_minute: u64,
     pub requests_this_hour: u64,
     pub sandbox_cpu_seconds: u64,
+    /// Of one workload, the largest of the month, in MiB, rounded up.
     #[serde(rename = "sandboxPeakMemoryMB")]
     pub sandbox_peak_memory_mb: u64,
+    /// Tools that agents used.
+    pub tool_calls: u64,
+    /// The largest that the directory was when it was measured.
+    pub storage_bytes: u64,
     /// When the last counted request came (RFC 3339, UTC), else the month's beginning: never the
     /// time of the question, so that the same data reads the same.
     pub updated_at: String,
@@ -84,11 +89,11 @@ pub struct TenantQuotaStatus {
 pub(super) fn of(
     tenant: &TenantId,
     period: Period,
-    (count, (called, sandbox_ms)): (Count, (Sums, u64)),
+    (count, used): (Count, Used),
     measured: &Measured,
     zone: &TimeZone,
 ) -> TenantUsageSnapshot {
-    let Sums { tokens, cost, .. } = called;
+    let Used { called: Sums { tokens, cost, .. }, sandbox_ms, sandbox_peak_bytes, tools_run, storage_bytes } = used;
     let window = period.window(zone);
     let last = Timestamp::from_millisecond(count.updated_at_ms).unwrap_or(Timestamp::MAX);
     let updated_at = if count.requests == 0 { window.start } else { last };
@@ -114,7 +119,9 @@ pub(super) fn of(
         requests_this_minute: measured.rates.minute,
         requests_this_hour: measured.rates.hour,
         sandbox_cpu_seconds: sandbox_ms / 1_000,
-        sandbox_peak_memory_mb: 0,
+        sandbox_peak_memory_mb: sandbox_peak_bytes.div_ceil(1 << 20),
+        tool_calls: tools_run,
+        storage_bytes,
         updated_at: updated_at.to_string(),
         quota_reset_at: window.next.to_string(),
     }

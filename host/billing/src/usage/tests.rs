@@ -9,6 +9,8 @@ use serde_json::json;
 use super::{Measured, UsageLedger};
 use crate::{Period, RequestRates};
 
+mod unpolled;
+
 fn ledger(directory: &Path) -> UsageLedger {
     let control = ControlDb::open(&directory.join("control.db"), Durability::Process).unwrap();
     UsageLedger::open(control, TimeZone::UTC).unwrap()
@@ -82,9 +84,32 @@ async fn the_snapshot_has_the_members_of_the_contract_and_no_time_of_its_own() {
             "workspaceBytes": 4, "agentDataBytes": 0, "memoryDbBytes": 0, "totalSessions": 2,
             "activeSessions": 0, "totalMessages": 0, "totalRequests": 1, "requestsThisMinute": 0,
             "requestsThisHour": 0, "sandboxCpuSeconds": 0, "sandboxPeakMemoryMB": 0,
+            "toolCalls": 0, "storageBytes": 0,
             "updatedAt": "2026-11-05T06:07:08Z", "quotaResetAt": "2026-12-01T00:00:00Z",
         })
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn storage_is_a_row_an_hour_with_the_largest_measure() {
+    let home = tempfile::tempdir().unwrap();
+    let ledger = open(home.path()).await;
+    for (time, bytes) in [
+        ("2026-10-31T23:59:59Z", 900),
+        ("2026-11-01T00:10:00Z", 40),
+        ("2026-11-01T00:20:00Z", 70),
+        ("2026-11-01T00:30:00Z", 50),
+        ("2026-11-01T01:00:00Z", 60),
+    ] {
+        ledger.meter_storage(&acme(), bytes, at(time)).await.unwrap();
+    }
+    let of =
+        async |period: &str| ledger.snapshot(&acme(), period.parse().unwrap(), &Measured::default()).await.unwrap();
+    assert_eq!((of("2026-10").await.storage_bytes, of("2026-11").await.storage_bytes), (900, 70));
+    let rows = "SELECT count(*) FROM usage_metered WHERE kind = 'storage_bytes'";
+    let count: i64 = ledger.control().read(move |db| Ok(db.query_row(rows, [], |row| row.get(0))?)).await.unwrap();
+    assert_eq!(count, 3, "one of each hour");
+    assert_eq!(ledger.check(None).await.unwrap(), []);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -13,12 +13,12 @@ pub struct Components {
     pub limits: CallLimits,
     /// What compiling may take.
     pub compile: CompileLimits,
-    /// What a family is granted, besides what the built-in families have; by family. Each is an interface,
-    /// such as `config`, or something narrower: `documents:<family>/<collection>` to read a collection of
-    /// another family, with `:write` to change it too; `secret:<name>`, with `:reveal` to read it back;
-    /// `method:<name>` to call one method of the same tenant; `memory-mb:<n>` for the memory of a call, up to `limits.memory_mb`;
-    /// `http:<host>[:<port>]` for requests to one host, which may begin with `*.`;
-    /// `sticky:<n>` for so many instances that stay for a tenant's next calls.
+    /// What a family is granted, besides what the built-in families have; by family. Each is an interface, such as
+    /// `config`, or something narrower: `documents:<family>/<collection>` to read a collection of another family, with
+    /// `:write` to change it too; `secret:<name>`, with `:reveal` to read it back; `method:<name>` to call one method
+    /// of the same tenant; `memory-mb:<n>` for the memory of a call, up to `limits.memory_mb`; `http:<host>[:<port>]`
+    /// for requests to one host, which may begin with `*.`; `model-usd-per-day:<usd>` for the most that its calls of
+    /// models may cost each tenant of a day; `sticky:<n>` for so many instances that stay for a tenant's next calls.
     pub grants: BTreeMap<String, Vec<String>>,
     /// Groups of tenants, by name: a component can be installed for one of them.
     pub groups: BTreeMap<String, Vec<String>>,

@@ -19,6 +19,20 @@ pub struct Models {
     /// The model that is used where a call names none; `provider/model` or a listed name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub default: Option<String>,
+    /// The model that makes vectors of texts; the built-in one, `hashed-ngram-v1`, where it is left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub embedding: Option<Embedding>,
+}
+
+/// An embedding model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Embedding {
+    /// `provider/model` or a listed name.
+    pub model: String,
+    /// How many numbers its vectors have.
+    #[schemars(range(min = 1, max = 4096))]
+    pub dimensions: u32,
 }
 
 /// One model provider. At most one of the three `api_key…` keys.

@@ -50,9 +50,13 @@ pub struct Sandbox {
     /// A terminal in which nothing happens for so long is ended, in seconds.
     #[schemars(range(min = 1, max = 86_400))]
     pub terminal_idle_seconds: u64,
-    /// Sandboxes that are kept ready, of all tenants together; only the bwrap mode keeps any.
+    /// Sandboxes of the bwrap mode that are kept ready, of all tenants together.
     #[schemars(range(max = 1024))]
     pub pool: u32,
+    /// Containers of the Docker mode that are kept ready, of all tenants together: each for a tenant whose workload has
+    /// ended, for a minute.
+    #[schemars(range(max = 1024))]
+    pub docker_pool: u32,
     /// Where the Docker Engine listens.
     pub docker_socket: String,
     /// The path of an own seccomp profile, JSON in the OCI form.
@@ -80,6 +84,7 @@ impl Default for Sandbox {
             terminals_per_tenant: 4,
             terminal_idle_seconds: 1800,
             pool: 4,
+            docker_pool: 2,
             docker_socket: "/var/run/docker.sock".to_owned(),
             seccomp_profile: None,
         }

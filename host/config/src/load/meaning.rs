@@ -2,8 +2,11 @@
 
 use std::collections::HashSet;
 
+use serde_json::{Value, json};
+
 use crate::check::Finding;
 use crate::gateway::{GatewayConfig, ModelEntry, Provider, ProviderKind};
+use crate::overlay::strictness;
 use crate::path::KeyPath;
 
 /// Everything that a well-formed configuration still says wrongly.
@@ -125,6 +128,24 @@ impl Rules {
             let port = pair.rsplit_once(':').map(|(_, port)| port.parse::<u16>().is_ok_and(|port| port > 0));
             if port != Some(true) || !is_host(pair) {
                 self.refuse(&format!("sandbox.allow[{index}]"), "must be host:port");
+            }
+        }
+        self.backends(config);
+    }
+
+    /// An agent is confined as everyone is, or better.
+    fn backends(&mut self, config: &GatewayConfig) {
+        let gateway = strictness(&json!(config.sandbox.mode));
+        let list = config.agents.get("list").and_then(Value::as_array).into_iter().flatten().enumerate();
+        let agents = list.map(|(index, agent)| (format!("agents.list[{index}]"), agent));
+        let defaults = config.agents.get("defaults").map(|defaults| ("agents.defaults".to_owned(), defaults));
+        for (key, agent) in defaults.into_iter().chain(agents) {
+            let chosen = &agent["sandbox"]["backend"];
+            let key = format!("{key}.sandbox.backend");
+            match strictness(chosen) {
+                None if !chosen.is_null() => self.refuse(&key, "must be bwrap or docker"),
+                found @ Some(_) if found < gateway => self.refuse(&key, "is less strict than sandbox.mode"),
+                _ => {}
             }
         }
     }

@@ -45,6 +45,17 @@ fn all_errors_are_told_at_once() {
 }
 
 #[test]
+fn an_agent_is_confined_as_the_gateway_says_or_better() {
+    let agents = |mode: &str| {
+        format!("sandbox: {{mode: docker}}\nagents: {{list: [{{id: a, sandbox: {{backend: {mode}}}}}]}}\n")
+    };
+    assert!(from_text(&agents("docker")).is_ok());
+    let told = |mode: &str| errors(&agents(mode))[0].split_once(": ").unwrap().1.to_owned();
+    assert_eq!(told("bwrap"), "agents.list[0].sandbox.backend is less strict than sandbox.mode");
+    assert_eq!(told("ssh"), "agents.list[0].sandbox.backend must be bwrap or docker");
+}
+
+#[test]
 fn broken_text_is_told_with_its_place() {
     assert!(errors("gateway:\n  listen: [\n")[0].starts_with("config.yaml:"));
     assert_eq!(errors("- a\n"), ["config.yaml: the whole must be a mapping, not a list"]);

@@ -7,32 +7,73 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::{Loaded, Source};
+use super::{Loaded, Source, source_of};
 use crate::gateway::GatewayConfig;
 use crate::path::KeyPath;
 
 const NO_JOB: &str = "has no effect yet: no job is run";
-const NO_RUN: &str = "has no effect yet: no agent runs";
+const NO_RUN_QUOTA: &str = "has no effect yet: runs are bounded by the gateway alone";
+const NO_SKILL: &str = "has no effect yet: no skill is used";
 const OWN_PROFILE: &str = "has no effect yet: the gateway's own seccomp profile is in force";
 const NO_BACKUP: &str = "has no effect yet: no backup is made";
 const NO_CHANNEL: &str = "has no effect yet: no chat channel is connected";
+const NOT_READ: &str = "has no effect yet: nothing that comes with the gateway acts on it";
 
+/// What has no effect as a whole.
 const TABLE: &[(&str, &str)] = &[
-    ("quotas.default.max_concurrent_sessions", NO_RUN),
-    ("quotas.default.max_concurrent_runs", NO_RUN),
+    ("quotas.default.max_concurrent_sessions", NO_RUN_QUOTA),
+    ("quotas.default.max_concurrent_runs", NO_RUN_QUOTA),
     ("sandbox.seccomp_profile", OWN_PROFILE),
     ("backup", NO_BACKUP),
     ("cron", NO_JOB),
     ("nodes.allow_commands", "has no effect yet: no node is paired"),
     ("channels", NO_CHANNEL),
-    ("messages", NO_CHANNEL),
     ("commands", NO_CHANNEL),
     ("bindings", NO_CHANNEL),
-    ("skills", NO_RUN),
-    ("tools", NO_RUN),
+    ("skills", NO_SKILL),
     ("talk", "has no effect yet: nothing is spoken"),
-    ("memory", "has no effect yet: nothing is remembered"),
+    ("memory", "has no effect yet: what agents remember is indexed and searched as docs/agents.md says"),
+    ("ui", "has no effect yet: no control UI is served"),
 ];
+
+/// Open sections and the keys of each that are in force: every other one has no effect. `*` is any element.
+const IN_FORCE: &[(&str, &[&str])] = &[
+    ("agents", &["defaults", "list"]),
+    ("agents.defaults", &["contextTokens", "model", "runLimits", "sandbox", "timeoutSeconds", "tools"]),
+    ("agents.defaults.sandbox", &["backend"]),
+    ("agents.defaults.tools", TOOLS),
+    ("agents.defaults.tools.exec", &["ask", "security"]),
+    (
+        "agents.list.*",
+        &[
+            "contextTokens",
+            "default",
+            "id",
+            "identity",
+            "model",
+            "name",
+            "quotas",
+            "runLimits",
+            "sandbox",
+            "timeoutSeconds",
+            "tools",
+        ],
+    ),
+    ("agents.list.*.sandbox", &["backend"]),
+    ("agents.list.*.tools", TOOLS),
+    ("agents.list.*.tools.exec", &["ask", "security"]),
+    ("messages", &["queue"]),
+    ("messages.queue", &["cap", "mode"]),
+    ("session", &["mainKey", "scope"]),
+    ("tools", TOOLS),
+    ("tools.exec", &["ask", "safeBins", "security"]),
+];
+
+const TOOLS: &[&str] = &["allow", "deny", "enabled", "exec", "profile"];
+
+/// Of a tenant's settings so many are told. A key that is longer is nobody's slip of the pen.
+const TOLD: usize = 32;
+const TOLD_KEY_BYTES: usize = 256;
 
 /// Why a tenant's quota does nothing, where that is so.
 #[must_use]
@@ -65,16 +106,53 @@ impl Loaded {
         let value = |config: &GatewayConfig| serde_json::to_value(config).unwrap_or(Value::Null);
         let (set, default) = (value(&self.config), value(&GatewayConfig::default()));
         let mut warnings = self.warnings.clone();
-        for (key, what) in TABLE {
-            let Ok(key) = KeyPath::parse(key) else { continue };
-            if key.get(&set) == key.get(&default) {
-                continue;
-            }
-            let source = self.sources.iter().find(|(path, _)| key.contains(path)).map(|(_, source)| source.clone());
-            let message = format!("{key} {what}");
-            warnings.push(Warning { source_of: source.unwrap_or(Source::Default), key, message });
+        for (key, message) in found(&set, &default) {
+            let below = self.sources.iter().find(|(path, _)| key.contains(path)).map(|(_, source)| source.clone());
+            let source_of = below.unwrap_or_else(|| source_of(&self.sources, &key));
+            warnings.push(Warning { source_of, key, message });
         }
         warnings
+    }
+}
+
+/// The settings of a tenant's overlay that have no effect, each with what is to be known.
+pub(crate) fn overlay_without_effect(overlay: &Value) -> Vec<(KeyPath, String)> {
+    let short = |(key, _): &(KeyPath, String)| key.key_bytes() <= TOLD_KEY_BYTES;
+    found(overlay, &Value::Null).filter(short).take(TOLD).collect()
+}
+
+fn found<'v>(set: &'v Value, default: &'v Value) -> impl Iterator<Item = (KeyPath, String)> + 'v {
+    let whole = TABLE.iter().filter_map(|(key, what)| Some((KeyPath::parse(key).ok()?, *what)));
+    let whole = whole.filter(move |(key, _)| key.get(set) != key.get(default));
+    let parts = IN_FORCE.iter().flat_map(move |(section, keys)| others(section, keys, set));
+    let all = whole.chain(parts.map(|key| (key, NOT_READ)));
+    let told = all.filter(move |(key, _)| key.get(set).is_some_and(|value| !is_empty(value)));
+    told.map(|(key, what)| (key.clone(), format!("{key} {what}")))
+}
+
+/// The keys of a section but for these.
+fn others<'v>(section: &str, keys: &'static [&str], set: &'v Value) -> impl Iterator<Item = KeyPath> + 'v {
+    let places = section.split('.').fold(vec![KeyPath::root()], |places, name| match name {
+        "*" => places.iter().flat_map(|list| elements(list, set)).collect(),
+        name => places.iter().map(|place| place.key(name)).collect(),
+    });
+    places.into_iter().flat_map(move |place| {
+        let members = place.get(set).and_then(Value::as_object).into_iter().flatten();
+        members.filter(|(key, _)| !keys.contains(&key.as_str())).map(move |(key, _)| place.key(key))
+    })
+}
+
+fn elements(list: &KeyPath, set: &Value) -> Vec<KeyPath> {
+    let count = list.get(set).and_then(Value::as_array).map_or(0, Vec::len);
+    (0..count).map(|index| list.index(index)).collect()
+}
+
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Object(members) => members.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        _ => false,
     }
 }
 

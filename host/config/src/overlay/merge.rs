@@ -1,7 +1,7 @@
 //! How an overlay lies over the gateway's part: objects merge, everything else replaces, `null` says
-//! nothing; tools and sandbox limits only ever narrow.
+//! nothing; tools, sandbox limits and the sandbox's mode only ever narrow.
 //!
-//! A tool policy of the gateway stays whatever stands around it: a list that replaces another keeps
+//! A policy of the gateway stays whatever stands around it: a list that replaces another keeps
 //! the policies of the elements with the same id, and nothing but an object lies over an object that
 //! holds one.
 
@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::ground::{Ground, same_id};
 use super::members;
+use super::modes::stricter;
 use super::policy;
 use super::table::{Rule, Spot};
 use crate::path::Segment;
@@ -25,7 +26,7 @@ pub fn merge(visible: &Value, overlay: &Value) -> Value {
 #[derive(Clone, Copy, PartialEq)]
 enum Below {
     Merged,
-    /// It stands in a list that is replaced: of it only the tool policies stay.
+    /// It stands in a list that is replaced: of it only the policies stay.
     Replaced,
 }
 
@@ -43,6 +44,7 @@ fn lay_over(over: &Value, spot: &Spot, ground: &Ground<'_>, below: Below) -> Val
     match (spot.rule(), own, over) {
         (_, _, Value::Null) => below.kept(own, spot).unwrap_or(Value::Null),
         (Some(Rule::Tools), ..) => policy::narrowed(over, &ground.bounds()),
+        (Some(Rule::Mode), ..) => stricter(own, over).clone(),
         (Some(Rule::Limit), ..) => if exceeds(over, own) { own } else { over }.clone(),
         (_, Value::Object(_), over) if !over.is_object() && policies_of(own, spot).is_some() => {
             below.kept(own, spot).unwrap_or(Value::Null)
@@ -90,11 +92,11 @@ fn main_agent(items: &[Value], own: &Value, spot: &Spot) -> Option<Value> {
     (!items.iter().any(|item| same_id(item, &main))).then_some(kept)
 }
 
-/// The tool policies of a part of the gateway's configuration, and where they stand; `None` where it
-/// has none.
+/// The policies of a part of the gateway's configuration, of tools and of how an agent is confined, and where they
+/// stand; `None` where it has none.
 pub(super) fn policies_of(value: &Value, spot: &Spot) -> Option<Value> {
     match spot.rule() {
-        Some(Rule::Tools | Rule::Policies) => (!value.is_null()).then(|| value.clone()),
+        Some(Rule::Tools | Rule::Policies | Rule::Mode) => (!value.is_null()).then(|| value.clone()),
         _ => {
             let policies = members(value).filter_map(|(key, member)| {
                 Some((key.clone(), policies_of(member, &spot.child(&Segment::Key(key.clone())))?))

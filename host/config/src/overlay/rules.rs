@@ -7,9 +7,10 @@ use super::findings::Findings;
 use super::ground::Ground;
 use super::host_names::{FIRST_WORDS, LAST_WORDS, WHOLE_KEYS};
 use super::merge::{exceeds, policies_of};
+use super::modes::{stricter, strictness};
 use super::table::Rule::{
-    Agents, Any, Closed, Count, InsidePath, Limit, List, Open, Picture, Policies, Protected, Retention, Switch, Text,
-    Tools, Unlisted, Variables,
+    Agents, Any, Closed, Count, InsidePath, Limit, List, Mode, Open, Picture, Policies, Protected, Retention, Switch,
+    Text, Tools, Unlisted, Variables,
 };
 use super::table::{Rule, Spot, rows};
 use super::{Offence, OffenceKind, members, policy};
@@ -23,17 +24,20 @@ const MAX_MISSPELT_BYTES: usize = 64;
 
 /// What in an overlay may not stand there. `visible` is the gateway's part of it.
 pub(super) fn offences(overlay: &Value, visible: &Value) -> Vec<Offence> {
-    let mut walk = Walk { path: KeyPath::root(), findings: Findings::default() };
+    let mode = stricter(&visible["sandbox"]["mode"], &overlay["sandbox"]["mode"]);
+    let mut walk = Walk { path: KeyPath::root(), findings: Findings::default(), mode };
     walk.visit(overlay, &Spot::root(), &Ground::root(visible));
     walk.findings.into_offences()
 }
 
-struct Walk {
+struct Walk<'v> {
     path: KeyPath,
     findings: Findings,
+    /// What the gateway and the tenant choose for the sandbox.
+    mode: &'v Value,
 }
 
-impl Walk {
+impl Walk<'_> {
     fn refuse(&mut self, kind: OffenceKind, reason: impl Into<String>) {
         self.findings.add(&self.path, kind, reason);
     }
@@ -65,6 +69,10 @@ impl Walk {
             Limit if value.as_f64().is_some_and(|limit| limit > 0.0) && exceeds(value, ground.own()) => {
                 self.refuse(OffenceKind::Widens, format!("may not be above the gateway's {}", ground.own()));
             }
+            Mode if strictness(value).is_some_and(|own| Some(own) < strictness(self.least(ground))) => {
+                let reason = format!("may not be less strict than {}", self.least(ground).as_str().unwrap_or_default());
+                self.refuse(OffenceKind::Widens, reason);
+            }
             rule => match wrong_type(rule, value) {
                 Some(expected) => {
                     self.findings.add_with(&self.path, OffenceKind::Type, || format!("must be {expected}"));
@@ -75,6 +83,11 @@ impl Walk {
                 None => self.visit_children(value, spot, ground),
             },
         }
+    }
+
+    /// The least strict mode that may stand here.
+    fn least<'g>(&'g self, ground: &Ground<'g>) -> &'g Value {
+        stricter(self.mode, ground.own())
     }
 
     fn visit_children(&mut self, value: &Value, spot: &Spot, ground: &Ground<'_>) {
@@ -128,6 +141,7 @@ fn wrong_type(rule: Rule, value: &Value) -> Option<&'static str> {
         InsidePath => (text(is_inside), "a relative path inside the workspace"),
         Picture => (text(is_picture), "a web address, or a relative path inside the workspace"),
         Limit => (value.as_f64().is_some_and(|limit| limit > 0.0), "a number above 0"),
+        Mode => (strictness(value).is_some(), "bwrap or docker"),
         Unlisted | Any | Tools | Protected => (true, ""),
     };
     (!fits).then_some(expected)

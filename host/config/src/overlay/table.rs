@@ -37,6 +37,8 @@ pub(super) enum Rule {
     Picture,
     /// A sandbox limit: a number above 0, not above the gateway's.
     Limit,
+    /// A mode of the sandbox, not less strict than those of the levels above.
+    Mode,
     /// A tool policy that only narrows.
     Tools,
     /// An object of such policies.
@@ -46,8 +48,8 @@ pub(super) enum Rule {
 }
 
 use Rule::{
-    Agents, Any, Closed, Count, InsidePath, Limit, List, Open, Picture, Policies, Protected, Retention, Switch, Text,
-    Tools, Unlisted, Variables,
+    Agents, Any, Closed, Count, InsidePath, Limit, List, Mode, Open, Picture, Policies, Protected, Retention, Switch,
+    Text, Tools, Unlisted, Variables,
 };
 
 const ROWS: &[(&str, Rule)] = &[
@@ -91,6 +93,7 @@ const ROWS: &[(&str, Rule)] = &[
     ("memory.path", Protected),
     ("memory.store", Protected),
     ("sandbox", Closed),
+    ("sandbox.mode", Mode),
     ("sandbox.memory_limit_mb", Limit),
     ("sandbox.cpu_quota", Limit),
     ("sandbox.pids", Limit),
@@ -100,8 +103,10 @@ const ROWS: &[(&str, Rule)] = &[
 
 /// Rows of each agent, and of `agents.defaults`.
 const AGENT_ROWS: &[(&str, Rule)] = &[
-    // How an agent is confined, what runs on the host for it, and where its credentials lie.
-    ("sandbox", Protected),
+    // How an agent is confined is the operator's, but that it may be confined better.
+    ("sandbox", Closed),
+    ("sandbox.backend", Mode),
+    // What runs on the host for it, and where its credentials lie.
     ("cliBackends", Protected),
     ("agentDir", Protected),
     ("authDir", Protected),

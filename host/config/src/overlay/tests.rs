@@ -59,7 +59,7 @@ fn a_tenants_own_keys_are_allowed() {
         "skills": {"entries": {"x": {"enabled": true, "apiKey": "k", "env": {"A": "b"}, "config": {"deep": [1]}}}},
         "cron": {"enabled": false, "max_concurrent_runs": 2, "session_retention": "7d"},
         "tools": {"deny": ["browser"], "web": {"search": {"enabled": false}}},
-        "sandbox": {"memory_limit_mb": 64, "cpu_quota": 0.5, "pids": 10},
+        "sandbox": {"mode": "docker", "memory_limit_mb": 64, "cpu_quota": 0.5, "pids": 10},
         "talk": {"voiceId": "v"}, "ui": {"seamColor": "#fff"}, "bindings": [{"agentId": "main"}], "memory": {"citations": "auto"},
     });
     assert_eq!(refused(overlay, &GatewayConfig::default()), [""; 0]);
@@ -80,7 +80,7 @@ fn every_offending_key_is_told() {
         "skills": {"load": {"extraDirs": ["/"]}, "entries": {"x": {"sorce": 1}}},
         "cron": {"store": "x", "maxConcurrentRuns": 3, "session_retention": 9},
         "channels": {"signal": {"cliPath": "/bin/sh", "accounts": {"a": {"tokenFile": "/etc/shadow"}}}},
-        "sandbox": {"mode": "docker", "pids": 100_000, "memory_limit_mb": "a lot"},
+        "sandbox": {"mode": "chroot", "pids": 100_000, "memory_limit_mb": "a lot"},
         "tools": {"exec": {"host": "gateway"}, "elevated": {"enabled": true}},
         "bogus": {"a": 1},
     });
@@ -139,7 +139,35 @@ fn sandbox_limits_only_go_down() {
     assert_eq!(refused(json!({"sandbox": {"pids": 51}}), &base), ["sandbox.pids"]);
     let merged = merge(&visible(&base), &json!({"sandbox": {"pids": 51, "wall_seconds": 5}}));
     assert_eq!((&merged["sandbox"]["pids"], &merged["sandbox"]["wall_seconds"]), (&json!(50), &json!(5)));
-    assert!(merged["sandbox"].get("mode").is_none(), "{merged}");
+    assert!(merged["sandbox"].get("read_only").is_none(), "{merged}");
+}
+
+#[test]
+fn the_sandboxs_mode_only_gets_stricter() {
+    let of = |mode: &str| json!({"sandbox": {"mode": mode}});
+    let lax = GatewayConfig::default();
+    let strict = base(of("docker"));
+    assert_eq!(refused(of("docker"), &lax), [""; 0]);
+    assert_eq!(refused(of("bwrap"), &strict), ["sandbox.mode"]);
+    let offences = validate(&of("bwrap"), &visible(&strict)).unwrap_err();
+    assert_eq!((offences[0].kind, &*offences[0].reason), (OffenceKind::Widens, "may not be less strict than docker"));
+    assert_eq!(merge(&visible(&lax), &of("docker"))["sandbox"]["mode"], "docker");
+    // Written before the operator tightened the base.
+    assert_eq!(merge(&visible(&strict), &of("bwrap"))["sandbox"]["mode"], "docker");
+}
+
+#[test]
+fn an_agents_mode_is_no_laxer_than_its_tenants_and_the_gateways_stays() {
+    let agent = |id: &str, mode: &str| json!({"id": id, "sandbox": {"backend": mode}});
+    let overlay =
+        json!({"sandbox": {"mode": "docker"}, "agents": {"list": [agent("a", "bwrap"), agent("b", "docker")]}});
+    assert_eq!(refused(overlay, &GatewayConfig::default()), ["agents.list[0].sandbox.backend"]);
+
+    let base = base(json!({"agents": {"list": [agent("main", "docker"), agent("a", "docker")]}}));
+    assert_eq!(refused(json!({"agents": {"list": [agent("a", "bwrap")]}}), &base), ["agents.list[0].sandbox.backend"]);
+    // Who replaces the list keeps what was said of its agents.
+    let merged = merge(&visible(&base), &json!({"agents": {"list": [{"id": "a"}, {"id": "new"}]}}));
+    assert_eq!(merged["agents"]["list"], json!([agent("a", "docker"), {"id": "new"}, agent("main", "docker")]));
 }
 
 #[test]
@@ -160,7 +188,7 @@ fn the_gateways_own_keys_and_paths_are_not_visible() {
     }));
     let visible = visible(&base);
     assert!(!visible.to_string().contains("canary"), "{visible}");
-    assert_eq!(visible["agents"], json!({"defaults": {"thinkingDefault": "low"}}));
+    assert_eq!(visible["agents"], json!({"defaults": {"sandbox": {}, "thinkingDefault": "low"}}));
     assert_eq!(visible["cron"]["max_concurrent_runs"], 4);
 }
 
@@ -196,10 +224,12 @@ fn placeholders_keep_what_is_stored() {
 #[test]
 fn the_operators_keys_are_listed() {
     let keys = admin_only_keys();
-    for key in ["gateway", "models", "billing", "sandbox.mode", "session.store", "durability", "channels.*.tokenFile"] {
+    for key in
+        ["gateway", "models", "billing", "sandbox.read_only", "session.store", "durability", "channels.*.tokenFile"]
+    {
         assert!(keys.iter().any(|listed| listed == key), "{key} in {keys:?}");
     }
-    for key in ["agents", "channels", "cron.enabled", "cron", "sandbox", "sandbox.pids", "tools"] {
+    for key in ["agents", "channels", "cron.enabled", "cron", "sandbox", "sandbox.mode", "sandbox.pids", "tools"] {
         assert!(!keys.iter().any(|listed| listed == key), "{key} in {keys:?}");
     }
 }
@@ -262,7 +292,7 @@ proptest! {
             if is_patch { apply_patch(&mut next, &change); }
             if validate(&next, &visible(&base)).is_ok() { stored = next; }
         }
-        for pointer in ["/gateway", "/session/store", "/agents/defaults/sandbox", "/sandbox/mode", "/channels/telegram/tokenFile"] {
+        for pointer in ["/gateway", "/session/store", "/agents/defaults/sandbox/mode", "/sandbox/mode", "/channels/telegram/tokenFile"] {
             prop_assert!(stored.pointer(pointer).is_none(), "{} in {}", pointer, stored);
         }
         let effective = merge(&visible(&base), &stored);

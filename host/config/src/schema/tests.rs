@@ -10,7 +10,7 @@ fn a_tenants_schema_is_closed_and_stands_by_itself() {
     assert_eq!(cron["max_concurrent_runs"]["minimum"], 1);
     assert!(cron.get("store").is_none());
     assert!(tenant.schema["properties"].get("gateway").is_none());
-    assert!(tenant.schema["properties"]["sandbox"]["properties"].get("mode").is_none());
+    assert!(tenant.schema["properties"]["sandbox"]["properties"].get("read_only").is_none());
     assert!(tenant.ui_hints.contains_key("cron.enabled") && !tenant.ui_hints.contains_key("gateway.listen"));
 }
 

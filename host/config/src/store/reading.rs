@@ -7,8 +7,9 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::{Base, Damaged, FILE, Issue, Overrides, Place, Snapshot, Subject, seal};
-use crate::load::{ConfigError, File, effective, load};
+use crate::load::{ConfigError, File, effective, load, overlay_without_effect};
 use crate::overlay::{self, Offence, OffenceKind};
+use crate::path::KeyPath;
 use crate::text::{self, Document, Format, Places};
 
 /// One state of a file, with everything that is ever asked of it.
@@ -121,6 +122,9 @@ impl Findings {
             self.issues = described(issues);
             self.warnings.extend(described(warnings));
         }
+        let idle = overlay_without_effect(stored);
+        let places = document.places_of(idle.iter().map(|(path, _)| path));
+        self.warnings.extend(idle.iter().map(|(path, message)| Issue::at(path, message.clone(), &places)));
         let nothing = stored.as_object().is_some_and(Map::is_empty);
         if nothing { Arc::clone(&base.visible) } else { Arc::new(overlay::merge(&base.visible, stored)) }
     }
@@ -164,13 +168,12 @@ impl Issue {
     }
 
     fn of_offence(offence: &Offence, places: &Places) -> Self {
-        let position = places.get(&offence.path).map(|place| place.position);
-        Self {
-            path: offence.path.to_string(),
-            message: offence.to_string(),
-            line: position.map(|at| at.line),
-            column: position.map(|at| at.column),
-        }
+        Self::at(&offence.path, offence.to_string(), places)
+    }
+
+    fn at(path: &KeyPath, message: String, places: &Places) -> Self {
+        let position = places.get(path).map(|place| place.position);
+        Self { path: path.to_string(), message, line: position.map(|at| at.line), column: position.map(|at| at.column) }
     }
 }
 

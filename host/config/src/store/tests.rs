@@ -93,10 +93,11 @@ fn set_replaces_and_patch_keeps_what_it_does_not_name() {
 fn a_refused_write_names_the_keys_and_changes_nothing() {
     let fixture = fixture(json!({}));
     fixture.replace("ui: {a: 1}").unwrap();
-    let refused = fixture.patch("{gateway: {listen: '0.0.0.0:1'}, ui: {a: 2}, sandbox: {mode: 'docker'}}").unwrap_err();
+    let refused =
+        fixture.patch("{gateway: {listen: '0.0.0.0:1'}, ui: {a: 2}, sandbox: {seccomp_profile: x}}").unwrap_err();
     let WriteError::Refused(offences) = &refused else { panic!("{refused}") };
     let paths: Vec<_> = offences.iter().map(|offence| offence.path.to_string()).collect();
-    assert_eq!(paths, ["gateway.listen", "sandbox.mode"]);
+    assert_eq!(paths, ["gateway.listen", "sandbox.seccomp_profile"]);
     assert!(matches!(fixture.replace("ui: [").unwrap_err(), WriteError::Text(_)));
     assert!(matches!(fixture.patch("[1]").unwrap_err(), WriteError::NotAPatch));
     assert_eq!(fixture.on_disk(FILE).as_deref(), Some("ui: {a: 1}"));
@@ -208,6 +209,16 @@ fn secrets_of_another_key_are_dropped_and_named() {
     let snapshot = fixture.snapshot();
     assert!(snapshot.valid && snapshot.warnings[0].path == "channels.telegram.botToken");
     assert_eq!(fixture.effective().unwrap()["channels"]["telegram"]["enabled"], true);
+}
+
+#[test]
+fn what_does_nothing_in_an_overlay_is_told_where_it_is_shown() {
+    let fixture = fixture(json!({}));
+    fixture.replace("session:\n  mainKey: home\n  idleMinutes: 5\n").unwrap();
+    let snapshot = fixture.snapshot();
+    let [told] = &*snapshot.warnings else { panic!("{:?}", snapshot.warnings) };
+    assert_eq!((told.path.as_str(), told.line, told.column), ("session.idleMinutes", Some(3), Some(3)));
+    assert!(snapshot.valid && told.message.contains("has no effect yet"), "{told}");
 }
 
 #[test]

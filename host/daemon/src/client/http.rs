@@ -59,6 +59,16 @@ impl Target {
         Ok(Self { tls, host: authority.as_str().to_owned(), connect, path })
     }
 
+    /// Where another path of the same gateway is.
+    pub(super) fn beside(&self, path: &str) -> String {
+        format!("{}{path}", self.path.strip_suffix("/rpc").unwrap_or_default())
+    }
+
+    /// For the Host header.
+    pub(super) fn host(&self) -> &str {
+        &self.host
+    }
+
     /// Connects to a URL's host, by TLS where the URL says so.
     pub(super) async fn connect(&self) -> Result<Box<dyn Stream>, CliError> {
         let unreachable = |reason: String| {
@@ -111,8 +121,7 @@ where
         Ok::<_, CliError>(Answer { status, body })
     };
     if let Some(upload) = request.upload {
-        let base = target.path.strip_suffix("/rpc").unwrap_or_default();
-        let answer = send(&format!("{base}/v1/uploads"), "application/wasm", upload).await?;
+        let answer = send(&target.beside("/v1/uploads"), "application/wasm", upload).await?;
         if answer.status != 201 {
             return Err(answer.result().err().unwrap_or_else(|| CliError::failed("the file was not uploaded")));
         }

@@ -5,8 +5,9 @@ mod bench;
 mod bindings;
 mod calls;
 mod check;
-mod compare;
+mod contract;
 mod dev;
+mod embed;
 mod encode;
 mod file;
 mod install;
@@ -44,6 +45,7 @@ enum Verb {
     Dev(dev::Dev),
     CBindings(encode::CBindings),
     Encode(encode::Encode),
+    Embed(embed::Embed),
     Keygen(keygen::Keygen),
     Sign(sign::Sign),
     Verify(verify::Verify),
@@ -66,6 +68,7 @@ impl Components {
             Verb::Dev(dev) => dev.run(client, output).await,
             Verb::CBindings(bindings) => bindings.run(),
             Verb::Encode(encode) => encode.run(output),
+            Verb::Embed(embed) => embed.run(output),
             Verb::Keygen(keygen) => keygen.run(output),
             Verb::Sign(sign) => sign.run(output),
             Verb::Verify(verify) => verify.run(output),

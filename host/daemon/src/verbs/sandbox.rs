@@ -2,6 +2,8 @@
 
 mod image;
 mod info;
+mod kill;
+mod list;
 mod run;
 
 use clap::{Args, Subcommand};
@@ -11,7 +13,7 @@ use crate::client::{Caller, Client};
 use crate::error::CliError;
 use crate::output::Output;
 
-/// Run commands in a tenant's sandbox, and build what they see.
+/// Run commands in a tenant's sandbox, see and end what runs, and build what it sees.
 #[derive(Debug, Args)]
 pub(crate) struct Sandbox {
     #[command(subcommand)]
@@ -22,6 +24,8 @@ pub(crate) struct Sandbox {
 enum Verb {
     Run(run::Run),
     Info(info::Info),
+    List(list::List),
+    Kill(kill::Kill),
     Image(image::Image),
 }
 
@@ -31,6 +35,8 @@ impl Sandbox {
         match self.verb {
             Verb::Run(run) => run.run(client, output).await,
             Verb::Info(info) => info.run(client, output).await,
+            Verb::List(list) => list.run(client, output).await,
+            Verb::Kill(kill) => kill.run(client, output).await,
             Verb::Image(image) => image.run(global, output),
         }
     }

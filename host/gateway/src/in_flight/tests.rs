@@ -56,3 +56,15 @@ fn a_part_grows_within_the_bound_and_shrinks_to_nothing() {
     drop(growing);
     assert!(bytes.taken().is_empty(), "a tenant that has nothing is not remembered");
 }
+
+#[test]
+fn bytes_on_their_way_count_until_the_last_of_them_is_sent() {
+    let replies = InFlight::new("bytes", 10);
+    let share = replies.take_for(&tenant("a"), 5).expect("there is room");
+    let mut body = unread("hello".to_owned(), Some(share));
+    let first = body.split_to(2);
+    drop(body);
+    assert!(replies.take_for(&tenant("a"), 6).is_err(), "a part is still to be sent");
+    drop(first);
+    assert!(replies.take_for(&tenant("a"), 10).is_ok());
+}

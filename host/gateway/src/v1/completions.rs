@@ -6,24 +6,26 @@ use axum::{
     Extension,
     body::{Body, Bytes},
     extract::{Request, State},
-    http::{HeaderName, HeaderValue, header},
+    http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use futures_util::stream;
 use openclaw_billing::{CallRow, Caller, Limits};
 use openclaw_config::json;
 use openclaw_models::{Answer, Ask, Endpoint, ModelError, Piece};
-use openclaw_runtime::Scope;
+use openclaw_runtime::{LimitsError, Scope};
 use openclaw_tenancy::{TenantChange, TenantRecord};
 use serde_json::{Map, Value};
 use tokio::sync::broadcast;
 
-use super::Asked;
+use super::{Asked, agent, tell};
 use crate::{
     Gateway,
-    auth::single,
+    auth::{Identity, single},
     http::{Peer, RequestId, body_of, is_json, refuse_as_openai},
+    in_flight::unread,
     reply::Problem,
+    server_sent::{event, revoked},
 };
 
 /// Which agent a call is for, in the ledger and for its budget.
@@ -33,9 +35,6 @@ const SESSION: &str = "x-openclaw-session-key";
 
 /// The longest name of an agent or a session.
 const NAME: usize = 256;
-
-/// What an agent's model begins with.
-const AGENTS: [&str; 2] = ["agent:", "openclaw:"];
 
 /// `POST /v1/chat/completions`
 pub(super) async fn chat(
@@ -82,7 +81,7 @@ async fn serve(gateway: Arc<Gateway>, peer: Peer, id: Arc<str>, request: Request
         is_json(&parts.headers)?;
         Ok((asked, named(&parts.headers, AGENT)?, named(&parts.headers, SESSION)?))
     };
-    let (asked, agent, session) = match asked.await {
+    let (asked, by_agent, session) = match asked.await {
         Ok(asked) => asked,
         Err(problem) => return refuse_as_openai(&gateway, &problem, &id, body).await,
     };
@@ -98,11 +97,25 @@ async fn serve(gateway: Arc<Gateway>, peer: Peer, id: Arc<str>, request: Request
         else {
             return Err(Problem::params("the body must be a JSON object"));
         };
-        let limits = gateway.services().model_limits(tenant, agent.as_deref().unwrap_or_default());
-        let limits = limits.map_err(|error| Problem::of_call(error, &id))?;
-        let answer = gateway.services().models.call(ask(tenant, endpoint, body, limits, (agent, session))?).await;
+        if endpoint != Endpoint::Embeddings && agent::named(model(&body)).is_some() {
+            return agent::answer(&gateway, &asked, (endpoint, body), session, &id).await;
+        }
+        let limits = gateway.services().model_limits(tenant, by_agent.as_deref().unwrap_or_default());
+        let limits = limits.map_err(|error| match error {
+            LimitsError::NoAgent(_) => Problem::params(error.to_string()).status(StatusCode::BAD_REQUEST),
+            LimitsError::Call(error) => Problem::of_call(error, &id),
+        })?;
+        let answer = gateway.services().call_model(ask(tenant, endpoint, body, limits, (by_agent, session))?).await;
         let answer = answer.map_err(|error| Problem::of_model(error, &id))?;
         respond(&gateway, &asked, answer, endpoint, &id).await
+    };
+    let mut changes = gateway.services().registry.subscribe();
+    let work = async {
+        tokio::select! {
+            biased;
+            () = revoked(&mut changes, &gateway, &asked.tenant) => Err(Problem::ended_token()),
+            answered = work => answered,
+        }
     };
     let answered = gateway.answered(&asked.identity, Some(&asked.tenant), path(endpoint), &id, work).await;
     super::answer(answered, &id)
@@ -118,25 +131,30 @@ fn named(headers: &axum::http::HeaderMap, header: &str) -> Result<Option<String>
     }
 }
 
+/// The model that a request names; empty where it names none.
+fn model(body: &Map<String, Value>) -> &str {
+    body.get("model").and_then(Value::as_str).unwrap_or_default()
+}
+
 fn ask(
     tenant: &TenantRecord,
     endpoint: Endpoint,
     body: Map<String, Value>,
     limits: Limits,
-    (agent, session): (Option<String>, Option<String>),
+    (by_agent, session): (Option<String>, Option<String>),
 ) -> Result<Ask, Problem> {
-    let text = |member: &str| body.get(member).and_then(Value::as_str);
-    let model = text("model").unwrap_or_default();
-    if AGENTS.iter().any(|start| model.starts_with(start)) {
-        return Err(Problem::no_model(model));
+    let named = model(&body);
+    if agent::named(named).is_some() {
+        return Err(Problem::no_model(named));
     }
-    let user = text("user").filter(|user| user.len() <= NAME).map(str::to_owned);
+    let user = body.get("user").and_then(Value::as_str).filter(|user| user.len() <= NAME).map(str::to_owned);
     Ok(Ask {
         caller: Caller {
             tenant: tenant.id.clone(),
-            agent: agent.unwrap_or_default(),
+            agent: by_agent.unwrap_or_default(),
             session: session.or(user),
             run: None,
+            component: String::new(),
         },
         limits,
         method: path(endpoint).to_owned(),
@@ -156,7 +174,7 @@ async fn respond(
     let failed = |error| Problem::of_model(error, id);
     match answer.next().await {
         Some(Ok(Piece::Body(body))) => match answer.next().await {
-            Some(Ok(Piece::End(row))) => Ok(whole(&answer, &row, body)),
+            Some(Ok(Piece::End(row))) => Ok(whole(&answer, &row, held(gateway, &asked.identity, body))),
             Some(Err(error)) => Err(failed(error)),
             _ => Err(Problem::internal("a whole answer without its end")),
         },
@@ -164,6 +182,12 @@ async fn respond(
         Some(Ok(piece)) => Ok(streamed(gateway, asked, answer, piece, endpoint, id)),
         None => Err(Problem::internal("an answer without its end")),
     }
+}
+
+/// Bytes that count as the tenant's unread ones until the last of them is on its way: they are there already.
+fn held(gateway: &Gateway, identity: &Identity, bytes: Bytes) -> Bytes {
+    let share = gateway.replies.hold(identity, bytes.len() as u64);
+    unread(bytes, Some(share))
 }
 
 fn whole(answer: &Answer, row: &CallRow, body: Bytes) -> Response {
@@ -186,15 +210,10 @@ fn told(response: &mut Response, answer: &Answer) {
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
 }
 
-fn tell(response: &mut Response, name: &'static str, value: &str) {
-    if let Ok(value) = HeaderValue::from_str(value) {
-        response.headers_mut().insert(HeaderName::from_static(name), value);
-    }
-}
-
 /// An answer that is being streamed to one client.
 struct Streamed {
     gateway: Arc<Gateway>,
+    identity: Identity,
     tenant: Arc<TenantRecord>,
     changes: broadcast::Receiver<TenantChange>,
     answer: Answer,
@@ -216,6 +235,7 @@ fn streamed(
     told(&mut response, &answer);
     let streamed = Streamed {
         gateway: gateway.clone(),
+        identity: asked.identity.clone(),
         tenant: asked.tenant.clone(),
         changes: gateway.services().registry.subscribe(),
         answer,
@@ -226,7 +246,8 @@ fn streamed(
     };
     let events = stream::unfold(streamed, |mut streamed| async move {
         let event = streamed.next().await?;
-        Some((Ok::<_, Infallible>(Bytes::from(event)), streamed))
+        let event = held(&streamed.gateway, &streamed.identity, event.into());
+        Some((Ok::<_, Infallible>(event), streamed))
     });
     *response.body_mut() = Body::from_stream(events);
     response
@@ -277,35 +298,4 @@ impl Streamed {
         let name = if self.says_done { "" } else { "error" };
         event(name, &problem.openai_body(&self.id).to_string())
     }
-}
-
-/// Resolves when the token by which a stream was opened opens nothing any more.
-async fn revoked(changes: &mut broadcast::Receiver<TenantChange>, gateway: &Gateway, tenant: &TenantRecord) {
-    loop {
-        let heard = changes.recv().await;
-        if matches!(heard, Err(broadcast::error::RecvError::Closed)) {
-            return;
-        }
-        let now = gateway.services().registry.get(&tenant.id);
-        if now.is_none_or(|now| now.row != tenant.row || now.generation != tenant.generation || now.disabled) {
-            return;
-        }
-    }
-}
-
-/// One server-sent event.
-fn event(name: &str, data: &str) -> String {
-    let mut text = String::with_capacity(data.len() + 16);
-    if !name.is_empty() {
-        text.push_str("event: ");
-        text.push_str(name);
-        text.push('\n');
-    }
-    for line in data.split(['\n', '\r']) {
-        text.push_str("data: ");
-        text.push_str(line);
-        text.push('\n');
-    }
-    text.push('\n');
-    text
 }

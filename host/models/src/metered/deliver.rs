@@ -7,10 +7,11 @@ use openclaw_billing::{CallId, CallRow, TokenCounts};
 use tokio::sync::mpsc;
 
 use super::Piece;
+use crate::catalog::Served;
 use crate::error::ModelError;
-use crate::event::Event;
+use crate::event::{Event, Frame};
 use crate::incoming::{Arrived, Raw};
-use crate::render::Completion;
+use crate::render::Rendering;
 use crate::request::{Endpoint, Prepared};
 
 type Pieces = mpsc::Sender<Result<Piece, ModelError>>;
@@ -29,10 +30,10 @@ pub(super) struct Delivery {
 enum Form {
     /// As the provider writes it; without the piece that has the usage alone where nobody asked for it.
     AsItCame { tells_usage: bool },
-    /// As chunks of ours.
-    Chunks { completion: Completion, tells_usage: bool },
+    /// As events of ours.
+    Told { rendering: Rendering, tells_usage: bool, usage: Option<TokenCounts> },
     /// As one body, when it is complete.
-    Whole { completion: Option<Completion>, usage: Option<TokenCounts> },
+    Whole { rendering: Option<Rendering>, usage: Option<TokenCounts> },
 }
 
 impl Delivery {
@@ -42,13 +43,22 @@ impl Delivery {
     }
 
     /// Chooses the form of what will come.
-    pub(super) fn begin(&mut self, prepared: &Prepared, id: CallId, model: &str) {
-        let completion = || Completion::new(format!("chatcmpl-{id}"), model.to_owned(), Timestamp::now().as_second());
-        let tells_usage = prepared.includes_usage;
-        self.form = match (prepared.endpoint, prepared.is_streamed) {
-            (Endpoint::Chat, true) => Form::Chunks { completion: completion(), tells_usage },
-            (Endpoint::Chat, false) => Form::Whole { completion: Some(completion()), usage: None },
-            (Endpoint::Responses | Endpoint::Embeddings, _) => Form::AsItCame { tells_usage },
+    pub(super) fn begin(&mut self, prepared: &Prepared, id: CallId, Served { provider, model }: &Served) {
+        let Prepared { endpoint, is_streamed, includes_usage: tells_usage, .. } = *prepared;
+        let as_it_came = match endpoint {
+            Endpoint::Chat => false,
+            Endpoint::Responses => provider.kind.has_responses(),
+            Endpoint::Embeddings => true,
+        };
+        if as_it_came {
+            self.form = Form::AsItCame { tells_usage };
+            return;
+        }
+        let created = Timestamp::now().as_second();
+        let rendering = Rendering::new(endpoint, &id.to_string(), &model.id, created, &prepared.body);
+        self.form = match is_streamed {
+            true => Form::Told { rendering, tells_usage, usage: None },
+            false => Form::Whole { rendering: Some(rendering), usage: None },
         };
     }
 
@@ -85,16 +95,16 @@ impl Delivery {
         let Arrived { events, raw } = arrived;
         match (&mut self.form, raw) {
             // A whole answer of a provider that writes as the client reads.
-            (Form::Whole { completion, .. }, Some(Raw::Body(body))) => {
-                *completion = None;
+            (Form::Whole { rendering, .. }, Some(Raw::Body(body))) => {
+                *rendering = None;
                 self.told_failure = true;
                 self.send(Piece::Body(body), patience).await;
             }
-            (Form::Chunks { .. } | Form::AsItCame { .. }, Some(Raw::Body(body))) => {
+            (Form::Told { .. } | Form::AsItCame { .. }, Some(Raw::Body(body))) => {
                 self.told_failure = true;
                 self.send(Piece::Body(body), patience).await;
             }
-            (Form::Chunks { tells_usage, .. } | Form::AsItCame { tells_usage }, Some(Raw::Usage(event))) => {
+            (Form::Told { tells_usage, .. } | Form::AsItCame { tells_usage }, Some(Raw::Usage(event))) => {
                 let data = tells_usage.then_some(event.data);
                 self.send(Piece::Chunk { name: event.name, data, events }, patience).await;
             }
@@ -102,22 +112,24 @@ impl Delivery {
                 self.told_failure |= events.iter().any(|event| matches!(event, Event::Failed(_)));
                 self.send(Piece::Chunk { name: event.name, data: Some(event.data), events }, patience).await;
             }
-            (Form::Chunks { completion, tells_usage }, None) => {
+            (Form::Told { rendering, tells_usage, usage }, None) => {
                 let mut pieces = Vec::new();
                 for event in events {
+                    if let Event::Usage(Ok(tokens)) = event {
+                        *usage = Some(tokens);
+                    }
                     let hidden = matches!(event, Event::Usage(_)) && !*tells_usage;
-                    let chunk = if hidden { None } else { completion.chunk(&event) };
-                    let data = chunk.map(|chunk| chunk.to_string());
-                    pieces.push(Piece::Chunk { name: String::new(), data, events: vec![event] });
+                    let frames = if hidden { Vec::new() } else { rendering.tell(&event) };
+                    pieces.extend(told(frames, event));
                 }
                 for piece in pieces {
                     self.send(piece, patience).await;
                 }
             }
-            (Form::Whole { completion, usage }, None) => {
+            (Form::Whole { rendering, usage }, None) => {
                 for event in &events {
-                    if let Some(completion) = completion {
-                        completion.add(event);
+                    if let Some(rendering) = rendering {
+                        rendering.add(event);
                     }
                     if let Event::Usage(Ok(tokens)) = event {
                         *usage = Some(*tokens);
@@ -128,14 +140,21 @@ impl Delivery {
         }
     }
 
-    /// Tells that the call is settled, and before that a whole answer.
+    /// Tells that the call is settled, and before that a whole answer, or the end of a stream of ours.
     pub(super) async fn end(mut self, row: CallRow) {
-        if let Form::Whole { completion, usage } = &mut self.form
-            && let Some(completion) = completion.take()
-        {
-            let tokens = usage.unwrap_or(row.tokens);
-            let body = completion.whole(Some(&tokens)).to_string();
-            let _ = self.pieces.send(Ok(Piece::Body(body.into_bytes().into()))).await;
+        let last: Vec<Piece> = match &mut self.form {
+            Form::Whole { rendering, usage } => {
+                let body = rendering.take().map(|rendering| rendering.whole(&usage.unwrap_or(row.tokens)));
+                body.map(|body| Piece::Body(body.to_string().into_bytes().into())).into_iter().collect()
+            }
+            Form::Told { rendering, usage, .. } => {
+                let frames = rendering.end(&usage.unwrap_or(row.tokens));
+                frames.into_iter().map(|frame| chunk(Some(frame), Vec::new())).collect()
+            }
+            Form::AsItCame { .. } => Vec::new(),
+        };
+        for piece in last {
+            let _ = self.pieces.send(Ok(piece)).await;
         }
         let _ = self.pieces.send(Ok(Piece::End(Box::new(row)))).await;
     }
@@ -153,4 +172,16 @@ impl Delivery {
             self.give_up();
         }
     }
+}
+
+/// What tells of one event: the first piece has it, and whoever reads events finds each once.
+fn told(frames: Vec<Frame>, event: Event) -> Vec<Piece> {
+    let mut frames = frames.into_iter();
+    let first = chunk(frames.next(), vec![event]);
+    std::iter::once(first).chain(frames.map(|frame| chunk(Some(frame), Vec::new()))).collect()
+}
+
+fn chunk(frame: Option<Frame>, events: Vec<Event>) -> Piece {
+    let name = frame.as_ref().map_or("", |frame| frame.name).to_owned();
+    Piece::Chunk { name, data: frame.map(|frame| frame.data.to_string()), events }
 }

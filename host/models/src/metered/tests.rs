@@ -56,10 +56,21 @@ impl World {
     }
 
     async fn ask_at(&self, endpoint: Endpoint, body: Value, tenant: Quotas) -> Result<Answer, ModelError> {
+        let entered = self.models.enter(Self::request(endpoint, body, tenant))?;
+        self.models.call(entered.count()?).await
+    }
+
+    fn request(endpoint: Endpoint, body: Value, tenant: Quotas) -> Ask {
         let Value::Object(body) = body else { panic!("an object") };
-        let caller = Caller { tenant: "acme".parse().expect("an id"), agent: String::new(), session: None, run: None };
-        let limits = Limits { tenant, agent: None };
-        self.models.call(Ask { caller, limits, method: "test".into(), endpoint, body }).await
+        let caller = Caller {
+            tenant: "acme".parse().expect("an id"),
+            agent: String::new(),
+            session: None,
+            run: None,
+            component: String::new(),
+        };
+        let limits = Limits { tenant, ..Limits::default() };
+        Ask { caller, limits, method: "test".into(), endpoint, body }
     }
 
     /// The row of a call, once it is written.
@@ -70,6 +81,28 @@ impl World {
             }
             tokio::task::yield_now().await;
         }
+    }
+
+    /// Asks for a whole answer and goes away once the provider has the request.
+    async fn ask_and_go(&self, server: &Server) {
+        let before = server.received().len();
+        let mut asking = std::pin::pin!(self.ask(hi(json!({}))));
+        while server.received().len() == before {
+            assert!(money::futures_once(asking.as_mut()).await.is_none(), "the provider has not answered");
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// The rows of all calls, as a report has them.
+    async fn calls(&self) -> Value {
+        let query = openclaw_billing::Query {
+            tenant: None,
+            span: "current-month".parse().expect("a span"),
+            now: jiff::Timestamp::now(),
+            currency: "USD".into(),
+            most_lines: None,
+        };
+        self.ledger.calls(&query).await.expect("the ledger is read").to_json()
     }
 
     async fn is_sound(&self) {

@@ -25,7 +25,8 @@ impl CodeCache {
         }
     }
 
-    /// Removes what was not used for the longest time, until the rest has at most so many bytes. What is `in_use` stays.
+    /// Removes what was not used for the longest time, until the rest has at most so many bytes. What is `in_use`
+    /// stays.
     pub(crate) fn trim(&self, most: u64, in_use: &[Digest]) {
         let mut entries = self.entries();
         let mut bytes: u64 = entries.iter().map(|entry| entry.bytes).sum();

@@ -1,4 +1,5 @@
-//! `files`: the family's own directory, and `workspace`: the tenant's, on the blocking pool unless the kernel has it in memory.
+//! `files`: the family's own directory, and `workspace`: the tenant's, on the blocking pool unless the kernel has it in
+//! memory.
 
 use openclaw_tenancy::{Directory, DirectoryError, FileKind, Metadata, NAME_BYTES, TenantPath};
 use wasmtime::component::Resource;

@@ -3,8 +3,8 @@
 //! The resources are wasmtime's; here is the way out. A name is looked up by us, and an address that is not out in the
 //! world is refused unless the operator vouches for it. Nothing is followed: a redirect is an answer, and asking what it
 //! names is another request. Nothing of the environment is used, and each attempt is in the audit log before it is
-//! answered, by host and port alone; of what is not granted, so much as `refusals` says. What a request may take is the
-//! operator's (`components.http`), and never more than its call may.
+//! answered, by host and port alone, and its repetitions once its call ends; of what is not granted, so much as
+//! `refusals` says. What a request may take is the operator's (`components.http`), and never more than its call may.
 
 mod body;
 mod refusals;
@@ -14,7 +14,7 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use hyper::{Request, Response};
 use openclaw_config::gateway::OutboundHttp;
-use openclaw_egress::Refusal;
+use openclaw_egress::{Attempt, Refusal};
 use openclaw_tenancy::{AuditEvent, TenantId};
 use serde_json::json;
 use tokio::time::Instant;
@@ -34,10 +34,11 @@ use crate::{
     call::{CallFacts, CallState},
     component::Component,
     grants::Grants,
+    sandboxes::{Attempts, Source},
     services::Services,
 };
 
-/// Requests of one call: each that is granted is a line in the audit log.
+/// Requests of one call.
 const REQUESTS: u32 = 64;
 
 /// Bytes of a request's headers in memory.
@@ -127,6 +128,8 @@ struct Caller {
     services: Arc<Services>,
     /// What the call was refused.
     refused: Arc<OfACall>,
+    /// What it was not.
+    attempts: Arc<Attempts>,
     /// When the call ends.
     deadline: Instant,
 }
@@ -136,6 +139,12 @@ impl Caller {
         self.facts.subject.tenant().map(|tenant| &tenant.id)
     }
 
+    /// Whether the host may be asked, now.
+    fn may_ask(&self, host: &str, port: u16) -> bool {
+        let is_current = self.facts.subject.tenant().is_none_or(|tenant| self.services.is_current(tenant));
+        is_current && self.grants.allow_host(host, port)
+    }
+
     /// Writes down that a host may not be asked, where that is not known already.
     async fn audit_refused(&self, host: &str, port: u16, refusal: Refusal) -> Result<(), Error> {
         let refused = match self.refused.entry(host, port, &self.services.refusals, self.tenant()) {
@@ -143,11 +152,16 @@ impl Caller {
             Entry::More => format!("{refusal}; more that are refused are not written down"),
             Entry::Nothing => return Ok(()),
         };
-        self.audit(host, port, Some(refused)).await
+        self.audit(host, port, refused).await
     }
 
-    /// Writes an attempt down.
-    async fn audit(&self, host: &str, port: u16, refused: Option<String>) -> Result<(), Error> {
+    /// Writes down that a host was asked, or could not be; that it was asked again, at the end of the call.
+    async fn audit_granted(&self, host: &str, port: u16, refused: Option<Refusal>) -> Result<(), Error> {
+        let attempt = Attempt { host: host.to_owned(), port, refused };
+        if self.attempts.clone().record(attempt).await { Ok(()) } else { Err(Error::InternalError(None)) }
+    }
+
+    async fn audit(&self, host: &str, port: u16, refused: String) -> Result<(), Error> {
         let event = AuditEvent {
             actor: self.facts.caller.actor.clone(),
             tenant: self.tenant().cloned(),
@@ -175,6 +189,16 @@ impl Caller {
     }
 }
 
+fn attempts(facts: &CallFacts, component: &Component, services: &Services) -> Arc<Attempts> {
+    let source = Source::Call {
+        family: component.manifest.family.as_str().to_owned(),
+        digest: component.digest.to_string(),
+        request_id: facts.request_id.to_string(),
+    };
+    let tenant = facts.subject.tenant().map(|tenant| &**tenant);
+    Attempts::of_call(services, facts.caller.actor.clone(), tenant, source)
+}
+
 impl WasiHttpView for CallState {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
         let (services, grants) = (&self.services, &self.grants);
@@ -186,6 +210,7 @@ impl WasiHttpView for CallState {
                 grants: grants.clone(),
                 services: services.clone(),
                 refused: Arc::default(),
+                attempts: attempts(facts, component, services),
                 deadline: self.deadline.into(),
             });
             Box::new(Outbound::of(caller))

@@ -9,7 +9,7 @@ const LINE_BYTES: usize = 4096;
 impl log::Host for CallState {
     fn emit(&mut self, level: log::Level, message: String, fields: Vec<(String, String)>) -> wasmtime::Result<()> {
         self.log_lines += 1;
-        if self.log_lines > self.limits.log_lines {
+        if self.log_lines > self.limits.log_lines || self.services.is_trial {
             return Ok(());
         }
         let line = line(&message, &fields);

@@ -1,23 +1,30 @@
 //! `model`: language models, metered by the host. What a component asks for is billed to its tenant.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, time::Duration};
 
-use openclaw_billing::{CallRow, Caller, Refusal, ReserveError};
+use openclaw_billing::{CallRow, Caller, Limits, Refusal, ReserveError};
 use openclaw_config::json;
 use openclaw_models::{Answer, Ask, Endpoint, ModelError, Piece, ProviderError, event::Event};
 use serde_json::{Map, Value, json};
+use tokio::time::{Instant, timeout_at};
 use wasmtime::component::Resource;
 
 use super::{CapabilityError, QUOTA_EXCEEDED};
 use crate::{
-    CallError,
+    CallError, LimitsError,
     bindings::openclaw::gateway::model::{self, Chunk},
     call::CallState,
     capability::calls::Call,
 };
 
 /// When a provider that failed is tried again, where it says nothing itself.
-const RETRY_MS: u32 = 5_000;
+pub(super) const RETRY_MS: u32 = 5_000;
+
+/// Most tools that one answer of a model calls.
+const TOOLS: usize = 128;
+
+/// The longest that pieces are gathered.
+const GATHER_MOST: Duration = Duration::from_secs(10);
 
 /// The models of the calling tenant.
 #[derive(Debug)]
@@ -30,7 +37,16 @@ pub struct Completion {
     /// What came with the last piece and was not asked for yet.
     waiting: VecDeque<Chunk>,
     reason: Option<String>,
+    /// Told once what waits is answered.
+    failed: Option<Broken>,
     has_ended: bool,
+}
+
+/// Why an answer has no more.
+#[derive(Debug)]
+enum Broken {
+    Call(ModelError),
+    Answer(CapabilityError),
 }
 
 impl model::Host for CallState {
@@ -50,17 +66,22 @@ impl model::HostProvider for CallState {
         _provider: Resource<Provider>,
         request: Vec<u8>,
     ) -> Result<Resource<Completion>, CapabilityError> {
-        let read = json::read(&request, json::DEPTH_MAX);
-        let Ok(Value::Object(mut body)) = read else {
+        // To read and to count a long request is this call's own time.
+        self.meter.begin();
+        let tenant = self.tenant()?.id.clone();
+        let read = || json::read(&request, json::DEPTH_MAX);
+        let Ok(Value::Object(mut body)) = self.services.at_length(Some(&tenant), request.len(), read).await else {
             return Err(CapabilityError::invalid("a request is a JSON object"));
         };
         let ask = self.ask(&mut body)?;
-        let answer = self.services.models.call(Ask { body, ..ask }).await;
-        let answer = match answer {
+        let (caller, tools) = (ask.caller.clone(), results(&body));
+        let answer = match self.services.call_model(Ask { body, ..ask }).await {
             Ok(answer) => answer,
             Err(error) => return Err(self.refused(error)),
         };
-        let completion = Completion { answer, waiting: VecDeque::new(), reason: None, has_ended: false };
+        // A call that is not admitted is free, and leaves no row.
+        self.services.meter_tools(caller, tools).await.map_err(CapabilityError::internal)?;
+        let completion = Completion { answer, waiting: VecDeque::new(), reason: None, failed: None, has_ended: false };
         Ok(self.table.push(completion)?)
     }
 
@@ -91,23 +112,21 @@ impl model::HostProvider for CallState {
 
 impl model::HostCompletion for CallState {
     async fn next(&mut self, completion: Resource<Completion>) -> Result<Option<Chunk>, CapabilityError> {
-        loop {
-            let this = self.table.get_mut(&completion)?;
-            if let Some(chunk) = this.waiting.pop_front() {
-                return Ok(Some(chunk));
-            }
-            if this.has_ended {
-                return Ok(None);
-            }
-            match this.answer.next().await {
-                Some(Ok(piece)) => this.take(piece)?,
-                Some(Err(error)) => {
-                    this.has_ended = true;
-                    return Err(self.refused(error));
-                }
-                None => this.has_ended = true,
-            }
+        self.wait_for_chunk(&completion).await?;
+        Ok(self.table.get_mut(&completion)?.waiting.pop_front())
+    }
+
+    async fn gather(&mut self, completion: Resource<Completion>, for_ms: u32) -> Result<Vec<Chunk>, CapabilityError> {
+        self.wait_for_chunk(&completion).await?;
+        let end = Instant::now() + Duration::from_millis(for_ms.into()).min(GATHER_MOST);
+        let this = self.table.get_mut(&completion)?;
+        while !this.has_ended
+            && this.failed.is_none()
+            && let Ok(next) = timeout_at(end, this.answer.next()).await
+        {
+            this.arrived(next);
         }
+        Ok(this.waiting.drain(..).collect())
     }
 
     async fn drop(&mut self, completion: Resource<Completion>) -> wasmtime::Result<()> {
@@ -116,13 +135,42 @@ impl model::HostCompletion for CallState {
     }
 }
 
+impl CallState {
+    /// Waits until there is something to answer, or the end.
+    async fn wait_for_chunk(&mut self, completion: &Resource<Completion>) -> Result<(), CapabilityError> {
+        let this = self.table.get_mut(completion)?;
+        while this.waiting.is_empty() && !this.has_ended && this.failed.is_none() {
+            let next = this.answer.next().await;
+            this.arrived(next);
+        }
+        // What came before a failure is answered first.
+        if this.waiting.is_empty()
+            && let Some(failed) = this.failed.take()
+        {
+            this.has_ended = true;
+            return Err(match failed {
+                Broken::Call(error) => self.refused(error),
+                Broken::Answer(error) => error,
+            });
+        }
+        Ok(())
+    }
+}
+
 impl Completion {
+    fn arrived(&mut self, next: Option<Result<Piece, ModelError>>) {
+        match next {
+            Some(Ok(piece)) => self.failed = self.take(piece).err().map(Broken::Answer),
+            Some(Err(error)) => self.failed = Some(Broken::Call(error)),
+            None => self.has_ended = true,
+        }
+    }
+
     fn take(&mut self, piece: Piece) -> Result<(), CapabilityError> {
         match piece {
             Piece::Chunk { events, .. } => {
                 for event in events {
                     if matches!(event, Event::Failed(_)) {
-                        self.has_ended = true;
                         let message = format!("{} broke the answer off", self.answer.provider);
                         return Err(CapabilityError::unavailable(message).retry_after(RETRY_MS));
                     }
@@ -159,7 +207,7 @@ impl Completion {
 impl CallState {
     /// Whose call it is, and what it is held to. The body becomes that of OpenAI's interface.
     fn ask(&self, body: &mut Map<String, Value>) -> Result<Ask, CapabilityError> {
-        let tenant = self.tenant()?;
+        let tenant = self.current_tenant()?;
         let default = self.services.models.default_model();
         let name = body.get("model").and_then(Value::as_str).map(str::to_owned).or(default).unwrap_or_default();
         if !self.grants.allow_model(&name) {
@@ -175,17 +223,32 @@ impl CallState {
         body.insert("stream".into(), true.into());
         body.insert("stream_options".into(), json!({ "include_usage": true }));
         let agent = named("agent").unwrap_or_default();
-        let limits = self.services.model_limits(tenant, &agent).map_err(|error| match error {
-            CallError::Refused(refusal) => CapabilityError::Refused(refusal),
-            other => CapabilityError::unavailable(other.to_string()),
-        })?;
-        let caller = Caller { tenant: tenant.id.clone(), agent, session: named("session"), run: named("run") };
+        let limits = self.model_limits(&agent)?;
+        let (session, run, component) = (named("session"), named("run"), self.billed_family());
+        let caller = Caller { tenant: tenant.id.clone(), agent, session, run, component };
         Ok(Ask { caller, limits, method: self.call()?.method.to_string(), endpoint: Endpoint::Chat, body: Map::new() })
+    }
+
+    /// What a call for the tenant, one of its agents and this component is held to.
+    pub(super) fn model_limits(&self, agent: &str) -> Result<Limits, CapabilityError> {
+        let limits = self.services.model_limits(self.tenant()?, agent);
+        let mut limits = limits.map_err(|error| match error {
+            LimitsError::NoAgent(_) => CapabilityError::invalid(error.to_string()),
+            LimitsError::Call(CallError::Refused(refusal)) => CapabilityError::Refused(refusal),
+            LimitsError::Call(other) => CapabilityError::unavailable(other.to_string()),
+        })?;
+        limits.component_cost_per_day = self.grants.model_budget();
+        Ok(limits)
+    }
+
+    /// Whose budget a call of a model takes from: the family's, so that a swapped version goes on with what is left.
+    pub(super) fn billed_family(&self) -> String {
+        self.family().map(ToString::to_string).unwrap_or_default()
     }
 
     /// What the guest is told of a call that was not made, or broke off. A refusal of the ledger's is kept beside the
     /// call, so that the client reads all of it.
-    fn refused(&mut self, error: ModelError) -> CapabilityError {
+    pub(super) fn refused(&mut self, error: ModelError) -> CapabilityError {
         let message = error.to_string();
         match error {
             ModelError::Reserve(ReserveError::Refused(refusal)) => self.over_budget(refusal),
@@ -255,4 +318,41 @@ fn used(row: &CallRow) -> Chunk {
             "outcome": row.outcome.name(),
         }),
     )
+}
+
+/// Tools that were used since the model's last answer: what they gave back ends the conversation, and there is none that
+/// the model did not call.
+fn results(body: &Map<String, Value>) -> u64 {
+    let messages = body.get("messages").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let given = messages.iter().rev().take_while(|message| message["role"] == "tool").count();
+    let answer = messages.iter().rev().nth(given);
+    let called = answer.and_then(|answer| answer["tool_calls"].as_array()).map_or(0, Vec::len);
+    given.min(called).min(TOOLS) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn used(messages: Value) -> u64 {
+        results(&Map::from_iter([("messages".to_owned(), messages)]))
+    }
+
+    #[test]
+    fn tools_that_the_model_called_and_that_answered_are_counted() {
+        let (called, tool) = (json!({ "role": "assistant", "tool_calls": [{}, {}] }), json!({ "role": "tool" }));
+        assert_eq!(used(json!([called, tool])), 1);
+        assert_eq!(used(json!([called, tool, called, tool, tool])), 2, "those of before were counted before");
+        assert_eq!(used(json!([called, tool, { "role": "user" }])), 0);
+    }
+
+    #[test]
+    fn what_nobody_called_is_not_counted() {
+        let tool = json!({ "role": "tool" });
+        assert_eq!(used(json!([tool, tool, tool])), 0);
+        assert_eq!(used(json!([{ "role": "assistant", "tool_calls": [{}] }, tool, tool, tool])), 1);
+        let many = vec![tool; TOOLS + 1];
+        let called = json!({ "role": "assistant", "tool_calls": many });
+        assert_eq!(used([vec![called], many].concat().into()), TOOLS as u64);
+    }
 }

@@ -8,7 +8,7 @@ use crate::{
     bindings::openclaw::gateway::sandbox,
     call::CallState,
     capability::calls::Call,
-    sandboxes::{Asked, AskedLimits},
+    sandboxes::{Asked, AskedLimits, OnBehalfOf},
 };
 
 /// The calling tenant's sandbox.
@@ -29,7 +29,17 @@ impl sandbox::HostRunner for CallState {
         _runner: Resource<Runner>,
         workload: sandbox::Workload,
     ) -> Result<sandbox::Outcome, CapabilityError> {
-        Ok(self.run_workload(workload.into()).await?.into())
+        Ok(self.run_workload(asked(workload, OnBehalfOf::default())).await?.into())
+    }
+
+    async fn run_for(
+        &mut self,
+        _runner: Resource<Runner>,
+        workload: sandbox::Workload,
+        agent: String,
+        session: String,
+    ) -> Result<sandbox::Outcome, CapabilityError> {
+        Ok(self.run_workload(asked(workload, OnBehalfOf { agent, session })).await?.into())
     }
 
     async fn info(&mut self, _runner: Resource<Runner>) -> Result<Vec<u8>, CapabilityError> {
@@ -42,23 +52,22 @@ impl sandbox::HostRunner for CallState {
     }
 }
 
-impl From<sandbox::Workload> for Asked {
-    fn from(workload: sandbox::Workload) -> Self {
-        let limits = AskedLimits {
-            wall_ms: workload.limits.wall_ms.into(),
-            output_bytes: workload.limits.output_bytes,
-            memory_bytes: workload.limits.memory_bytes,
-            pids: workload.limits.pids.into(),
-            cpu_millis: workload.limits.cpu_millis.into(),
-        };
-        Self {
-            command: workload.command,
-            environment: workload.environment,
-            working_directory: workload.working_directory,
-            stdin: workload.stdin,
-            mode: workload.mode,
-            limits,
-        }
+fn asked(workload: sandbox::Workload, on_behalf_of: OnBehalfOf) -> Asked {
+    let limits = AskedLimits {
+        wall_ms: workload.limits.wall_ms.into(),
+        output_bytes: workload.limits.output_bytes,
+        memory_bytes: workload.limits.memory_bytes,
+        pids: workload.limits.pids.into(),
+        cpu_millis: workload.limits.cpu_millis.into(),
+    };
+    Asked {
+        command: workload.command,
+        environment: workload.environment,
+        working_directory: workload.working_directory,
+        stdin: workload.stdin,
+        mode: workload.mode,
+        limits,
+        on_behalf_of,
     }
 }
 

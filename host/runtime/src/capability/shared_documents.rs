@@ -1,4 +1,4 @@
-//! `shared-documents` and `shared-documents-write`: single collections of the
+//! `shared-documents` and `shared-documents-write`: single collections and logs of the
 //! tenant's other families, as far as the manifest names them.
 
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     bindings::openclaw::gateway::{
-        documents::{Document, Operation, Page, Range},
+        documents::{Document, Entry, Operation, Page, Range},
         shared_documents, shared_documents_write,
     },
     call::CallState,
@@ -28,6 +28,13 @@ use crate::{
 pub struct SharedCollection {
     database: store::Database,
     name: String,
+}
+
+/// The logs of another family of the calling tenant that one name stands for, read only.
+#[derive(Clone, Debug)]
+pub struct SharedLogs {
+    database: store::Database,
+    named: Named,
 }
 
 /// What the component may write of another family of the calling tenant.
@@ -77,6 +84,61 @@ impl shared_documents::Host for CallState {
         visible(&collection)?;
         let database = self.database(&named.family)?;
         Ok(self.table.push(SharedCollection { database, name: collection })?)
+    }
+
+    async fn open_logs(
+        &mut self,
+        _call: Resource<Call>,
+        family: String,
+        name: String,
+    ) -> Result<Resource<SharedLogs>, CapabilityError> {
+        let component = self.loaded()?;
+        let Some(named) = named(&component).find(|named| named.reads(&family, &name)) else {
+            return Err(CapabilityError::forbidden(format!("the logs {family}/{name} are not granted")));
+        };
+        self.granted_collection(named)?;
+        let database = self.database(&named.family)?;
+        Ok(self.table.push(SharedLogs { database, named: named.clone() })?)
+    }
+}
+
+impl CallState {
+    /// The database of a log that the handle stands for.
+    fn shared_log(&self, logs: &Resource<SharedLogs>, log: &str) -> Result<store::Database, CapabilityError> {
+        self.tenant()?;
+        let SharedLogs { database, named } = self.table.get(logs)?;
+        if named.reads_log(log) {
+            return Ok(database.clone());
+        }
+        Err(CapabilityError::forbidden(format!("the log {}/{log} is not granted", named.family)))
+    }
+}
+
+impl shared_documents::HostLogs for CallState {
+    async fn read(
+        &mut self,
+        logs: Resource<SharedLogs>,
+        log: String,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<Entry>, CapabilityError> {
+        let entries = self.shared_log(&logs, &log)?.log_read(&log, after, limit).await?;
+        Ok(entries.into_iter().map(Entry::from).collect())
+    }
+
+    async fn tail(
+        &mut self,
+        logs: Resource<SharedLogs>,
+        log: String,
+        limit: u32,
+    ) -> Result<Vec<Entry>, CapabilityError> {
+        let entries = self.shared_log(&logs, &log)?.log_tail(&log, limit).await?;
+        Ok(entries.into_iter().map(Entry::from).collect())
+    }
+
+    async fn drop(&mut self, logs: Resource<SharedLogs>) -> wasmtime::Result<()> {
+        self.table.delete(logs)?;
+        Ok(())
     }
 }
 

@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use openclaw_egress::HostPattern;
 use openclaw_sandbox::Mode;
-use openclaw_tenancy::Family;
+use openclaw_tenancy::{Family, PicoUsd};
 
 use super::RESTRICTED;
 use crate::manifest::Access;
@@ -47,6 +47,8 @@ pub enum Grant {
     Method(String),
     /// `model[:<name>]`
     Model(Option<String>),
+    /// `model-usd-per-day:<usd>`: what the calls of models may cost each tenant of a day.
+    ModelBudget(PicoUsd),
     /// `sandbox[:bwrap|:docker]`
     Sandbox(Option<SandboxMode>),
     /// `memory-mb:<n>`: a call's linear memory.
@@ -85,6 +87,7 @@ impl Grant {
             | Self::Workspace { .. }
             | Self::Method(_)
             | Self::Model(_)
+            | Self::ModelBudget(_)
             | Self::Sandbox(_)
             | Self::MemoryMb(_)
             | Self::Sticky(_) => true,
@@ -114,6 +117,7 @@ const INTERFACES: &[&str] = &[
     "embeddings",
     "vectors",
     "pty",
+    "tasks",
     "timers",
     "nodes",
     "channels",
@@ -156,6 +160,10 @@ fn parse(text: &str) -> Result<Grant, String> {
         ("methods", None) => Err("each method is granted by its name: method:<name>".into()),
         ("model", None) => Ok(Grant::Model(None)),
         ("model", Some(name)) if !name.is_empty() => Ok(Grant::Model(Some(name.into()))),
+        ("model-usd-per-day", Some(amount)) => {
+            let read = amount.parse().map(Grant::ModelBudget);
+            read.map_err(|error| format!("model-usd-per-day takes an amount of US dollars: {error}"))
+        }
         ("sandbox", None) => Ok(Grant::Sandbox(None)),
         ("sandbox", Some("bwrap")) => Ok(Grant::Sandbox(Some(SandboxMode::Bwrap))),
         ("sandbox", Some("docker")) => Ok(Grant::Sandbox(Some(SandboxMode::Docker))),
@@ -220,6 +228,7 @@ impl fmt::Display for Grant {
             Self::Method(name) => write!(f, "method:{name}"),
             Self::Model(None) => f.write_str("model"),
             Self::Model(Some(name)) => write!(f, "model:{name}"),
+            Self::ModelBudget(most) => write!(f, "model-usd-per-day:{most}"),
             Self::Sandbox(None) => f.write_str("sandbox"),
             Self::Sandbox(Some(SandboxMode::Bwrap)) => f.write_str("sandbox:bwrap"),
             Self::Sandbox(Some(SandboxMode::Docker)) => f.write_str("sandbox:docker"),
@@ -247,6 +256,7 @@ impl Grant {
             (Self::Http { host, port }, Self::Http { host: asked, port: at }) => {
                 (port.is_none() || port == at) && host.covers(asked)
             }
+            (Self::ModelBudget(granted), Self::ModelBudget(asked)) => granted >= asked,
             (Self::MemoryMb(granted), Self::MemoryMb(asked)) => granted >= asked,
             (Self::Sticky(granted), Self::Sticky(asked)) => granted >= asked,
             (granted, asked) => granted == asked,

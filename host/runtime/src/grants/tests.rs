@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use super::*;
 
 fn manifest(shared: &str) -> Manifest {
@@ -97,11 +99,13 @@ fn a_grant_reads_as_it_is_written() {
         "method:sessions.list",
         "model",
         "model:small",
+        "model-usd-per-day:1.5",
         "embeddings",
         "vectors",
         "sandbox",
         "sandbox:docker",
         "pty",
+        "tasks",
         "timers",
         "nodes",
         "channels",
@@ -120,6 +124,9 @@ fn what_is_no_grant_is_named() {
         "http:",
         "http:*",
         "memory-mb:0",
+        "model-usd-per-day:",
+        "model-usd-per-day:-1",
+        "model-usd-per-day:lots",
         "sticky:0",
         "sticky:9",
         "directory:/etc",
@@ -142,9 +149,20 @@ fn a_wider_grant_covers_a_narrower_one() {
     assert!(covers("directory:workspace:write", "directory:workspace"));
     assert!(!covers("directory:workspace", "directory:workspace:write"));
     assert!(covers("model", "model:small") && !covers("model:small", "model"));
+    assert!(covers("model-usd-per-day:2", "model-usd-per-day:1.5") && !covers("model", "model-usd-per-day:1"));
     assert!(covers("sticky:4", "sticky:2") && !covers("sticky:1", "sticky:2"));
     assert!(covers("memory-mb:64", "memory-mb:32") && !covers("memory-mb:16", "memory-mb:32"));
     assert!(covers("secrets", "secret:key") && !covers("secrets", "secret:key:reveal"));
+}
+
+#[test]
+fn a_version_that_is_brought_back_has_the_least_budget_of_all() {
+    let texts = |grants: &[&str]| grants.iter().map(|&text| text.to_owned()).collect::<Vec<_>>();
+    let within = |own: &[&str], others: &[&str]| Grants::within(&texts(own), &[Arc::new(listed(others))]);
+    assert_eq!(within(&["model"], &["model", "model-usd-per-day:2"]), ["model", "model-usd-per-day:2"]);
+    assert_eq!(within(&["model", "model-usd-per-day:1"], &["model"]), ["model", "model-usd-per-day:1"]);
+    assert_eq!(within(&["model-usd-per-day:3", "config"], &["model-usd-per-day:2"]), ["model-usd-per-day:2"]);
+    assert_eq!(within(&["model"], &["model"]), ["model"]);
 }
 
 /// What is linked, and what it takes to have it, are two lists of one thing.
@@ -170,4 +188,28 @@ fn a_grant_of_what_nothing_serves_is_told_apart() {
     let grants =
         listed(&["config", "timers", "http:example.com", "documents:sessions/sessions", "sandbox:bwrap", "method:x.y"]);
     assert_eq!(grants.unserved(), ["timers"]);
+}
+
+#[test]
+fn our_own_components_ask_the_hosts_that_are_listed_and_no_others() {
+    let none = Grants::Builtin(Vec::new());
+    assert!(none.allow_interface("model") && none.allow_workspace_writes());
+    assert!(!none.allow_host("example.com", 443));
+    assert_eq!(none.model_budget(), None);
+    let one = Grants::builtin(&listed(&["http:example.com:443", "config", "model-usd-per-day:2"]));
+    assert_eq!(one.model_budget(), "2".parse().ok(), "and they spend what they are given");
+    assert!(one.allow_host("example.com", 443));
+    assert!(!one.allow_host("example.com", 80) && !one.allow_host("example.org", 443));
+}
+
+#[test]
+fn each_interface_that_is_served_has_a_row_for_authors_and_no_other_has() {
+    let page = include_str!("../../../../docs/handlers.md");
+    let (_, section) = page.split_once("\n## What a grant gives\n").expect("the section");
+    let (section, _) = section.split_once("\n## ").expect("another one behind it");
+    let rows = section.lines().filter(|line| line.starts_with("| "));
+    let links = rows.flat_map(|row| row.split("](capabilities.md#").skip(1));
+    let told: BTreeSet<&str> = links.filter_map(|link| link.split(')').next()).collect();
+    let served = [FREE, BASIC, RESTRICTED, BY_COLLECTION].into_iter().flatten().copied();
+    assert_eq!(told, served.collect());
 }

@@ -16,6 +16,20 @@ fn work_on_other_threads_is_the_calls_own() {
 }
 
 #[test]
+fn what_a_host_call_takes_before_the_first_tick_counts_where_it_says_so() {
+    let meter = Arc::new(CpuMeter::default());
+    let (counted, begun) = (meter.clone(), thread_cpu_ns());
+    let call = async move {
+        counted.begin();
+        while thread_cpu_ns() - begun < 5_000_000 {
+            std::hint::spin_loop();
+        }
+    };
+    Metered::new(call, meter.clone()).now_or_never().expect("it waits for nothing");
+    assert!(meter.total() >= Duration::from_millis(4), "{:?}", meter.total());
+}
+
+#[test]
 fn a_tenant_has_one_turn_at_a_time_and_leaves_a_core_to_everyone() {
     let (lane, tenant) = (LongLane { cores: Arc::new(Semaphore::new(2)) }, tenant());
     let first = lane.clone().turn(tenant.clone()).now_or_never().flatten().expect("nobody else is there");

@@ -3,7 +3,8 @@
 use openclaw_control::ControlError;
 
 use crate::{
-    LoadError, Refusal, capability::CapabilityError, digest::Digest, grants::GrantError, migrations::RunError,
+    CallError, LoadError, Refusal, capability::CapabilityError, digest::Digest, grants::GrantError,
+    migrations::RunError,
 };
 
 use super::{Entry, bytes::BytesError, convert::ConvertError};
@@ -57,6 +58,18 @@ pub enum ChangeError {
     /// The documents could not be brought into its form; they are as they were.
     #[error("it could not convert the documents: {0}")]
     Migration(String),
+    /// One of the calls that it brings along did not end as it says.
+    #[error("its own call {name:?} did not end as it says: {place} was {actual}, not {expected}")]
+    Fixture {
+        /// The call's.
+        name: String,
+        /// Where the difference is.
+        place: String,
+        /// What it says.
+        expected: String,
+        /// What came.
+        actual: String,
+    },
     /// Nothing of the kind is installed.
     #[error("{0}")]
     NotFound(String),
@@ -69,7 +82,8 @@ pub enum ChangeError {
         /// What is active.
         found: Option<Digest>,
     },
-    /// A version that is to take calls must be loaded first: the change is tried again then, so nobody outside sees this.
+    /// A version that is to take calls must be loaded first: the change is tried again then, so nobody outside sees
+    /// this.
     #[error("the version {} is not loaded", .0.row.digest)]
     NotLoaded(Box<Entry>),
     /// The tenant's `disk_bytes`.
@@ -113,6 +127,19 @@ impl From<ControlError> for ChangeError {
 impl From<BytesError> for ChangeError {
     fn from(error: BytesError) -> Self {
         Self::Internal(error.to_string())
+    }
+}
+
+/// What kept a call from running, where the change needs it to run.
+impl From<CallError> for ChangeError {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::Refused(refusal) => Self::Refused(refusal),
+            CallError::Unavailable { message, retry_after_ms } => {
+                Self::Refused(Refusal { code: "UNAVAILABLE".into(), message, data: None, retry_after_ms })
+            }
+            error => Self::Internal(error.to_string()),
+        }
     }
 }
 

@@ -100,7 +100,7 @@ impl Plugins {
         if let Some(texts) = &install.grants {
             Grants::parse(texts)?;
         }
-        // Compiles where need be, and runs `manifest` in an instance without authority: the trial.
+        // Compiles where need be, and runs `manifest` in an instance without authority.
         let client = Client::installing(install.scope.tenant());
         let loaded = self.loader.load(install.wasm.clone(), digest, &client, &self.services).await?;
         let Loaded { component, compiled } = loaded;
@@ -138,7 +138,7 @@ impl Plugins {
         &self,
         install: &Install,
         component: Arc<Component>,
-        checks: Vec<&'static str>,
+        mut checks: Vec<&'static str>,
     ) -> Result<Installed, ChangeError> {
         let family = self.family(install, &component)?;
         for slot in self.standing(&install.scope, &family) {
@@ -149,6 +149,9 @@ impl Plugins {
         }
         // What would be refused converts nothing.
         drop(self.admit(install, &family, &component, &mut Vec::new()).await?);
+        if self.try_out(install, &component, &*self.granted(install, &family)?).await? {
+            checks.push("fixtures");
+        }
         let mut converted = match &install.tenant {
             Some(tenant) => self.convert_for(&component, self.granted(install, &family)?, tenant).await?,
             None => None,

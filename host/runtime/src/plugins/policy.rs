@@ -18,6 +18,9 @@ use crate::{
 pub struct Policy {
     grants: HashMap<String, Arc<Grants>>,
     nothing: Arc<Grants>,
+    /// The same of our own families, by what their own components have of it.
+    builtin: HashMap<String, Arc<Grants>>,
+    ours: Arc<Grants>,
     keys: Vec<PublicKey>,
     pub(crate) groups: Groups,
     pub(crate) rollback_after: u32,
@@ -57,7 +60,7 @@ pub enum PolicyError {
 impl Policy {
     /// Reads it; the first thing that is wrong is the error.
     pub fn read(components: &Components) -> Result<Self, PolicyError> {
-        let mut grants = HashMap::new();
+        let (mut grants, mut builtin) = (HashMap::new(), HashMap::new());
         for (family, texts) in &components.grants {
             let listed = Grants::parse(texts).map_err(|error| PolicyError::Grant { family: family.clone(), error })?;
             for text in listed.unserved() {
@@ -66,6 +69,7 @@ impl Policy {
                     "{text} has no effect yet: nothing serves it"
                 );
             }
+            builtin.insert(family.clone(), Arc::new(Grants::builtin(&listed)));
             grants.insert(family.clone(), Arc::new(listed));
         }
         let mut groups = Groups::new();
@@ -80,6 +84,8 @@ impl Policy {
         Ok(Self {
             grants,
             nothing: Arc::new(Grants::Listed(Vec::new())),
+            builtin,
+            ours: Arc::new(Grants::Builtin(Vec::new())),
             keys: components.trusted_keys.iter().enumerate().map(key).collect::<Result<_, _>>()?,
             groups,
             rollback_after: components.rollback_after,
@@ -92,6 +98,7 @@ impl Policy {
     pub(crate) fn grants(&self, source: &GrantSource, family: &Family) -> Arc<Grants> {
         match source {
             GrantSource::Own(grants) => grants.clone(),
+            GrantSource::Builtin => self.builtin.get(family.as_str()).unwrap_or(&self.ours).clone(),
             GrantSource::Configured => self.grants.get(family.as_str()).unwrap_or(&self.nothing).clone(),
         }
     }

@@ -4,7 +4,10 @@ use std::{
     fs::DirBuilder,
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
@@ -31,6 +34,8 @@ pub(super) struct Backends {
     reaper: OnceCell<Reaper>,
     bwrap: Mutex<Option<Opened>>,
     docker: Mutex<Option<Opened>>,
+    /// What an earlier gateway left with the engine is gone.
+    tidied: AtomicBool,
     /// The packages for which the tree was last seen to, and why that failed.
     tree: Mutex<Option<(Vec<String>, Option<String>)>>,
 }
@@ -52,6 +57,23 @@ struct Settings {
     socket: String,
 }
 
+impl Settings {
+    /// `tree`: the digest of the system that workloads see.
+    fn of(mode: Mode, config: &Sandbox, tree: Option<String>) -> Self {
+        Self {
+            strict: config.strict,
+            pool: match mode {
+                Mode::Bwrap => config.pool,
+                Mode::Docker => config.docker_pool,
+            },
+            tree,
+            image: config.image.clone(),
+            runtime: config.runtime.clone(),
+            socket: config.docker_socket.clone(),
+        }
+    }
+}
+
 impl Backends {
     pub(super) fn new(home: &Home) -> Self {
         Self { directory: home.sandbox_path(), image: home.sandbox_image_path(), ..Self::default() }
@@ -65,14 +87,7 @@ impl Backends {
         };
         let mut slot = slot.lock().await;
         let tree = self.tree(config).await;
-        let settings = Settings {
-            strict: config.strict,
-            pool: config.pool,
-            tree: tree.as_ref().ok().map(|tree| tree.digest().to_owned()),
-            image: config.image.clone(),
-            runtime: config.runtime.clone(),
-            socket: config.docker_socket.clone(),
-        };
+        let settings = Settings::of(mode, config, tree.as_ref().ok().map(|tree| tree.digest().to_owned()));
         if let Some(opened) = slot.as_ref().filter(|opened| opened.settings == settings) {
             return Ok(opened.backend.clone());
         }
@@ -93,16 +108,45 @@ impl Backends {
                     image: docker_image(config, tree)?,
                     runtime: config.runtime.clone(),
                     strict: config.strict,
+                    pool: config.docker_pool as usize,
+                    // Later, what it has is ours.
+                    tidy: !self.tidied.load(Relaxed),
                     reaper,
                 })
                 .await?,
             ),
         };
         if mode == Mode::Docker {
+            self.tidied.store(true, Relaxed);
             self.note_engine();
         }
-        *slot = Some(Opened { settings, backend: backend.clone() });
+        if let Some(before) = slot.replace(Opened { settings, backend: backend.clone() }) {
+            tokio::spawn(async move { before.backend.close().await });
+        }
         Ok(backend)
+    }
+
+    /// Has the back ends that were opened by other settings keep nothing ready any more: the next workload opens
+    /// others.
+    pub(super) async fn retire(&self, config: &Sandbox) {
+        for (mode, slot) in [(Mode::Bwrap, &self.bwrap), (Mode::Docker, &self.docker)] {
+            let is_another =
+                |opened: &mut Opened| opened.settings != Settings::of(mode, config, opened.settings.tree.clone());
+            let before = slot.lock().await.take_if(is_another);
+            if let Some(before) = before {
+                before.backend.close().await;
+            }
+        }
+    }
+
+    /// Ends what is kept ready; for the end of the gateway.
+    pub(super) async fn close(&self) {
+        for slot in [&self.bwrap, &self.docker] {
+            let opened = slot.lock().await.as_ref().map(|opened| opened.backend.clone());
+            if let Some(backend) = opened {
+                backend.close().await;
+            }
+        }
     }
 
     /// Whether an engine was ever told to run something: it may do so still, for a gateway that is no more.

@@ -4,7 +4,7 @@ use openclaw_config::gateway::Network;
 use openclaw_sandbox::{Info, Mode, Root, Support};
 use serde::Serialize;
 
-use super::terms::{self, Most};
+use super::terms::{Floor, Most};
 use crate::{call::CallState, capability::CapabilityError};
 
 #[derive(Serialize)]
@@ -43,10 +43,11 @@ impl CallState {
         let record = self.tenant()?.clone();
         let config = self.services.sandboxes.config();
         let limits = self.most_of_workloads(&config, &record)?;
+        let floor = Floor::of(&config, &self.config()?.config, "");
         let mut modes = Vec::new();
         for mode in [Mode::Bwrap, Mode::Docker] {
             // Those that nobody gets are not opened for being looked at.
-            if mode >= terms::configured(&config) && self.grants.allow_sandbox(mode.into()) {
+            if mode >= floor.mode && self.grants.allow_sandbox(mode.into()) {
                 modes.push(match self.services.backend(mode, &config).await {
                     Ok(backend) => ToldMode::of(backend.info()),
                     Err(_) => ToldMode { mode: mode.as_str(), ..ToldMode::default() },
@@ -54,7 +55,7 @@ impl CallState {
             }
         }
         let told = Told {
-            mode: terms::configured(&config).as_str(),
+            mode: floor.mode.as_str(),
             modes,
             limits,
             concurrent: config.concurrent_per_tenant,

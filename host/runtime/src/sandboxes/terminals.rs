@@ -1,42 +1,51 @@
 //! Terminals: workloads that outlive the call that began them.
 //!
-//! One ends when its program does, when it is closed, when nothing happens in it for too long, when its tenant's
-//! seconds are used up, and with its tenant. What it shows goes out as events, a few large ones rather than many, and
-//! the newest part of it is kept for whoever attaches later.
+//! One ends when its program does, when it is closed, when nothing happens in it for too long, after 24 hours, when its
+//! tenant's seconds are used up or its disk is full, and with its tenant (`terminals/attend.rs`; `exit.rs` tells of
+//! it). The newest part of what it shows is kept for whoever attaches later (`screen.rs`); who watches it meanwhile
+//! sees all of it (`watcher.rs`).
+
+mod attend;
+mod begin;
+mod exit;
+mod screen;
+mod text;
+mod watcher;
 
 use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        atomic::{
+            AtomicBool, AtomicU64,
+            Ordering::{Acquire, Relaxed, Release},
+        },
     },
     time::Duration,
 };
 
 use jiff::Timestamp;
-use openclaw_billing::{SandboxReservation, UsageLedger};
-use openclaw_sandbox::{Input, Output, Reason, Remote, Session, Size};
+use openclaw_billing::UsageLedger;
+use openclaw_sandbox::{Input, Remote, Session, Size};
 use openclaw_tenancy::{TenantId, TenantRecord};
-use serde_json::{Value, json, value::RawValue};
-use tokio::{
-    sync::oneshot,
-    time::{Instant, sleep_until, timeout_at},
-};
+use serde_json::value::RawValue;
+use tokio::sync::{Notify, watch};
 
-use crate::{capability::CapabilityError, services::Services};
+use crate::capability::CapabilityError;
+use screen::Screen;
+pub use watcher::{Typist, Watched, Watcher};
 
-/// What is kept of what a terminal has shown.
-const SCROLLBACK: usize = 256 << 10;
-
-/// An event carries no more, and the next comes no sooner.
+/// Nobody is sent more at once.
 const PIECE: usize = 32 << 10;
-const PACE: Duration = Duration::from_millis(10);
 
 /// A terminal's seconds are set aside so many at a time.
 pub(super) const STEP: Duration = Duration::from_secs(60);
 
-/// How long somebody who types waits for a program that does not read.
+/// How long a call that types waits for a program that does not read.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What a component may keep with a terminal.
+const NOTE: usize = 4 << 10;
 
 /// All terminals that run, by their ids.
 #[derive(Default)]
@@ -47,29 +56,66 @@ pub(crate) struct Terminal {
     pub(crate) id: String,
     pub(crate) process: u32,
     pub(crate) created_ms: u64,
+    pub(crate) tenant: TenantId,
+    pub(crate) spec: TerminalSpec,
     /// Of the tenant whose it is.
     row: u64,
     active_ms: AtomicU64,
-    shown: Mutex<Shown>,
+    tells_output: AtomicBool,
+    tells_data: AtomicBool,
+    screen: Mutex<Screen>,
+    told: watch::Sender<Told>,
+    /// Somebody who watches has read something, or it does not matter any more.
+    caught_up: Notify,
     input: Input,
     remote: Remote,
 }
 
-struct Shown {
-    size: Size,
-    /// The newest bytes, and some that are about to go.
-    bytes: Vec<u8>,
-    /// Why it is being ended, where that is not its own doing.
-    ending: Option<&'static str>,
+/// What a terminal was begun with.
+#[derive(Clone, Debug)]
+pub(crate) struct TerminalSpec {
+    pub(crate) command: Vec<String>,
+    /// As its program sees it.
+    pub(crate) working_directory: String,
+    pub(crate) event: OutputEvent,
+    /// The component's own.
+    pub(crate) note: String,
 }
 
-/// What it takes to look after a terminal until its end.
-pub(super) struct Attended {
-    pub(super) services: Arc<Services>,
-    pub(super) record: Arc<TenantRecord>,
-    pub(super) session: Session,
-    pub(super) reservation: SandboxReservation,
-    pub(super) idle: Duration,
+/// The name of the event that tells what a terminal shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OutputEvent {
+    /// `terminal.output`
+    Output,
+    /// `terminal.data`, as OpenClaw has it.
+    Data,
+}
+
+/// What who watches is woken for.
+#[derive(Clone, Debug, Default)]
+struct Told {
+    /// The payload of `terminal.exit`.
+    ended: Option<Arc<RawValue>>,
+}
+
+impl TerminalSpec {
+    /// Refuses a note that is too long.
+    pub(super) fn check(&self) -> Result<(), CapabilityError> {
+        if self.note.len() <= NOTE {
+            return Ok(());
+        }
+        Err(CapabilityError::invalid(format!("a terminal's note has at most {NOTE} bytes")))
+    }
+}
+
+impl OutputEvent {
+    pub(crate) fn parse(name: &str) -> Result<Self, CapabilityError> {
+        match name {
+            "terminal.output" => Ok(Self::Output),
+            "terminal.data" => Ok(Self::Data),
+            _ => Err(CapabilityError::invalid("a terminal's output goes out as terminal.output or terminal.data")),
+        }
+    }
 }
 
 impl Terminals {
@@ -79,48 +125,46 @@ impl Terminals {
         found.ok_or_else(|| CapabilityError::not_found("there is no such terminal"))
     }
 
-    /// A tenant's terminals, the oldest first.
-    pub(crate) fn of(&self, row: u64) -> Vec<Arc<Terminal>> {
-        let mut own: Vec<_> = self.lock().values().filter(|terminal| terminal.row == row).cloned().collect();
-        own.sort_by(|a, b| (a.created_ms, &a.id).cmp(&(b.created_ms, &b.id)));
-        own
+    /// A tenant's terminals, or all, the oldest first.
+    pub(crate) fn of(&self, row: Option<u64>) -> Vec<Arc<Terminal>> {
+        let is_asked_for = |terminal: &&Arc<Terminal>| row.is_none_or(|row| terminal.row == row);
+        let mut found: Vec<_> = self.lock().values().filter(is_asked_for).cloned().collect();
+        found.sort_by(|a, b| (a.created_ms, &a.id).cmp(&(b.created_ms, &b.id)));
+        found
     }
 
-    /// Ends every terminal that is of a tenant, or of all of them.
-    pub(crate) fn end(&self, row: Option<u64>) {
-        let terminals = self.lock();
-        let chosen = terminals.values().filter(|terminal| row.is_none_or(|row| terminal.row == row));
-        chosen.for_each(|terminal| terminal.end("closed"));
+    /// Ends every terminal of a tenant.
+    pub(crate) fn end(&self, row: u64) {
+        self.of(Some(row)).iter().for_each(|terminal| terminal.end("closed"));
     }
 
-    /// Takes a terminal in, unless its tenant has as many as it may.
+    /// Takes a terminal in.
     pub(super) fn begin(
         &self,
         mut session: Session,
         record: &TenantRecord,
         size: Size,
-        most: u32,
+        spec: TerminalSpec,
     ) -> Result<(Arc<Terminal>, Session), CapabilityError> {
-        let mut terminals = self.lock();
-        let own = terminals.values().filter(|terminal| terminal.row == record.row).count();
-        if own >= most as usize {
-            return Err(CapabilityError::unavailable(format!(
-                "this tenant has {own} terminals, which is as many as it may"
-            )));
-        }
         let input = session.take_input().ok_or_else(|| CapabilityError::internal("a session without an input"))?;
         let now = now_ms();
         let terminal = Arc::new(Terminal {
             id: format!("pty-{}", UsageLedger::mint_id(Timestamp::now())),
             process: session.process().unwrap_or_default(),
             created_ms: now,
+            tenant: record.id.clone(),
             row: record.row,
             active_ms: AtomicU64::new(now),
-            shown: Mutex::new(Shown { size, bytes: Vec::new(), ending: None }),
+            tells_output: (spec.event == OutputEvent::Output).into(),
+            tells_data: (spec.event == OutputEvent::Data).into(),
+            spec,
+            screen: Mutex::new(Screen::new(size)),
+            told: watch::Sender::default(),
+            caught_up: Notify::new(),
             input,
             remote: session.remote(),
         });
-        terminals.insert(terminal.id.clone(), terminal.clone());
+        self.lock().insert(terminal.id.clone(), terminal.clone());
         Ok((terminal, session))
     }
 
@@ -135,16 +179,36 @@ impl Terminals {
 
 impl Terminal {
     pub(crate) fn size(&self) -> Size {
-        self.shown().size
+        self.screen().size
     }
 
     pub(crate) fn active_ms(&self) -> u64 {
         self.active_ms.load(Relaxed)
     }
 
+    /// How many connections watch it.
+    pub(crate) fn watchers(&self) -> u32 {
+        self.screen().watchers()
+    }
+
     pub(crate) fn scrollback(&self) -> Vec<u8> {
-        let shown = self.shown();
-        shown.bytes[shown.bytes.len().saturating_sub(SCROLLBACK)..].to_vec()
+        self.screen().newest().to_vec()
+    }
+
+    /// The newest of what its events have told, and the number of the last of them.
+    pub(crate) fn replay(&self) -> (u64, Vec<u8>) {
+        let screen = self.screen();
+        let (number, told) = screen.told();
+        (number, told.to_vec())
+    }
+
+    /// Tells its output by this event too.
+    pub(crate) fn tell_also(&self, event: OutputEvent) {
+        let told = match event {
+            OutputEvent::Output => &self.tells_output,
+            OutputEvent::Data => &self.tells_data,
+        };
+        told.store(true, Release);
     }
 
     pub(crate) async fn write(&self, data: Vec<u8>) -> Result<(), CapabilityError> {
@@ -156,196 +220,36 @@ impl Terminal {
         }
     }
 
-    pub(crate) async fn resize(&self, size: Size) -> Result<(), CapabilityError> {
+    pub(crate) fn resize(&self, size: Size) -> Result<(), CapabilityError> {
         self.touch();
-        if !self.remote.resize(size).await {
+        if !self.remote.resize(size) {
             return Err(CapabilityError::not_found("this terminal has ended"));
         }
-        self.shown().size = size;
+        self.screen().size = size;
         Ok(())
     }
 
     pub(crate) fn end(&self, why: &'static str) {
-        self.shown().ending.get_or_insert(why);
+        self.screen().ending.get_or_insert(why);
         self.remote.kill();
+        self.caught_up.notify_one();
     }
 
-    /// Looks after it until its end, and tells its tenant's connections.
-    pub(super) async fn attend(self: Arc<Self>, attended: Attended) {
-        let Attended { services, record, mut session, reservation, idle } = attended;
-        let (ended, stop) = oneshot::channel();
-        let charging = tokio::spawn(charge(services.clone(), record.clone(), self.clone(), reservation, stop));
-        let (mut pending, mut number, mut due, mut is_idle) = (Vec::new(), 0_u64, Instant::now(), false);
-        loop {
-            let known = pending.len();
-            tokio::select! {
-                piece = session.next() => match piece {
-                    None => break,
-                    Some(piece) => pending.extend_from_slice(bytes_of(&piece)),
-                },
-                () = self.idle_for(idle), if !is_idle => {
-                    is_idle = true;
-                    self.end("idle");
-                    continue;
-                }
-            }
-            gather(&mut session, &mut pending, due).await;
-            due = Instant::now() + PACE;
-            self.show(&pending[known..]);
-            let data = take_text(&mut pending);
-            if !data.is_empty() {
-                number += 1;
-                let shown = json!({ "terminalId": self.id, "sessionId": self.id, "data": data, "seq": number });
-                tell(&services, &record.id, "terminal.output", shown);
-            }
-        }
-        let outcome = session.outcome().await;
-        services.sandboxes.terminals.forget(&self.id);
-        services.disks.written_unseen(&record);
-        services.forget_measure(&record.id);
-        drop(ended);
-        // What it was charged is written down before anybody hears of its end.
-        let _ = charging.await;
-        let failed = outcome.reason == Reason::FailedToStart;
-        let reason = self.shown().ending.unwrap_or(if failed { "error" } else { "process_exit" });
-        let mut ended = json!({
-            "terminalId": self.id, "sessionId": self.id, "reason": reason,
-            "exitCode": outcome.exit_code, "signal": outcome.signal,
-        });
-        if let Some(message) = outcome.message.filter(|_| failed) {
-            ended["error"] = message.into();
-        }
-        tell(&services, &record.id, "terminal.exit", ended);
-    }
-
-    fn show(&self, bytes: &[u8]) {
-        self.touch();
-        let mut shown = self.shown();
-        shown.bytes.extend_from_slice(bytes);
-        // Moved seldom, and then at once.
-        if shown.bytes.len() > 2 * SCROLLBACK {
-            let old = shown.bytes.len() - SCROLLBACK;
-            shown.bytes.drain(..old);
-        }
+    /// The events that tell its output.
+    fn output_events(&self) -> impl Iterator<Item = &'static str> {
+        let events = [(&self.tells_output, "terminal.output"), (&self.tells_data, "terminal.data")];
+        events.into_iter().filter_map(|(is_told, name)| is_told.load(Acquire).then_some(name))
     }
 
     fn touch(&self) {
         self.active_ms.store(now_ms(), Relaxed);
     }
 
-    /// Resolves when nothing has happened for so long.
-    async fn idle_for(&self, idle: Duration) {
-        loop {
-            let since = Duration::from_millis(now_ms().saturating_sub(self.active_ms()));
-            match idle.checked_sub(since) {
-                None | Some(Duration::ZERO) => return,
-                Some(left) => sleep_until(Instant::now() + left).await,
-            }
-        }
+    fn screen(&self) -> MutexGuard<'_, Screen> {
+        self.screen.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    fn shown(&self) -> MutexGuard<'_, Shown> {
-        self.shown.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Charges a terminal's time as it goes by, a little ahead; where no more of it is left, the terminal is ended.
-async fn charge(
-    services: Arc<Services>,
-    record: Arc<TenantRecord>,
-    terminal: Arc<Terminal>,
-    mut reservation: SandboxReservation,
-    mut ended: oneshot::Receiver<()>,
-) {
-    loop {
-        let begun = Instant::now();
-        let is_over = tokio::time::timeout(STEP, &mut ended).await.is_ok();
-        let took = if is_over { begun.elapsed() } else { STEP };
-        if let Err(error) = reservation.settle(took.as_millis() as u64).await {
-            tracing::error!(tenant = %record.id, %error, "the seconds of a terminal are charged as they were reserved");
-        }
-        if is_over {
-            return;
-        }
-        match services.reserve_seconds(&record, STEP).await {
-            Ok(next) => reservation = next,
-            Err(error) => {
-                tracing::info!(tenant = %record.id, %error, "a terminal is ended");
-                return terminal.end("quota");
-            }
-        }
-    }
-}
-
-fn tell(services: &Services, tenant: &TenantId, name: &str, payload: Value) {
-    if let Ok(payload) = RawValue::from_string(payload.to_string()) {
-        services.events.publish(tenant, name, payload);
-    }
-}
-
-/// What comes until the next event is due, as far as it has room for it.
-async fn gather(session: &mut Session, pending: &mut Vec<u8>, due: Instant) {
-    while pending.len() < PIECE {
-        match timeout_at(due, session.next()).await {
-            Ok(Some(piece)) => pending.extend_from_slice(bytes_of(&piece)),
-            Ok(None) | Err(_) => return,
-        }
-    }
-    sleep_until(due).await;
-}
-
-fn bytes_of(piece: &Output) -> &[u8] {
-    match piece {
-        Output::Stdout(bytes) | Output::Stderr(bytes) => bytes,
-    }
-}
-
-/// The text so far; the beginning of a character stays until the rest of it has come.
-fn take_text(pending: &mut Vec<u8>) -> String {
-    let rest = pending.split_off(pending.len() - unfinished(pending));
-    let text = String::from_utf8_lossy(pending).into_owned();
-    *pending = rest;
-    text
-}
-
-/// How many bytes at the end begin a character that is longer.
-fn unfinished(bytes: &[u8]) -> usize {
-    let last = bytes.iter().rev().take(3);
-    let leads = |byte: u8| match byte {
-        0xc2..=0xdf => 2,
-        0xe0..=0xef => 3,
-        0xf0..=0xf4 => 4,
-        _ => 0,
-    };
-    let found = last.enumerate().find(|(_, byte)| **byte & 0xc0 != 0x80);
-    found.map_or(0, |(behind, byte)| if leads(*byte) > behind + 1 { behind + 1 } else { 0 })
 }
 
 fn now_ms() -> u64 {
     u64::try_from(Timestamp::now().as_millisecond()).unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_character_is_not_cut_in_two() {
-        let text = "aé€𝄞".as_bytes();
-        for cut in 0..=text.len() {
-            let mut pending = text[..cut].to_vec();
-            let mut whole = take_text(&mut pending);
-            pending.extend_from_slice(&text[cut..]);
-            whole += &take_text(&mut pending);
-            assert_eq!(whole, "aé€𝄞", "cut at {cut}");
-        }
-    }
-
-    #[test]
-    fn what_is_no_text_is_not_waited_for() {
-        let mut pending = vec![b'a', 0xff, 0x80, 0x80, 0x80, 0x80];
-        assert!(take_text(&mut pending).starts_with("a\u{fffd}") && pending.is_empty());
-        let mut pending = vec![0xe2, 0x82, b'x'];
-        assert_eq!(take_text(&mut pending), "\u{fffd}x");
-    }
 }

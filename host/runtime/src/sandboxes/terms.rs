@@ -77,32 +77,62 @@ impl Most {
     }
 }
 
-/// The mode of a workload. Each level of those that choose may choose the same or the stricter one.
-pub(super) fn mode(config: &Sandbox, asked: &str, grants: &Grants) -> Result<Mode, CapabilityError> {
-    let configured = configured(config);
-    let mode = match asked {
-        "" => configured,
-        "bwrap" => Mode::Bwrap,
-        "docker" => Mode::Docker,
-        other => return Err(CapabilityError::invalid(format!("the mode {other:?} is none: bwrap or docker"))),
-    };
-    if mode < configured {
-        let message =
-            format!("the mode {} is less strict than the configured one, {}", mode.as_str(), configured.as_str());
-        return Err(CapabilityError::forbidden(message));
-    }
-    if !grants.allow_sandbox(mode.into()) {
-        let message = format!("sandbox:{} is not granted to this component", mode.as_str());
-        return Err(CapabilityError::forbidden(message));
-    }
-    Ok(mode)
+/// The least strict mode that the configuration leaves to a workload. Each level may choose the same as the one above
+/// it or a stricter one, so the strictest choice is the one that counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Floor {
+    pub(super) mode: Mode,
+    /// Which level chose it.
+    level: &'static str,
 }
 
-pub(super) fn configured(config: &Sandbox) -> Mode {
-    match config.mode {
-        SandboxMode::Bwrap => Mode::Bwrap,
-        SandboxMode::Docker => Mode::Docker,
+impl Floor {
+    /// `effective` is the tenant's configuration; of an agent count its own choice and that of all agents.
+    pub(super) fn of(config: &Sandbox, effective: &Value, agent: &str) -> Self {
+        let agents = if agent.is_empty() { &Value::Null } else { &effective["agents"] };
+        let own = agents["list"].as_array().into_iter().flatten().find(|entry| entry["id"] == agent);
+        let gateway = match config.mode {
+            SandboxMode::Bwrap => Mode::Bwrap,
+            SandboxMode::Docker => Mode::Docker,
+        };
+        let levels = [
+            ("the tenant's sandbox.mode", &effective["sandbox"]["mode"]),
+            ("agents.defaults.sandbox.backend", &agents["defaults"]["sandbox"]["backend"]),
+            ("the agent's sandbox.backend", own.map_or(&Value::Null, |own| &own["sandbox"]["backend"])),
+        ];
+        let mut floor = Self { mode: gateway, level: "the gateway's sandbox.mode" };
+        for (level, chosen) in levels {
+            // A word that nobody knows was meant to confine.
+            let mode = chosen.as_str().map_or(floor.mode, |word| named(word).unwrap_or(Mode::Docker));
+            if mode > floor.mode {
+                floor = Self { mode, level };
+            }
+        }
+        floor
     }
+
+    /// The mode of a workload: the one that it asks for, where that is as strict; a looser one is refused by its name.
+    pub(super) fn mode(self, asked: &str, grants: &Grants) -> Result<Mode, CapabilityError> {
+        let mode = match asked {
+            "" => self.mode,
+            word => named(word)
+                .ok_or_else(|| CapabilityError::invalid(format!("the mode {word:?} is none: bwrap or docker")))?,
+        };
+        if mode < self.mode {
+            let (asked, chosen) = (mode.as_str(), self.mode.as_str());
+            let message = format!("the mode {asked} is less strict than {chosen}, which {} chooses", self.level);
+            return Err(CapabilityError::forbidden(message));
+        }
+        if !grants.allow_sandbox(mode.into()) {
+            let message = format!("sandbox:{} is not granted to this component", mode.as_str());
+            return Err(CapabilityError::forbidden(message));
+        }
+        Ok(mode)
+    }
+}
+
+fn named(word: &str) -> Option<Mode> {
+    [Mode::Bwrap, Mode::Docker].into_iter().find(|mode| mode.as_str() == word)
 }
 
 #[cfg(test)]
@@ -143,16 +173,56 @@ mod tests {
         assert_eq!((code.as_str(), message.as_str()), ("FORBIDDEN", "limits.pids is at most 128 for this tenant"));
     }
 
+    fn floor(gateway: SandboxMode, effective: &Value, agent: &str) -> Floor {
+        Floor::of(&Sandbox { mode: gateway, ..Sandbox::default() }, effective, agent)
+    }
+
     #[test]
     fn a_mode_is_the_configured_one_or_a_stricter_one_that_is_granted() {
-        let bwrap = Sandbox::default();
-        let docker = Sandbox { mode: SandboxMode::Docker, ..Sandbox::default() };
-        assert_eq!(mode(&bwrap, "", &Grants::Builtin).expect("a mode"), Mode::Bwrap);
-        assert_eq!(mode(&bwrap, "docker", &Grants::Builtin).expect("a mode"), Mode::Docker);
-        assert_eq!(code(mode(&docker, "bwrap", &Grants::Builtin).expect_err("weaker")).0, "FORBIDDEN");
-        assert_eq!(code(mode(&bwrap, "chroot", &Grants::Builtin).expect_err("none")).0, "INVALID_REQUEST");
+        let all = Grants::Builtin(Vec::new());
+        let bwrap = floor(SandboxMode::Bwrap, &json!({}), "");
+        let docker = floor(SandboxMode::Docker, &json!({}), "");
+        assert_eq!(bwrap.mode("", &all).expect("a mode"), Mode::Bwrap);
+        assert_eq!(bwrap.mode("docker", &all).expect("a mode"), Mode::Docker);
+        assert_eq!(code(docker.mode("bwrap", &all).expect_err("weaker")).0, "FORBIDDEN");
+        assert_eq!(code(bwrap.mode("chroot", &all).expect_err("none")).0, "INVALID_REQUEST");
         let only_docker = Grants::parse(&["sandbox:docker"]).expect("grants");
-        assert_eq!(code(mode(&bwrap, "", &only_docker).expect_err("not granted")).0, "FORBIDDEN");
-        assert_eq!(mode(&bwrap, "docker", &only_docker).expect("a mode"), Mode::Docker);
+        assert_eq!(code(bwrap.mode("", &only_docker).expect_err("not granted")).0, "FORBIDDEN");
+        assert_eq!(bwrap.mode("docker", &only_docker).expect("a mode"), Mode::Docker);
+    }
+
+    #[test]
+    fn each_level_chooses_the_same_or_a_stricter_mode_and_what_is_looser_is_refused_by_its_name() {
+        let of_tenant = json!({"sandbox": {"mode": "docker"}});
+        let of_agent = json!({
+            "sandbox": {"mode": "bwrap"},
+            "agents": {"list": [{"id": "careful", "sandbox": {"backend": "docker"}}, {"id": "quick"}]},
+        });
+        let of_all_agents = json!({"agents": {"defaults": {"sandbox": {"backend": "docker"}}}});
+        for (effective, agent, level) in [
+            (&of_tenant, "", "the tenant's sandbox.mode"),
+            (&of_agent, "careful", "the agent's sandbox.backend"),
+            (&of_all_agents, "any", "agents.defaults.sandbox.backend"),
+        ] {
+            let floor = floor(SandboxMode::Bwrap, effective, agent);
+            assert_eq!(floor.mode, Mode::Docker, "{level}");
+            let (code, message) = code(floor.mode("bwrap", &Grants::Builtin(Vec::new())).expect_err("looser"));
+            assert_eq!(code, "FORBIDDEN");
+            assert_eq!(message, format!("the mode bwrap is less strict than docker, which {level} chooses"));
+        }
+        for (effective, agent) in [(&of_agent, "quick"), (&of_agent, ""), (&of_all_agents, "")] {
+            assert_eq!(floor(SandboxMode::Bwrap, effective, agent).mode, Mode::Bwrap);
+        }
+    }
+
+    #[test]
+    fn no_level_loosens_what_is_above_it() {
+        let loose = json!({
+            "sandbox": {"mode": "bwrap"},
+            "agents": {"defaults": {"sandbox": {"backend": "bwrap"}}, "list": [{"id": "a", "sandbox": {"backend": "bwrap"}}]},
+        });
+        assert_eq!(floor(SandboxMode::Docker, &loose, "a").mode, Mode::Docker);
+        let misspelt = json!({"agents": {"list": [{"id": "a", "sandbox": {"backend": "dokcer"}}]}});
+        assert_eq!(floor(SandboxMode::Bwrap, &misspelt, "a").mode, Mode::Docker);
     }
 }

@@ -1,5 +1,5 @@
-//! bubblewrap's arguments. They go to it by descriptor, so that neither a user of the machine nor the workload reads them,
-//! and name everything that is bound by descriptor, so that nothing is looked up by path again.
+//! bubblewrap's arguments. They go to it by descriptor, so that neither a user of the machine nor the workload reads
+//! them, and name everything that is bound by descriptor, so that nothing is looked up by path again.
 
 use std::fmt::Display;
 use std::fs::File;

@@ -64,8 +64,8 @@ struct Report {
 }
 
 impl Child {
-    /// `pid` is bubblewrap's. Waits until the shim is there, or bubblewrap has failed: only then does every process of the
-    /// sandbox end with its parent, so that a command that is sent later is never run without us.
+    /// `pid` is bubblewrap's. Waits until the shim is there, or bubblewrap has failed: only then does every process of
+    /// the sandbox end with its parent, so that a command that is sent later is never run without us.
     pub(super) async fn watch(
         pid: u32,
         status: Status,

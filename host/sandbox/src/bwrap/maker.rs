@@ -15,10 +15,11 @@ use super::spawner::{Launch, Spawner};
 use super::streams::{Ours, Streams};
 use crate::cgroup::{Counters, Group, Hierarchy};
 use crate::egress::{Egress, Passage};
+use crate::pool::{Make, Waiting};
 use crate::session::Supervised;
 use crate::shim::{self, Shim};
 use crate::supervise::{Sink, Watch, supervise};
-use crate::{Error, Mode, Network, Reaper, Session, Tenant, Workload, job};
+use crate::{Error, Limits, Mode, Network, Reaper, Session, Tenant, Workload, job};
 
 #[derive(Clone, Debug)]
 pub(super) struct Maker {
@@ -45,8 +46,37 @@ impl Maker {
         Self { hierarchy: None, ..self.clone() }
     }
 
+    /// bubblewrap by way of the shim, which as root can bring its user to what is bound.
+    fn entered(&self, (uid, gid): (u32, u32), bound: &[RawFd], arguments: [String; 6]) -> (PathBuf, Vec<String>) {
+        let bound: Vec<String> = bound.iter().map(ToString::to_string).collect();
+        let program = self.program.to_string_lossy().into_owned();
+        let before = ["enter".to_owned(), uid.to_string(), gid.to_string(), bound.join(","), program];
+        (self.shim.path().to_owned(), before.into_iter().chain(arguments).collect())
+    }
+
+    fn account(&self, workload: &Workload) -> Result<(Accounting, Vec<OwnedFd>), Error> {
+        let Some(hierarchy) = &self.hierarchy else {
+            let memory_limit = workload.limits.memory_bytes;
+            return Ok((Accounting::Polled { memory_limit, seen: Counters::default() }, Vec::new()));
+        };
+        // bubblewrap itself and the namespace's init are in the group too.
+        let group = Group::create(hierarchy, &workload.limits, 2, &self.reaper);
+        let group = group.map_err(Error::io("the workload's cgroup"))?;
+        let entrances = group.entrances().map_err(Error::io("the workload's cgroup"))?;
+        Ok((Accounting::Group(Box::new(group)), entrances))
+    }
+}
+
+impl Make for Maker {
+    type Ready = Ready;
+
+    /// Its `/tmp` alone is made with the sandbox.
+    fn made_of(limits: &Limits) -> Limits {
+        Limits { tmp_bytes: limits.tmp_bytes, ..Limits::default() }
+    }
+
     /// Of the workload only what the sandbox is made of: mounts, network, sizes, terminal.
-    pub(super) async fn make(&self, tenant: &Tenant, workload: &Workload) -> Result<Ready, Error> {
+    async fn make(&self, tenant: &Tenant, workload: &Workload) -> Result<Ready, Error> {
         let (uid, gid) = tenant.user.ids()?;
         let root = rustix::process::geteuid().is_root();
         let (status_inside, status) = pipe::pipe().map_err(Error::io("a pipe"))?;
@@ -83,34 +113,20 @@ impl Maker {
         let child = Child::watch(pid, Status::new(status), control, terminal, accounting, owed).await?;
         Ok(Ready { child, streams: ours, egress })
     }
+}
 
-    /// bubblewrap by way of the shim, which as root can bring its user to what is bound.
-    fn entered(&self, (uid, gid): (u32, u32), bound: &[RawFd], arguments: [String; 6]) -> (PathBuf, Vec<String>) {
-        let bound: Vec<String> = bound.iter().map(ToString::to_string).collect();
-        let program = self.program.to_string_lossy().into_owned();
-        let before = ["enter".to_owned(), uid.to_string(), gid.to_string(), bound.join(","), program];
-        (self.shim.path().to_owned(), before.into_iter().chain(arguments).collect())
+impl Waiting for Ready {
+    fn has_ended(&self) -> bool {
+        self.child.has_ended()
     }
 
-    fn account(&self, workload: &Workload) -> Result<(Accounting, Vec<OwnedFd>), Error> {
-        let Some(hierarchy) = &self.hierarchy else {
-            let memory_limit = workload.limits.memory_bytes;
-            return Ok((Accounting::Polled { memory_limit, seen: Counters::default() }, Vec::new()));
-        };
-        // bubblewrap itself and the namespace's init are in the group too.
-        let group = Group::create(hierarchy, &workload.limits, 2, &self.reaper);
-        let group = group.map_err(Error::io("the workload's cgroup"))?;
-        let entrances = group.entrances().map_err(Error::io("the workload's cgroup"))?;
-        Ok((Accounting::Group(Box::new(group)), entrances))
+    async fn discard(mut self) {
+        self.child.end().await;
+        self.child.clean_up().await;
     }
 }
 
 impl Ready {
-    /// It has ended, or was ended, before it was needed.
-    pub(super) fn has_ended(&self) -> bool {
-        self.child.has_ended()
-    }
-
     /// Says the command, and watches. `afterwards` is done once the workload has ended.
     pub(super) async fn begin(
         self,
@@ -139,11 +155,5 @@ impl Ready {
             afterwards.await;
         });
         Ok(session)
-    }
-
-    /// It is not needed: ends it and cleans up.
-    pub(super) async fn discard(mut self) {
-        self.child.end().await;
-        self.child.clean_up().await;
     }
 }

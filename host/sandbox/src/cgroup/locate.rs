@@ -12,6 +12,10 @@ const WORKLOADS: &str = "openclaw-workloads";
 /// What groups have, of version 2, where it is allowed around them.
 const CONTROLLERS: &str = "+memory +cpu +pids";
 
+/// For the operator, where it is so.
+pub(crate) const IO_NOT_WEIGHED: &str =
+    "nothing weighs io here: what workloads read and write has the weight of what the gateway does";
+
 /// The leaf that the gateway moves to, where groups with others below may have no processes.
 const DAEMON: &str = "openclaw-daemon";
 
@@ -22,6 +26,8 @@ pub(crate) struct Hierarchy {
     /// The roots of the mounted hierarchies.
     mounted: Directories,
     parent: Directories,
+    /// What workloads read and write stands back too.
+    weighs_io: bool,
 }
 
 impl Hierarchy {
@@ -34,6 +40,7 @@ impl Hierarchy {
         let own = own.trim_end().trim_end_matches(DAEMON).trim_end_matches('/');
         let root = rustix::process::geteuid().is_root();
         let mut hierarchy = Self::parse(&mounts, own, root)?;
+        hierarchy.parent.io.take_if(|io| !is_writable(io));
         match hierarchy.parent.version {
             Version::One => hierarchy.is_writable().then_some(())?,
             Version::Two => hierarchy.delegate(root).ok()?,
@@ -63,6 +70,9 @@ impl Hierarchy {
                 tracing::warn!(%error, file = %file.display(), "workloads are not held back together");
             }
         }
+        // Which of them there is depends on the scheduler of the disk, if any is.
+        let weights = weights_of_io(&around);
+        self.weighs_io = weights.into_iter().filter(|(file, value)| fs::write(file, value).is_ok()).count() > 0;
         self.parent = around;
         Ok(())
     }
@@ -80,11 +90,15 @@ impl Hierarchy {
 
     pub(super) fn parse(mounts: &str, own: &str, root: bool) -> Option<Self> {
         let mounted = version_one(mounts).or_else(|| version_two(mounts))?;
-        let mut hierarchy = Self { parent: mounted.clone(), mounted };
+        let mut hierarchy = Self { parent: mounted.clone(), mounted, weighs_io: false };
         if !root {
             hierarchy.parent = hierarchy.group_named_in(own)?;
         }
         Some(hierarchy)
+    }
+
+    pub(crate) fn weighs_io(&self) -> bool {
+        self.weighs_io
     }
 
     pub(super) fn directories(&self) -> &Directories {
@@ -101,7 +115,7 @@ impl Hierarchy {
             })?;
             Some(path.trim_start_matches('/').to_owned())
         };
-        let Directories { version, memory, cpu, accounting, pids } = &self.mounted;
+        let Directories { version, memory, cpu, accounting, pids, io } = &self.mounted;
         match version {
             Version::One => Some(Directories {
                 version: Version::One,
@@ -109,20 +123,19 @@ impl Hierarchy {
                 cpu: cpu.join(path("cpu")?),
                 accounting: accounting.join(path("cpuacct")?),
                 pids: pids.join(path("pids")?),
+                io: io.as_ref().zip(path("blkio")).map(|(io, path)| io.join(path)),
             }),
             // Its line has no controllers: `0::/path`.
             Version::Two => Some(self.mounted.join(&path("")?)),
         }
     }
 
-    #[allow(clippy::disallowed_methods, reason = "the kernel's own files")]
     fn is_writable(&self) -> bool {
-        let writable = |directory: &Path| rustix::fs::access(directory, rustix::fs::Access::WRITE_OK).is_ok();
-        self.parent.each().into_iter().all(writable)
+        self.parent.each().into_iter().all(is_writable)
     }
 
-    /// Version 2 allows limits only below groups without processes: ours moves to a leaf. What else runs in our group is
-    /// not ours to move.
+    /// Version 2 allows limits only below groups without processes: ours moves to a leaf. What else runs in our group
+    /// is not ours to move.
     #[allow(clippy::disallowed_methods, reason = "the kernel's own files")]
     fn delegate(&self, root: bool) -> io::Result<()> {
         let parent = &self.parent.memory;
@@ -136,8 +149,16 @@ impl Hierarchy {
             fs::create_dir(&leaf).or_else(|error| if leaf.is_dir() { Ok(()) } else { Err(error) })?;
             fs::write(leaf.join("cgroup.procs"), "0")?;
         }
-        fs::write(parent.join("cgroup.subtree_control"), CONTROLLERS)
+        fs::write(parent.join("cgroup.subtree_control"), CONTROLLERS)?;
+        // Not everywhere.
+        let _ = fs::write(parent.join("cgroup.subtree_control"), "+io");
+        Ok(())
     }
+}
+
+#[allow(clippy::disallowed_methods, reason = "the kernel's own files")]
+fn is_writable(directory: &Path) -> bool {
+    rustix::fs::access(directory, rustix::fs::Access::WRITE_OK).is_ok()
 }
 
 /// A tenth of the weight that others have, and three quarters of the machine's memory.
@@ -149,6 +170,16 @@ pub(super) fn settings_of_all(around: &Directories, memory: Option<u64>) -> Vec<
     let weight = (around.cpu.join(weight.0), weight.1.to_owned());
     let memory = memory.map(|bytes| (around.memory.join(limit), (bytes / 4 * 3).to_string()));
     std::iter::once(weight).chain(memory).collect()
+}
+
+/// A tenth of the weight that others have, by each scheduler of disks that knows weights.
+pub(super) fn weights_of_io(around: &Directories) -> Vec<(PathBuf, &'static str)> {
+    let weights = match around.version {
+        Version::One => [("blkio.weight", "50"), ("blkio.bfq.weight", "10")],
+        Version::Two => [("io.weight", "default 10"), ("io.bfq.weight", "10")],
+    };
+    let io = around.io.as_ref();
+    io.map(|io| weights.map(|(file, value)| (io.join(file), value)).into()).unwrap_or_default()
 }
 
 #[allow(clippy::disallowed_methods, reason = "the kernel's own files")]
@@ -180,11 +211,12 @@ fn version_one(mounts: &str) -> Option<Directories> {
         cpu: of("cpu")?,
         accounting: of("cpuacct")?,
         pids: of("pids")?,
+        io: of("blkio"),
     })
 }
 
 fn version_two(mounts: &str) -> Option<Directories> {
     let (point, _) = mounts_of(mounts, "cgroup2").next()?;
-    let (cpu, accounting, pids) = (point.clone(), point.clone(), point.clone());
-    Some(Directories { version: Version::Two, memory: point, cpu, accounting, pids })
+    let (cpu, accounting, pids, io) = (point.clone(), point.clone(), point.clone(), Some(point.clone()));
+    Some(Directories { version: Version::Two, memory: point, cpu, accounting, pids, io })
 }

@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use super::*;
 
-const VERSION_ONE: &str = "\
+pub(super) const VERSION_ONE: &str = "\
 22 1 0:20 / /proc rw,relatime - proc proc rw
 26 25 0:22 / /sys/fs/cgroup/cpu,cpuacct rw,relatime - cgroup cgroup rw,cpu,cpuacct
 28 25 0:24 / /sys/fs/cgroup/memory rw,relatime - cgroup cgroup rw,memory
 32 25 0:28 / /sys/fs/cgroup/pids rw,relatime shared:9 - cgroup cgroup rw,pids
 34 25 0:30 / /sys/fs/cgroup/unified rw,relatime - cgroup2 cgroup2 rw
 ";
-const VERSION_TWO: &str = "30 23 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate\n";
+pub(super) const VERSION_TWO: &str = "30 23 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate\n";
 
 #[test]
 fn root_makes_groups_below_the_roots() {
@@ -60,8 +60,8 @@ fn no_controllers_no_groups() {
 }
 
 fn version_two(group: &Path) -> Directories {
-    let [memory, cpu, accounting, pids] = [(); 4].map(|()| group.to_owned());
-    Directories { version: Version::Two, memory, cpu, accounting, pids }
+    let [memory, cpu, accounting, pids, io] = [(); 5].map(|()| group.to_owned());
+    Directories { version: Version::Two, memory, cpu, accounting, pids, io: Some(io) }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! A container's streams, as the engine hands them over: one connection for all of them.
 //!
-//! Not by the client library: it reads a terminal's output as frames when it begins so, and would wait for as many bytes as
-//! such a frame claims.
+//! Not by the client library: it reads a terminal's output as frames when it begins so, and would wait for as many
+//! bytes as such a frame claims.
 
 use std::io;
 use std::path::Path;
@@ -53,8 +53,8 @@ pub(super) async fn attach(socket: &Path, container: &str) -> Result<Attached, E
 /// What the shim writes first, where it could not start the command.
 const FAILED: &[u8] = b"openclaw-shim: ";
 
-/// Frames: the stream's number, three zeros, the length (big endian, 4 bytes), and so many bytes, which are passed on as they
-/// come.
+/// Frames: the stream's number, three zeros, the length (big endian, 4 bytes), and so many bytes, which are passed on
+/// as they come.
 pub(super) async fn demultiplex(mut reader: impl AsyncRead + Unpin, sink: Sink, refused: Refused) {
     const PIECE: usize = 16 << 10;
     let (mut stdout, mut stderr) = (sink.meter(Output::Stdout), sink.meter(Output::Stderr));

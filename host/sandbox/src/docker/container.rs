@@ -11,58 +11,77 @@ use bollard::models::{
     ContainerCreateBody, HostConfig, HostConfigCgroupnsModeEnum, HostConfigLogConfig, Mount, MountType,
     ResourcesUlimits,
 };
-
 use rustix::fs::{Gid, Uid};
 
-use super::{Docker, LABEL};
+use super::LABEL;
 use crate::cgroup::Group;
 use crate::egress::Passage;
 use crate::limits::SHM_BYTES;
 use crate::reaper::{Kind, Owed};
-use crate::shim;
-use crate::staging::Staged;
-use crate::{Error, Tenant, WORK, Workload, egress, job, paths, seccomp};
+use crate::shim::{self, Shim};
+use crate::staging::{Staged, Staging};
+use crate::{Error, Reaper, Tenant, WORK, Workload, egress, job, paths, seccomp};
+
+/// What all containers of this gateway are made of.
+#[derive(Debug)]
+pub(super) struct Template {
+    pub(super) image: String,
+    pub(super) runtime: Option<String>,
+    /// Our own; its path is the label by which we know our containers again.
+    pub(super) directory: PathBuf,
+    pub(super) shim: Shim,
+    pub(super) staging: Staging,
+    pub(super) reaper: Reaper,
+}
+
+impl Template {
+    pub(super) fn label(&self) -> String {
+        self.directory.to_string_lossy().into_owned()
+    }
+}
 
 /// What is bound. What the tenant can move is staged first.
 pub(super) struct Files {
     mounts: Vec<Mount>,
     _staged: Vec<Staged>,
-    _job: JobFile,
+    _job: Option<JobFile>,
 }
 
 impl Files {
     pub(super) fn new(
-        docker: &Docker,
+        template: &Template,
         tenant: &Tenant,
         workload: &Workload,
         egress: Option<&Passage>,
     ) -> Result<Self, Error> {
         let (uid, gid) = tenant.user.ids()?;
-        let job = JobFile::write(docker, workload, (uid, gid)).map_err(Error::io("the container's job"))?;
+        // What a terminal reads is for its program from the start; all others are told by their standard input.
+        let job = workload.pty.is_some().then(|| JobFile::write(template, workload, (uid, gid))).transpose();
+        let job = job.map_err(Error::io("the container's job"))?;
         let own = |name: &str, content: String| {
-            own_file(&docker.directory, &format!("{name}-{uid}"), &content)
+            own_file(&template.directory, &format!("{name}-{uid}"), &content)
                 .map_err(Error::io("a file for the container"))
         };
         let mut mounts = vec![
-            bind(docker.shim.path(), shim::INSIDE, true),
-            bind(&job.path, shim::JOB_INSIDE, true),
+            bind(template.shim.path(), shim::INSIDE, true),
             bind(&own("passwd", tenant.user.passwd()?)?, "/etc/passwd", true),
             bind(&own("group", tenant.user.group()?)?, "/etc/group", true),
         ];
+        mounts.extend(job.as_ref().map(|job| bind(&job.path, shim::JOB_INSIDE, true)));
         mounts.extend(egress.map(|passage| bind(passage.path(), egress::SOCKET_INSIDE, false)));
         let mut staged = Vec::new();
         for mount in &workload.mounts {
-            staged.push(docker.staging.stage(&mount.source)?);
+            staged.push(template.staging.stage(&mount.source)?);
             mounts.extend(staged.last().map(|place| bind(place.path(), &mount.target, true)));
         }
-        staged.push(docker.staging.stage(&tenant.workspace)?);
+        staged.push(template.staging.stage(&tenant.workspace)?);
         mounts.extend(staged.last().map(|place| bind(place.path(), WORK, tenant.read_only)));
         Ok(Self { mounts, _staged: staged, _job: job })
     }
 }
 
-/// What is run and in which environment, for the container's user alone: the engine shows a container's arguments to
-/// whoever asks it, and the machine those of a process to all its users. Gone when dropped.
+/// What is run in a terminal and in which environment, for the container's user alone: the engine shows a container's
+/// arguments to whoever asks it, and the machine those of a process to all its users. Gone when dropped.
 struct JobFile {
     path: PathBuf,
     _owed: Owed,
@@ -70,11 +89,11 @@ struct JobFile {
 
 impl JobFile {
     #[allow(clippy::disallowed_methods, reason = "our own directory, which no tenant reaches")]
-    fn write(docker: &Docker, workload: &Workload, (uid, gid): (u32, u32)) -> io::Result<Self> {
+    fn write(template: &Template, workload: &Workload, (uid, gid): (u32, u32)) -> io::Result<Self> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let name = format!("job-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        let path = docker.directory.join(name);
-        let owed = docker.reaper.owe(Kind::Directory, path.clone());
+        let path = template.directory.join(name);
+        let owed = template.reaper.owe(Kind::Directory, path.clone());
         // Of an earlier process of this number.
         let _ = fs::remove_file(&path);
         let file = Self { path, _owed: owed };
@@ -133,7 +152,7 @@ fn own_file(directory: &Path, name: &str, content: &str) -> io::Result<PathBuf> 
 }
 
 pub(super) fn config(
-    docker: &Docker,
+    template: &Template,
     tenant: &Tenant,
     workload: &Workload,
     files: &Files,
@@ -141,7 +160,7 @@ pub(super) fn config(
 ) -> Result<ContainerCreateBody, Error> {
     let (uid, gid) = tenant.user.ids()?;
     let terminal = workload.pty.is_some();
-    let entrypoint = [shim::INSIDE.to_owned(), "init".to_owned()];
+    let entrypoint = [shim::INSIDE, "init", if terminal { "file" } else { "stdin" }].map(str::to_owned);
     Ok(ContainerCreateBody {
         hostname: Some("sandbox".to_owned()),
         user: Some(format!("{uid}:{gid}")),
@@ -151,19 +170,19 @@ pub(super) fn config(
         open_stdin: Some(true),
         stdin_once: Some(true),
         tty: Some(terminal),
-        image: Some(docker.image.clone()),
+        image: Some(template.image.clone()),
         working_dir: Some("/".to_owned()),
         entrypoint: Some(entrypoint.into()),
         labels: Some(HashMap::from([
-            (LABEL.to_owned(), docker.label()),
+            (LABEL.to_owned(), template.label()),
             ("openclaw.tenant".to_owned(), tenant.id.clone()),
         ])),
-        host_config: Some(host_config(docker, workload, files, group)),
+        host_config: Some(host_config(template, workload, files, group)),
         ..ContainerCreateBody::default()
     })
 }
 
-fn host_config(docker: &Docker, workload: &Workload, files: &Files, group: Option<&Group>) -> HostConfig {
+fn host_config(template: &Template, workload: &Workload, files: &Files, group: Option<&Group>) -> HostConfig {
     let limits = &workload.limits;
     let integer = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
     let ulimit = |name: &str, value: u64| ResourcesUlimits {
@@ -199,7 +218,7 @@ fn host_config(docker: &Docker, workload: &Workload, files: &Files, group: Optio
         security_opt: Some(vec!["no-new-privileges:true".to_owned(), format!("seccomp={}", seccomp::profile())]),
         shm_size: Some(integer(SHM_BYTES)),
         tmpfs: Some(HashMap::from([("/tmp".to_owned(), tmp)])),
-        runtime: docker.runtime.clone(),
+        runtime: template.runtime.clone(),
         masked_paths: Some(strings(&masked)),
         readonly_paths: Some(strings(paths::READ_ONLY)),
         ..HostConfig::default()

@@ -28,7 +28,8 @@ pub(super) struct Container {
     id: String,
     process: Option<u32>,
     refused: Refused,
-    /// Where the kernel counts for it, when we can read that: the container's own group, gone with it, and ours around it.
+    /// Where the kernel counts for it, when we can read that: the container's own group, gone with it, and ours around
+    /// it.
     inner: Option<Directories>,
     outer: Option<Group>,
     /// The engine's answer to how it ended.
@@ -49,6 +50,10 @@ impl Container {
 
     pub(super) fn process(&self) -> Option<u32> {
         self.process
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.end.as_ref().is_none_or(JoinHandle::is_finished)
     }
 
     pub(super) fn refused(&self) -> Refused {

@@ -9,10 +9,11 @@ use hyper::body::Incoming;
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode, Uri};
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use openclaw_egress::{Reach, Resolver, is_host};
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpStream, UnixListener, UnixStream};
+use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -22,6 +23,9 @@ type Body = BoxBody<Bytes, hyper::Error>;
 
 /// Connections of one workload at a time; further ones wait.
 const CONNECTIONS: usize = 64;
+
+/// Of a request's head, and of what is read ahead of its body.
+const HEAD_BYTES: usize = 64 << 10;
 
 /// Serves until it is dropped, and its connections with it.
 pub(super) async fn serve(listener: UnixListener, policy: Arc<Policy>, resolver: Resolver) {
@@ -53,8 +57,10 @@ async fn serve_connection(stream: UnixStream, way: Arc<Way>) {
         let (way, tunnels) = (way.clone(), tunnels.clone());
         async move { Ok::<_, Infallible>(answer(request, &way, &tunnels).await) }
     });
-    let connection =
-        hyper::server::conn::http1::Builder::new().half_close(true).serve_connection(TokioIo::new(stream), service);
+    let mut server = hyper::server::conn::http1::Builder::new();
+    // With a timer, who does not end its request's head does not keep the place.
+    server.half_close(true).timer(TokioTimer::new()).max_buf_size(HEAD_BYTES);
+    let connection = server.serve_connection(TokioIo::new(stream), service);
     if let Err(error) = connection.with_upgrades().await {
         tracing::debug!(%error, "a connection to the proxy failed");
     }
@@ -118,24 +124,36 @@ fn target(request: &Request<Incoming>) -> Option<(String, u16)> {
 /// The one place that decides, and tells of it.
 async fn connect(host: &str, port: u16, Way { policy, resolver }: &Way) -> Result<TcpStream, Refusal> {
     let attempt = Attempt { host: host.to_owned(), port, refused: Some(Refusal::Unreachable) };
-    let mut told = Told { policy, attempt };
+    let attempt = Told { policy, attempt: Some(attempt) };
     let result = match policy.allow.allows(host, port) {
         true => resolver.connect(host, port, Reach::Public(&policy.private)).await,
         false => Err(Refusal::NotAllowed),
     };
-    told.attempt.refused = result.as_ref().err().copied();
+    attempt.ended(result.as_ref().err().copied()).await;
     result
 }
 
 /// An attempt, which is told of when it ends: also when the workload ends before, or hangs up.
 struct Told<'a> {
     policy: &'a Policy,
-    attempt: Attempt,
+    attempt: Option<Attempt>,
+}
+
+impl Told<'_> {
+    async fn ended(mut self, refused: Option<Refusal>) {
+        let attempt = self.attempt.take().map(|attempt| Attempt { refused, ..attempt });
+        // Who hangs up meanwhile does not keep it from being told.
+        if let Some(telling) = attempt.map(|attempt| tokio::spawn((self.policy.audit)(attempt))) {
+            let _ = telling.await;
+        }
+    }
 }
 
 impl Drop for Told<'_> {
     fn drop(&mut self) {
-        (self.policy.audit)(&self.attempt);
+        if let (Some(attempt), Ok(runtime)) = (self.attempt.take(), Handle::try_current()) {
+            runtime.spawn((self.policy.audit)(attempt));
+        }
     }
 }
 
@@ -170,5 +188,9 @@ fn text(status: StatusCode, message: &str) -> Response<Body> {
     response
 }
 
+#[cfg(test)]
+mod heads_tests;
+#[cfg(test)]
+mod telling_tests;
 #[cfg(test)]
 mod tests;

@@ -18,6 +18,8 @@ pub(super) struct Instruction {
 pub(super) const LOAD: u16 = 0x20;
 /// BPF_ALU | BPF_AND | BPF_K
 pub(super) const AND: u16 = 0x54;
+/// BPF_JMP | BPF_JA
+pub(super) const JUMP: u16 = 0x05;
 /// BPF_JMP | BPF_JEQ | BPF_K
 pub(super) const JUMP_IF_EQUAL: u16 = 0x15;
 /// BPF_JMP | BPF_JGT | BPF_K
@@ -68,8 +70,11 @@ pub(super) fn compile(rules: &[Rule]) -> Vec<Instruction> {
     program.extend([jump_if_greater(X32 - 1, 0, 1), ret(KILL_PROCESS)]);
     for (number, rules) in by_number {
         let body: Vec<Instruction> = rules.iter().flat_map(|(when, verdict)| check(when, *verdict)).collect();
-        let length = u8::try_from(body.len()).expect("a call has few rules");
-        program.push(jump_if_equal(number, 0, length));
+        // A comparison does not jump far.
+        match u8::try_from(body.len()) {
+            Ok(length) => program.push(jump_if_equal(number, 0, length)),
+            Err(_) => program.extend([jump_if_equal(number, 1, 0), jump(body.len())]),
+        }
         program.extend(body);
     }
     program.extend([
@@ -123,6 +128,11 @@ fn and(mask: u32) -> Instruction {
 
 fn ret(value: u32) -> Instruction {
     Instruction { code: RETURN, if_true: 0, if_false: 0, operand: value }
+}
+
+fn jump(over: usize) -> Instruction {
+    let operand = u32::try_from(over).expect("a call has few rules");
+    Instruction { code: JUMP, if_true: 0, if_false: 0, operand }
 }
 
 fn jump_if_equal(operand: u32, if_true: u8, if_false: u8) -> Instruction {

@@ -20,6 +20,7 @@ impl Syscall {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     Allow,
+    /// Fails, without having been made; 0 says that it was.
     Errno(u16),
 }
 
@@ -41,6 +42,7 @@ pub(super) struct Rule {
 
 pub(super) const EPERM: u16 = 1;
 pub(super) const ENOSYS: u16 = 38;
+pub(super) const EOPNOTSUPP: u16 = 95;
 
 /// The kernel reads the lower half of an `int` argument only; what stands in the upper half must not matter.
 pub(super) const INT: u64 = 0xffff_ffff;

@@ -1,7 +1,7 @@
 //! The table. It starts from the Docker Engine's own list and leaves out what reaches the host's kernel beyond the
 //! workload: tracing, keys, mounts, namespaces, io_uring, bpf, handles to files, the clock.
 
-use super::rule::{Condition, ENOSYS, INT, Rule, Syscall, Verdict, none_of};
+use super::rule::{Condition, ENOSYS, EOPNOTSUPP, INT, Rule, Syscall, Verdict, none_of};
 
 /// The calls of this processor by their names in libc.
 macro_rules! syscalls {
@@ -13,15 +13,24 @@ macro_rules! syscalls {
 /// Every rule; the order does not matter.
 pub(super) fn rules() -> Vec<Rule> {
     let mut rules = vec![allow(always()), allow(of_this_processor())];
-    rules.push(Rule { syscalls: syscalls![SYS_clone3].into(), when: vec![], verdict: Verdict::Errno(ENOSYS) });
+    rules.push(answer(&syscalls![SYS_clone3], ENOSYS));
+    // It sets room aside that no file's size tells of. As on a file system that has no such thing, a C library writes
+    // the file's blocks instead.
+    rules.push(answer(&syscalls![SYS_fallocate], EOPNOTSUPP));
+    // They write what everybody on the machine has not yet written, and whoever wants its own on the disk has fsync(2).
+    rules.push(answer(&syscalls![SYS_sync, SYS_syncfs], 0));
     rules.extend(processes());
     rules.extend(sockets());
-    rules.extend(terminals());
+    rules.extend(requests());
     rules
 }
 
 fn allow(syscalls: Vec<Syscall>) -> Rule {
     Rule { syscalls, when: vec![], verdict: Verdict::Allow }
+}
+
+fn answer(syscall: &[Syscall], errno: u16) -> Rule {
+    Rule { syscalls: syscall.to_vec(), when: vec![], verdict: Verdict::Errno(errno) }
 }
 
 fn allow_when(syscall: &[Syscall], when: impl Into<Vec<Condition>>) -> Rule {
@@ -58,11 +67,14 @@ fn sockets() -> Vec<Rule> {
     ]
 }
 
-/// No typing into a terminal on someone else's behalf.
-fn terminals() -> Vec<Rule> {
+/// No typing into a terminal on someone else's behalf, and no setting aside room as fallocate(2) does.
+fn requests() -> Vec<Rule> {
     const TIOCSTI: u32 = 0x5412;
     const TIOCLINUX: u32 = 0x541c;
-    none_of(1, &[TIOCSTI, TIOCLINUX])
+    const FS_IOC_RESVSP: u32 = 0x4030_5828;
+    const FS_IOC_RESVSP64: u32 = 0x4030_582a;
+    const FS_IOC_ZERO_RANGE: u32 = 0x4030_5839;
+    none_of(1, &[TIOCSTI, TIOCLINUX, FS_IOC_RESVSP, FS_IOC_RESVSP64, FS_IOC_ZERO_RANGE])
         .into_iter()
         .map(|condition| allow_when(&syscalls![SYS_ioctl], [condition]))
         .collect()
@@ -74,7 +86,7 @@ fn always() -> Vec<Syscall> {
         SYS_accept, SYS_accept4, SYS_bind, SYS_brk, SYS_capget, SYS_capset, SYS_chdir, SYS_clock_getres,
         SYS_clock_gettime, SYS_clock_nanosleep, SYS_close, SYS_close_range, SYS_connect, SYS_copy_file_range, SYS_dup,
         SYS_dup3, SYS_epoll_create1, SYS_epoll_ctl, SYS_epoll_pwait, SYS_epoll_pwait2, SYS_eventfd2, SYS_execve,
-        SYS_execveat, SYS_exit, SYS_exit_group, SYS_faccessat, SYS_faccessat2, SYS_fadvise64, SYS_fallocate,
+        SYS_execveat, SYS_exit, SYS_exit_group, SYS_faccessat, SYS_faccessat2, SYS_fadvise64,
         SYS_fchdir, SYS_fchmod, SYS_fchmodat, SYS_fchown, SYS_fchownat, SYS_fcntl, SYS_fdatasync, SYS_fgetxattr,
         SYS_flistxattr, SYS_flock, SYS_fremovexattr, SYS_fsetxattr, SYS_fstat, SYS_fstatfs, SYS_fsync, SYS_ftruncate,
         SYS_futex, SYS_futex_waitv, SYS_getcpu, SYS_getcwd, SYS_getdents64, SYS_getegid, SYS_geteuid, SYS_getgid,
@@ -102,7 +114,7 @@ fn always() -> Vec<Syscall> {
         SYS_setitimer, SYS_set_mempolicy, SYS_setpgid, SYS_setpriority, SYS_setregid, SYS_setresgid, SYS_setresuid,
         SYS_setreuid, SYS_set_robust_list, SYS_setsid, SYS_setsockopt, SYS_set_tid_address, SYS_setuid, SYS_setxattr,
         SYS_shmat, SYS_shmctl, SYS_shmdt, SYS_shmget, SYS_shutdown, SYS_sigaltstack, SYS_signalfd4, SYS_socketpair,
-        SYS_splice, SYS_statfs, SYS_statx, SYS_symlinkat, SYS_sync, SYS_syncfs, SYS_sysinfo, SYS_tee, SYS_tgkill,
+        SYS_splice, SYS_statfs, SYS_statx, SYS_symlinkat, SYS_sysinfo, SYS_tee, SYS_tgkill,
         SYS_timer_create, SYS_timer_delete, SYS_timer_getoverrun, SYS_timer_gettime, SYS_timer_settime,
         SYS_timerfd_create, SYS_timerfd_gettime, SYS_timerfd_settime, SYS_times, SYS_tkill, SYS_truncate, SYS_umask,
         SYS_uname, SYS_unlinkat, SYS_utimensat, SYS_wait4, SYS_waitid, SYS_write, SYS_writev,

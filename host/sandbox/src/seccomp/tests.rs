@@ -55,6 +55,7 @@ fn by_bpf(program: &[bpf::Instruction], call: &Call) -> Answer {
         match instruction.code {
             bpf::LOAD => accumulator = call.word(instruction.operand),
             bpf::AND => accumulator &= instruction.operand,
+            bpf::JUMP => at += instruction.operand as usize,
             bpf::JUMP_IF_EQUAL => at += branch(accumulator == instruction.operand),
             bpf::JUMP_IF_GREATER => at += branch(accumulator > instruction.operand),
             bpf::RETURN if instruction.operand == bpf::RET_ALLOW => return Answer::Allow,
@@ -197,6 +198,28 @@ fn no_typing_into_a_terminal_whatever_the_upper_half_says() {
     }
     for request in [0x5401, 0x5413, 0x541b, 0x541d, 0x8000_5412, 0] {
         assert_eq!(ioctl(request), Answer::Allow, "{request:#x}");
+    }
+}
+
+#[test]
+fn no_room_is_set_aside_beyond_a_files_end() {
+    const EOPNOTSUPP: u32 = 95;
+    for mode in [0, 1, 0x10, u64::MAX] {
+        let call = Call::new(libc::SYS_fallocate as u32, &[3, mode, 0, 1 << 30]);
+        assert_eq!(answer(call), Answer::Errno(EOPNOTSUPP), "{mode:#x}: C libraries fall back");
+    }
+    for request in [0x4030_5828, 0x4030_582a, 0x4030_5839] {
+        assert_eq!(answer(Call::new(IOCTL, &[3, request])), Answer::Errno(1), "{request:#x}");
+    }
+}
+
+#[test]
+fn nobody_has_all_that_the_machine_has_not_yet_written_written() {
+    for number in [libc::SYS_sync, libc::SYS_syncfs] {
+        assert_eq!(answer(Call::new(number as u32, &[])), Answer::Errno(0), "it is answered as if it was made");
+    }
+    for number in [libc::SYS_fsync, libc::SYS_fdatasync, libc::SYS_msync] {
+        assert_eq!(answer(Call::new(number as u32, &[])), Answer::Allow, "its own it has written");
     }
 }
 

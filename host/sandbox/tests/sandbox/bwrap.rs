@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::num::NonZeroU32;
+use std::pin::pin;
 use std::time::Duration;
 
 use openclaw_sandbox::{
@@ -180,11 +181,27 @@ async fn files_have_limits() {
 async fn what_was_used_is_told() {
     let world = World::new();
     for backend in [world.bwrap(), world.bwrap().without_cgroups()] {
-        // It stays a while: without cgroups the peak is what a look now and then finds.
-        let script = "i=0; while [ $i -lt 400000 ]; do i=$((i+1)); done; x=$(head -c 20000000 /dev/zero | tr '\\0' x); sleep 1; :";
-        let outcome = backend.run(&world.tenant(1), Workload::shell(script)).await.unwrap();
+        let script = "i=0; while [ $i -lt 400000 ]; do i=$((i+1)); done; x=$(head -c 20000000 /dev/zero | tr '\\0' x); \
+                      while [ ! -e go ]; do sleep 0.01; done";
+        let session = backend.start(&world.tenant(1), Workload::shell(script)).await.unwrap();
+        let remote = session.remote();
+        // Without cgroups the peak is what a look now and then finds: it lasts until one has.
+        let looked = async {
+            while remote.usage().peak_memory_bytes <= 20_000_000 {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        let mut ended = pin!(session.collect());
+        let outcome = tokio::select! {
+            outcome = &mut ended => outcome,
+            () = looked => {
+                fs::write(world.path("tenant-1/go"), "").unwrap();
+                ended.await
+            }
+        };
         assert!(outcome.usage.cpu >= Duration::from_millis(20), "{:?}", outcome.usage);
         assert!(outcome.usage.peak_memory_bytes > 20_000_000, "{:?}", outcome.usage);
+        fs::remove_file(world.path("tenant-1/go")).unwrap();
     }
 }
 

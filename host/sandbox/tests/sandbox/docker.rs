@@ -1,5 +1,5 @@
-//! Workloads by the Docker Engine: the surface of bubblewrap, held against the same answers. One test, since it starts an
-//! engine of its own.
+//! Workloads by the Docker Engine: the surface of bubblewrap, held against the same answers. One test, since it starts
+//! an engine of its own.
 
 use std::fs;
 use std::time::Duration;
@@ -24,6 +24,8 @@ async fn without_an_engine_the_error_says_what_to_do() {
         image: DockerImage::Named("any".to_owned()),
         runtime: None,
         strict: false,
+        pool: 0,
+        tidy: false,
         reaper: world.reaper(),
     };
     let error = Docker::open(options).await.unwrap_err();
@@ -49,6 +51,8 @@ async fn the_same_surface() {
     sessions_that_end(&backend, &tenant).await;
     egress::only_what_is_allowed_is_reached(&backend, &tenant).await;
     terminals(&backend, &tenant).await;
+    those_that_are_ready(&engine, &world).await;
+    let backend = engine.backend(&world).await;
     what_was_left_goes_at_the_next_start(&engine, &world, &backend, &tenant).await;
     if is_root() {
         let home = engine.home().display().to_string();
@@ -148,6 +152,32 @@ async fn limits(backend: &Docker, tenant: &Tenant) {
     assert_eq!(String::from_utf8_lossy(&outcome.stdout), "50\n1000\n", "{}", describe(&outcome));
 }
 
+async fn those_that_are_ready(engine: &Engine, world: &World) {
+    let backend = engine.pooled(world, 4).await;
+    let tenants = [world.tenant(2), world.tenant(3)];
+    for tenant in &tenants {
+        backend.warm(tenant).await;
+        fs::write(world.path(&tenant.id).join("name"), &tenant.id).unwrap();
+    }
+    for number in 0..3 {
+        for tenant in &tenants {
+            let mut workload = Workload::shell("cat; cat /work/name; ls /tmp; touch /tmp/left; echo $NUMBER");
+            (workload.stdin, workload.env) = (b"typed ".to_vec(), vec![("NUMBER".to_owned(), number.to_string())]);
+            let outcome = backend.run(tenant, workload).await.unwrap();
+            let out = String::from_utf8_lossy(&outcome.stdout);
+            assert_eq!(out, format!("typed {}{number}\n", tenant.id), "{}", describe(&outcome));
+            backend.warm(tenant).await;
+        }
+    }
+    let mut workload = Workload::shell("x=$(head -c 200000000 /dev/zero | tr '\\0' x)");
+    workload.limits = Limits { memory_bytes: 64 << 20, ..Limits::default() };
+    let outcome = backend.run(&tenants[0], workload).await.unwrap();
+    assert_eq!(outcome.reason, Reason::Oom, "none is ready with other limits: {}", describe(&outcome));
+    backend.close().await;
+    assert_eq!(fs::read_dir(world.path("sandbox/mounts")).unwrap().count(), 0, "something stays staged");
+    assert_eq!(shell(&backend, &tenants[0], "cat /work/name").await, "tenant-2", "it still runs workloads");
+}
+
 async fn what_was_left_goes_at_the_next_start(engine: &Engine, world: &World, backend: &Docker, tenant: &Tenant) {
     let mut session = backend.start(tenant, Workload::shell("echo up; sleep 1000")).await.unwrap();
     session.next().await.unwrap();
@@ -170,7 +200,7 @@ async fn terminals(backend: &Docker, tenant: &Tenant) {
             Output::Stdout(bytes) | Output::Stderr(bytes) => seen.extend(bytes),
         }
     }
-    session.remote().resize(Size { columns: 120, rows: 40 }).await;
+    session.remote().resize(Size { columns: 120, rows: 40 });
     session.take_input().unwrap().write("word\n").await;
     let outcome = session.collect().await;
     let rest = String::from_utf8_lossy(&outcome.stdout).into_owned();

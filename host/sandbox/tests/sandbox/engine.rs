@@ -75,10 +75,15 @@ impl Engine {
     }
 
     pub(crate) async fn backend(&self, world: &World) -> openclaw_sandbox::Docker {
+        self.pooled(world, 0).await
+    }
+
+    /// A back end that keeps so many containers ready.
+    pub(crate) async fn pooled(&self, world: &World, pool: usize) -> openclaw_sandbox::Docker {
         let image = openclaw_sandbox::DockerImage::Tree(world.tree());
         let (socket, directory, reaper) = (self.socket(), world.path("sandbox"), world.reaper());
-        let options =
-            openclaw_sandbox::DockerOptions { socket, directory, image, runtime: None, strict: is_root(), reaper };
+        let (runtime, strict, tidy) = (None, is_root(), true);
+        let options = openclaw_sandbox::DockerOptions { socket, directory, image, runtime, strict, pool, tidy, reaper };
         openclaw_sandbox::Docker::open(options).await.unwrap()
     }
 }

@@ -66,6 +66,7 @@ static void system_calls(void) {
     CALL(unshare, CLONE_NEWUSER);
     CALL(unshare, CLONE_NEWNS);
     CALL(clone3, NULL, 0);
+    CALL(fallocate, 1, 1, 0L, 4096L);
     CALL(syslog, 3, buffer, sizeof buffer);
     CALL(reboot, 0, 0, 0, NULL);
     CALL(init_module, NULL, 0, "");
@@ -82,6 +83,7 @@ static void system_calls(void) {
     row("tiocsti", ioctl(0, TIOCSTI, "x") == -1);
     row("tiocsti_upper_half", syscall(SYS_ioctl, 0, TIOCSTI | 1UL << 32, "x") == -1);
     row("tioclinux", ioctl(0, TIOCLINUX, "\3") == -1);
+    row("set_room_aside", ioctl(0, 0x40305828UL, buffer) == -1); // FS_IOC_RESVSP
     row("raise_priority", setpriority(PRIO_PROCESS, 0, -20) == -1);
     row("raise_limit", setrlimit(RLIMIT_NOFILE, &(struct rlimit){1 << 20, 1 << 20}) == -1);
 }

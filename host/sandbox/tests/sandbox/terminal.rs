@@ -35,7 +35,7 @@ async fn a_shell_has_job_control_its_size_and_its_name() {
     assert!(input.write("stty size; whoami\n").await);
     until(&mut session, &mut seen, "30 100\r\ntenant\r\n").await;
 
-    assert!(session.remote().resize(Size { columns: 120, rows: 40 }).await);
+    assert!(session.remote().resize(Size { columns: 120, rows: 40 }));
     assert!(input.write("trap 'echo size; stty size' WINCH; stty size\n").await);
     until(&mut session, &mut seen, "40 120").await;
 
@@ -49,6 +49,18 @@ async fn a_shell_has_job_control_its_size_and_its_name() {
     assert!(input.write("exit 3\n").await);
     let outcome = session.outcome().await;
     assert_eq!((outcome.reason, outcome.exit_code), (Reason::Exit, Some(3)), "{seen:?}");
+}
+
+#[tokio::test]
+async fn one_that_is_used_for_too_long_ends_by_that_and_not_by_its_program() {
+    let world = World::new();
+    let (backend, tenant) = (world.bwrap(), world.tenant(1));
+    let mut workload = Workload::shell("exec sleep 1000");
+    workload.pty = Some(Size { columns: 80, rows: 24 });
+    workload.limits.wall = Duration::from_millis(200);
+    let session = backend.start(&tenant, workload).await.unwrap();
+    let outcome = session.outcome().await;
+    assert_eq!((outcome.reason, outcome.exit_code), (Reason::Timeout, None));
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use super::{Directory, DirectoryError, FileKind, NAME_BYTES, TenantPath};
 
 mod escape;
 mod paths;
+mod set_aside;
 
 /// A directory to work in, with a canary beside it.
 struct Place {

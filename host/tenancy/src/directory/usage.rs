@@ -6,7 +6,7 @@
 use std::ffi::CString;
 use std::os::fd::OwnedFd;
 
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
 use super::remove::open_as_owner;
@@ -34,7 +34,7 @@ struct Level {
 }
 
 impl Directory {
-    /// The sum of the sizes of all regular files beneath, in bytes, and [`NAME_BYTES`] for each
+    /// The sum of what all regular files beneath take, in bytes, and [`NAME_BYTES`] for each
     /// name. Links are not followed; a file with two names counts twice.
     pub fn disk_usage(&self) -> Result<u64, DirectoryError> {
         self.total().map(|total| total.bytes)
@@ -121,14 +121,21 @@ fn enter(directory: &OwnedFd, total: &mut Total) -> Result<Level, DirectoryError
         match FileType::from_raw_mode(stat.st_mode) {
             FileType::Directory => unvisited.push(name.to_owned()),
             FileType::RegularFile => {
-                let size = u64::try_from(stat.st_size).unwrap_or_default();
-                total.bytes = total.bytes.saturating_add(size);
+                total.bytes = total.bytes.saturating_add(taken(&stat));
                 total.others += 1;
             }
             _ => total.others += 1,
         }
     }
     Ok(Level { identity: identity(directory)?, unvisited })
+}
+
+/// What a file takes from the disk: its size, or what was set aside for it beyond that. A sparse one counts as if it were
+/// full; that the last block of each is begun is in [`NAME_BYTES`].
+fn taken(stat: &Stat) -> u64 {
+    let size = u64::try_from(stat.st_size).unwrap_or_default();
+    let blocks = u64::try_from(stat.st_blocks).unwrap_or_default().saturating_mul(512);
+    size.max(blocks.saturating_sub(NAME_BYTES - 1))
 }
 
 fn identity(directory: &OwnedFd) -> Result<(u64, u64), DirectoryError> {

@@ -144,3 +144,20 @@ fn looking_at_a_home_changes_nothing() {
     assert!(home.tenant_ids().unwrap().is_empty());
     assert_eq!((mode(&path), std::fs::read_dir(&path).unwrap().count()), (0o755, 0));
 }
+
+#[test]
+fn a_scratch_directory_is_gone_with_whoever_worked_in_it_or_at_the_next_start() {
+    let parent = tempfile::tempdir().unwrap();
+    let home = Home::open(parent.path()).unwrap();
+    let (one, other) = (home.scratch().unwrap(), home.scratch().unwrap());
+    let (path, left) = (one.home.path().to_path_buf(), other.home.path().to_path_buf());
+    assert_ne!(path, left);
+    one.home.secret_key(None).unwrap();
+    assert_eq!(mode(&path), 0o700);
+    drop(one);
+    assert!(!path.exists() && left.is_dir());
+    std::mem::forget(other);
+    home.remove_scratch().unwrap();
+    assert!(!left.exists());
+    home.remove_scratch().unwrap();
+}

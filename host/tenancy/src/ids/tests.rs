@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use super::{Family, TenantId, TenantIdError};
+use super::{Family, IndexName, TenantId, TenantIdError};
 
 proptest! {
     #[test]
@@ -32,6 +32,16 @@ fn a_family_is_stricter_than_a_tenant() {
     assert!("crm_2".parse::<Family>().is_ok());
     for wrong in ["", "2crm", "_crm", "crm-2", "crm.x", "CRM"] {
         assert!(wrong.parse::<Family>().is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn an_index_is_named_as_an_agent_is() {
+    for name in ["main", "2nd_agent", "a-b", &"x".repeat(64)] {
+        assert_eq!(name.parse::<IndexName>().map(|parsed| parsed.to_string()), Ok(name.to_owned()));
+    }
+    for wrong in ["", "-a", "_a", "A", "a.b", "a/b", "..", "é", &"x".repeat(65)] {
+        assert!(wrong.parse::<IndexName>().is_err(), "{wrong}");
     }
 }
 

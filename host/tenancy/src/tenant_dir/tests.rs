@@ -62,6 +62,19 @@ fn places_are_where_the_layout_has_them() {
 }
 
 #[test]
+fn an_index_lies_beside_its_familys_database_and_is_none_of_the_databases() {
+    let (_parent, _home, tenant) = tenant();
+    let shown = |name| tenant.index(&family(name), &"main".parse().unwrap()).unwrap().shown;
+    assert_eq!(
+        (shown("memory"), shown("crm")),
+        ("memory/main.sqlite".to_owned(), "plugins/crm/main.sqlite".to_owned())
+    );
+    let place = tenant.index(&family("memory"), &"state".parse().unwrap()).unwrap();
+    assert_ne!(place.name, tenant.family(&family("memory")).unwrap().database.name);
+    assert!(tenant.databases().unwrap().is_empty());
+}
+
+#[test]
 fn sqlite_opens_a_database_by_its_handle() {
     let (parent, _home, tenant) = tenant();
     let place = tenant.family(&family("sessions")).unwrap().database;

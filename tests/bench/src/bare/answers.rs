@@ -195,6 +195,26 @@ impl shared_documents::Host for State {
     ) -> Answer<Resource<shared_documents::Collection>> {
         Ok(Ok(Resource::new_own(5)))
     }
+    fn open_logs(
+        &mut self,
+        _: Resource<calls::Call>,
+        _family: String,
+        _name: String,
+    ) -> Answer<Resource<shared_documents::Logs>> {
+        unused()
+    }
+}
+
+impl shared_documents::HostLogs for State {
+    fn read(&mut self, _: Resource<shared_documents::Logs>, _: String, _: u64, _: u32) -> Answer<Vec<Entry>> {
+        unused()
+    }
+    fn tail(&mut self, _: Resource<shared_documents::Logs>, _: String, _: u32) -> Answer<Vec<Entry>> {
+        unused()
+    }
+    fn drop(&mut self, _: Resource<shared_documents::Logs>) -> wasmtime::Result<()> {
+        Ok(())
+    }
 }
 
 impl shared_documents::HostCollection for State {

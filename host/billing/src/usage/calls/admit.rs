@@ -17,6 +17,21 @@ pub struct Limits {
     pub tenant: Quotas,
     /// Of the calling agent, beside the tenant's.
     pub agent: Option<Quotas>,
+    /// What the component that asks may spend of a day.
+    pub component_cost_per_day: Option<PicoUsd>,
+}
+
+impl Limits {
+    /// The limits of one of a call's accounts that concern it.
+    fn of(&self, account: &Account<'_>, asks: Asks) -> Vec<Limit> {
+        if !account.component.is_empty() {
+            let most = self.component_cost_per_day.filter(|_| asks == Asks::Model);
+            return most.map(component_limit).into_iter().collect();
+        }
+        let agent = !account.agent.is_empty();
+        let quotas = if agent { self.agent.as_ref() } else { Some(&self.tenant) };
+        quotas.map(|quotas| limits_of(quotas, agent, asks)).unwrap_or_default()
+    }
 }
 
 /// A soft limit that a call passes, with what is used once it is counted in.
@@ -32,7 +47,14 @@ pub struct SoftLimit {
 pub(super) enum Asks {
     /// Tokens and money.
     Model,
-    Sandbox,
+    /// The sandbox's time; less of it will do, down to this.
+    Sandbox { least_ms: u64 },
+}
+
+impl Asks {
+    pub(super) fn is_of_sandbox(self) -> bool {
+        matches!(self, Self::Sandbox { .. })
+    }
 }
 
 /// What is left of the scarcest hard limit; `None` without one.
@@ -103,6 +125,20 @@ pub(super) fn admit(
     Ok(Ok(soft.map(Standing::warning).collect()))
 }
 
+/// How much of the sandbox's time the hard limits leave, in milliseconds; `None` without one.
+pub(super) fn sandbox_room(
+    db: &Connection,
+    caller: &Caller,
+    asks: Asks,
+    limits: &Limits,
+    at: (Timestamp, &TimeZone),
+) -> Result<Option<u64>> {
+    let standings = standings(db, caller, asks, &Amounts::default(), limits, at)?;
+    let left = |standing: &Standing| standing.limit.most.saturating_sub(standing.used + standing.reserved);
+    let hard = standings.iter().filter(|standing| !standing.limit.soft);
+    Ok(hard.map(left).min().map(|room| u64::try_from(room).unwrap_or(u64::MAX)))
+}
+
 fn standings(
     db: &Connection,
     caller: &Caller,
@@ -112,10 +148,8 @@ fn standings(
     (now, zone): (Timestamp, &TimeZone),
 ) -> Result<Vec<Standing>> {
     let mut standings = Vec::new();
-    let quotas = [Some(&limits.tenant), limits.agent.as_ref()];
-    for (scope, account) in Account::of(caller.tenant.as_str(), &caller.agent).enumerate() {
-        let Some(quotas) = quotas[scope] else { continue };
-        let mut set = limits_of(quotas, scope == 1, asks);
+    for account in Account::of_caller(caller) {
+        let mut set = limits.of(&account, asks);
         for unit in [CalendarUnit::Day, CalendarUnit::Month] {
             let of_unit: Vec<Limit> = set.extract_if(.., |limit| limit.unit == unit).collect();
             if of_unit.is_empty() {
@@ -127,6 +161,11 @@ fn standings(
         }
     }
     Ok(standings)
+}
+
+fn component_limit(most: PicoUsd) -> Limit {
+    let quota = "component.cost_per_day_usd";
+    Limit { quota, measure: Measure::Cost, unit: CalendarUnit::Day, soft: false, most: most.pico() }
 }
 
 /// The limits of a quota object that concern the call; those of an agent have names of their own.
@@ -159,7 +198,7 @@ fn limits_of(quotas: &Quotas, agent: bool, asks: Asks) -> Vec<Limit> {
         ),
         (["sandbox_seconds_per_day", "agent.sandbox_seconds_per_day"], Sandbox, Day, false, seconds),
     ];
-    let concerned = |measure| (measure == Sandbox) == (asks == Asks::Sandbox);
+    let concerned = |measure| (measure == Sandbox) == asks.is_of_sandbox();
     table
         .into_iter()
         .filter(|(_, measure, ..)| concerned(*measure))

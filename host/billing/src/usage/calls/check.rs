@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use std::fmt;
 
 use jiff::tz::TimeZone;
-use rusqlite::{Connection, Result};
+use rusqlite::{Connection, Result, Row};
 
 use super::close::stored_card;
-use super::days::{Account, Used, used};
+use super::days::{Account, Day, Used, used};
 use super::records::Amounts;
 use super::rollup::{Adder, RollupUnit, days_of_rows, mark, of_window};
 use super::rows;
@@ -42,19 +42,20 @@ fn days(db: &Connection, zone: &TimeZone, since_ms: i64) -> Result<Vec<Discrepan
     let mut expected: HashMap<_, Used> =
         spent.into_iter().map(|(key, spent)| (key, Used { spent, reserved: Amounts::default() })).collect();
     for open in rows::reserved_where(db, "day_ms >= ?1", [since_ms])? {
-        for account in Account::of(open.caller.tenant.as_str(), &open.caller.agent) {
-            let key = (account.tenant.to_owned(), account.agent.to_owned(), open.day_ms);
-            expected.entry(key).or_default().reserved.add(&open.amounts);
+        for account in Account::of_caller(&open.caller) {
+            expected.entry(Day::of(account, open.day_ms)).or_default().reserved.add(&open.amounts);
         }
     }
     let mut statement = db.prepare(
         "SELECT cost_milli, cost_pico, tokens, sandbox_ms, reserved_milli, reserved_pico, reserved_tokens,
-                reserved_sandbox_ms, tenant, agent, day_ms FROM usage_days WHERE day_ms >= ?1",
+                reserved_sandbox_ms, tenant, agent, component, day_ms FROM usage_days WHERE day_ms >= ?1",
     )?;
-    let kept = statement
-        .query_map([since_ms], |row| Ok(((row.get(8)?, row.get(9)?, row.get(10)?), used(row)?)))?
-        .collect::<Result<HashMap<_, Used>>>()?;
-    Ok(differences(&expected, &kept, |(tenant, agent, day)| format!("tenant {tenant:?}, agent {agent:?}, day {day}")))
+    let key = |row: &Row<'_>| -> Result<Day> {
+        Ok(Day { tenant: row.get(8)?, agent: row.get(9)?, component: row.get(10)?, start_ms: row.get(11)? })
+    };
+    let kept =
+        statement.query_map([since_ms], |row| Ok((key(row)?, used(row)?)))?.collect::<Result<HashMap<_, Used>>>()?;
+    Ok(differences(&expected, &kept, |day| format!("{day:?}")))
 }
 
 fn rollups_and_costs(db: &Connection, zone: &TimeZone, since_ms: i64) -> Result<Vec<Discrepancy>> {

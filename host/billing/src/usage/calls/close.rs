@@ -39,6 +39,9 @@ pub(super) fn settle(
 pub(super) fn release(db: &Connection, reserved: &Reserved) -> Result<()> {
     if rows::remove_reserved(db, reserved.id)? {
         charge(db, reserved, &Amounts::default())?;
+        for account in Account::of_caller(&reserved.caller) {
+            account.forget_unused(db, reserved.day_ms)?;
+        }
     }
     Ok(())
 }
@@ -74,13 +77,15 @@ pub(super) fn estimate(
     write(db, reserved, &row)
 }
 
-/// Ends a sandboxed workload by the time that it took.
-pub(super) fn settle_sandbox(db: &Connection, reserved: &Reserved, millis: u64) -> Result<()> {
+/// Ends a sandboxed workload by the time that it took. What it took to end one at its limit is not its own.
+pub(super) fn settle_sandbox(db: &Connection, reserved: &Reserved, millis: u64, peak_bytes: u64) -> Result<()> {
     if !rows::remove_reserved(db, reserved.id)? {
         return Ok(());
     }
     let Reserved { id, caller, started_at, .. } = reserved;
+    let millis = millis.min(reserved.amounts.sandbox_ms);
     meters::insert(db, *id, caller, (MeterKind::SandboxMs, millis), *started_at, false)?;
+    meters::note_peak(db, caller, peak_bytes, *started_at)?;
     charge(db, reserved, &Amounts { sandbox_ms: millis, ..Amounts::default() })
 }
 
@@ -139,7 +144,7 @@ fn write(db: &Connection, reserved: &Reserved, row: &CallRow) -> Result<()> {
 }
 
 fn charge(db: &Connection, reserved: &Reserved, spent: &Amounts) -> Result<()> {
-    for account in Account::of(reserved.caller.tenant.as_str(), &reserved.caller.agent) {
+    for account in Account::of_caller(&reserved.caller) {
         account.settle(db, reserved.day_ms, &reserved.amounts, spent)?;
     }
     Ok(())

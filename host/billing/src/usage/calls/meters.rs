@@ -1,11 +1,17 @@
-//! What is metered besides model calls, a row an event.
+//! What is metered besides model calls: a row a workload, and one a while of what comes in numbers.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, Result, params};
 
+use super::QUARTER_MS;
 use super::records::{CallId, Caller, MeterKind};
 use super::sql::{signed, unsigned};
 use crate::window::Window;
+
+#[cfg(test)]
+mod tests;
+
+const HOUR_MS: i64 = 3_600_000;
 
 /// Writes one event; nothing where it is there already.
 pub(super) fn insert(
@@ -31,6 +37,41 @@ pub(super) fn insert(
         .map(drop)
 }
 
+/// Writes the size of a tenant's directory: one row an hour, which has the largest of what was measured.
+pub(super) fn insert_storage(db: &Connection, tenant: &str, bytes: u64, at: Timestamp) -> Result<()> {
+    let hour_ms = at.as_millisecond() - at.as_millisecond().rem_euclid(HOUR_MS);
+    db.prepare_cached(
+        "INSERT INTO usage_metered VALUES (?1, ?2, '', NULL, NULL, ?3, ?4, ?5, 0)
+         ON CONFLICT DO UPDATE SET amount = max(amount, excluded.amount)",
+    )?
+    .execute(params![
+        tenant,
+        CallId::first_at(hour_ms).to_string(),
+        MeterKind::StorageBytes.name(),
+        signed(bytes),
+        at.as_millisecond(),
+    ])
+    .map(drop)
+}
+
+/// Counts tools that an agent used: one row a quarter of an hour and agent, whatever the tools.
+pub(super) fn add_tools(db: &Connection, caller: &Caller, count: u64, at: Timestamp) -> Result<()> {
+    let at_ms = at.as_millisecond();
+    db.prepare_cached(
+        "INSERT INTO usage_metered VALUES (?1, ?2, ?3, NULL, NULL, ?4, ?5, ?6, 0)
+         ON CONFLICT DO UPDATE SET amount = amount + excluded.amount",
+    )?
+    .execute(params![
+        caller.tenant.as_str(),
+        CallId::of_agent(at_ms - at_ms.rem_euclid(QUARTER_MS), &caller.agent).to_string(),
+        caller.agent,
+        MeterKind::ToolCalls.name(),
+        signed(count),
+        at_ms,
+    ])
+    .map(drop)
+}
+
 /// The amount of a window: the sum, of storage the largest.
 pub(crate) fn of_window(db: &Connection, tenant: &str, kind: MeterKind, window: &Window) -> Result<u64> {
     let amount = if kind == MeterKind::StorageBytes { "max(amount)" } else { "sum(amount)" };
@@ -40,4 +81,26 @@ pub(crate) fn of_window(db: &Connection, tenant: &str, kind: MeterKind, window: 
     .query_row(params![tenant, kind.name(), window.start.as_millisecond(), window.next.as_millisecond()], |row| {
         unsigned(row, 0)
     })
+}
+
+/// Keeps the most memory that a workload had, where it is the most of its quarter of an hour.
+pub(super) fn note_peak(db: &Connection, caller: &Caller, bytes: u64, at: Timestamp) -> Result<()> {
+    if bytes == 0 {
+        return Ok(());
+    }
+    let at_ms = at.as_millisecond();
+    db.prepare_cached(
+        "INSERT INTO usage_peaks VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET
+         sandbox_bytes = max(sandbox_bytes, excluded.sandbox_bytes)",
+    )?
+    .execute(params![caller.tenant.as_str(), at_ms - at_ms.rem_euclid(QUARTER_MS), signed(bytes)])
+    .map(drop)
+}
+
+/// The most memory that a workload of the window had; 0 without one.
+pub(crate) fn peak_of_window(db: &Connection, tenant: &str, window: &Window) -> Result<u64> {
+    db.prepare_cached(
+        "SELECT max(sandbox_bytes) FROM usage_peaks WHERE tenant = ?1 AND quarter_ms >= ?2 AND quarter_ms < ?3",
+    )?
+    .query_row(params![tenant, window.start.as_millisecond(), window.next.as_millisecond()], |row| unsigned(row, 0))
 }

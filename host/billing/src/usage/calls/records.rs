@@ -6,6 +6,7 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use openclaw_tenancy::{PicoUsd, TenantId};
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 use ulid::Ulid;
 
 use crate::price::{CacheWrites, TokenCounts};
@@ -18,6 +19,21 @@ impl CallId {
     pub(crate) fn mint(now: Timestamp) -> Self {
         let millis = u64::try_from(now.as_millisecond()).unwrap_or_default();
         Self(Ulid::from_parts(millis, Ulid::new().random()))
+    }
+
+    /// Before every id of this time on, and no call's: those are minted at random.
+    pub(super) fn first_at(start_ms: i64) -> Self {
+        let millis = u64::try_from(start_ms).unwrap_or_default().min((1 << Ulid::TIME_BITS) - 1);
+        Self(Ulid::from_parts(millis, 0))
+    }
+}
+
+impl CallId {
+    /// The same for all that an agent does in a while.
+    pub(super) fn of_agent(start_ms: i64, agent: &str) -> Self {
+        let digest = Sha256::digest(agent.as_bytes());
+        let name = digest.iter().take(10).fold(0, |name, byte| name << 8 | u128::from(*byte));
+        Self(Ulid::from_parts(Self::first_at(start_ms).0.timestamp_ms(), name))
     }
 }
 
@@ -43,6 +59,8 @@ pub struct Caller {
     pub agent: String,
     pub session: Option<String>,
     pub run: Option<String>,
+    /// The family of the component that asks; empty where none does.
+    pub component: String,
 }
 
 /// A model call that is about to be made.

@@ -9,6 +9,7 @@ use super::close;
 use super::records::{CallId, CallRow, Settlement};
 use super::rows::Reserved;
 use crate::card::RateCard;
+use crate::price::TokenCounts;
 use crate::usage::LedgerError;
 
 /// An admitted model call. Ends by [`settle`](Self::settle), which makes it a row, or by
@@ -67,6 +68,11 @@ impl Reservation {
         self.held.reserved.amounts.cost
     }
 
+    /// The tokens that were set aside, each class at the most.
+    pub fn reserved_tokens(&self) -> TokenCounts {
+        self.held.reserved.tokens
+    }
+
     /// The soft limits that this call passes.
     pub fn soft_limits(&self) -> &[SoftLimit] {
         &self.soft_limits
@@ -93,10 +99,15 @@ impl Reservation {
 }
 
 impl SandboxReservation {
-    /// Charges the time that the workload took.
-    pub async fn settle(mut self, millis: u64) -> Result<(), LedgerError> {
+    /// The milliseconds that the workload may take.
+    pub fn time_ms(&self) -> u64 {
+        self.held.reserved.amounts.sandbox_ms
+    }
+
+    /// Charges the time that the workload took, never more than it was given, and keeps the most memory that it had.
+    pub async fn settle(mut self, millis: u64, peak_bytes: u64) -> Result<(), LedgerError> {
         let reserved = Arc::clone(&self.held.reserved);
-        self.held.end(move |tx| Ok(close::settle_sandbox(tx, &reserved, millis)?)).await
+        self.held.end(move |tx| Ok(close::settle_sandbox(tx, &reserved, millis, peak_bytes)?)).await
     }
 }
 

@@ -12,7 +12,8 @@ use openclaw_control::ControlError;
 use openclaw_tenancy::PicoUsd;
 use rusqlite::{Connection, Result, Row, params};
 
-use super::days::Account;
+use super::days::{Account, Day};
+use super::limit;
 use super::records::{Amounts, CallRow, Outcome};
 use super::rows;
 use super::sql::{Sum, parsed, signed, unsigned};
@@ -136,7 +137,7 @@ pub(super) fn roll_up_some(db: &Connection, zone: &TimeZone) -> std::result::Res
         let mut found = statement.query([last])?;
         while let Some(row) = found.next()? {
             adder.add(&rows::read(row)?);
-            last = row.get(23)?;
+            last = row.get("seq")?;
             count += 1;
         }
     }
@@ -205,8 +206,19 @@ fn add(db: &Connection, key: &Key, sums: &Sums) -> Result<()> {
 pub(crate) fn of_window(
     db: &Connection,
     unit: RollupUnit,
+    range: (i64, i64),
+    tenant: Option<&str>,
+) -> Result<Vec<(Key, Sums)>> {
+    some_of_window(db, unit, range, tenant, None)
+}
+
+/// The same, and no more of it than so many.
+pub(crate) fn some_of_window(
+    db: &Connection,
+    unit: RollupUnit,
     (start_ms, next_ms): (i64, i64),
     tenant: Option<&str>,
+    most: Option<usize>,
 ) -> Result<Vec<(Key, Sums)>> {
     let read = |row: &Row<'_>| {
         let key = Key {
@@ -227,12 +239,21 @@ pub(crate) fn of_window(
         };
         Ok((key, sums))
     };
-    db.prepare_cached(
-        "SELECT * FROM usage_rollups WHERE unit = ?1 AND start_ms >= ?2 AND start_ms < ?3
-         AND (?4 IS NULL OR tenant = ?4) ORDER BY start_ms, tenant, agent, provider, model, rate_card_version",
-    )?
-    .query_map(params![unit.name(), start_ms, next_ms, tenant], read)?
+    db.prepare_cached(&format!(
+        "SELECT * FROM {} AND unit = ?1 AND start_ms >= ?2 AND start_ms < ?3
+         ORDER BY start_ms, tenant, agent, provider, model, rate_card_version LIMIT ?5",
+        of_whom(tenant),
+    ))?
+    .query_map(params![unit.name(), start_ms, next_ms, tenant, limit(most)], read)?
     .collect()
+}
+
+/// A statement for one tenant, by its own index, and another for all: one for both could use none.
+pub(crate) fn of_whom(tenant: Option<&str>) -> &'static str {
+    match tenant {
+        Some(_) => "usage_rollups INDEXED BY usage_rollups_by_tenant WHERE tenant = ?4",
+        None => "usage_rollups WHERE ?4 IS NULL",
+    }
 }
 
 /// Begins the sums and the days anew where the ledger's zone is another than before: they are of
@@ -242,33 +263,28 @@ pub(super) fn adopt_zone(db: &Connection, zone: &TimeZone, name: &str) -> std::r
         return Ok(());
     }
     db.execute_batch("DELETE FROM usage_rollups; DELETE FROM usage_days;")?;
-    for ((tenant, agent, day_ms), spent) in days_of_rows(db, zone, i64::MIN)? {
-        let account = Account { tenant: &tenant, agent: &agent };
-        account.reserve(db, day_ms, &Amounts::default())?;
-        account.settle(db, day_ms, &Amounts::default(), &spent)?;
+    for (day, spent) in days_of_rows(db, zone, i64::MIN)? {
+        day.account().reserve(db, day.start_ms, &Amounts::default())?;
+        day.account().settle(db, day.start_ms, &Amounts::default(), &spent)?;
     }
     rows::set_state(db, MARK, "0")?;
     rows::set_state(db, ZONE, name)
 }
 
-/// What the rows since a time add up to, by tenant, agent (empty for all of them) and day.
-pub(super) fn days_of_rows(
-    db: &Connection,
-    zone: &TimeZone,
-    since_ms: i64,
-) -> Result<HashMap<(String, String, i64), Amounts>> {
+/// What the rows since a time add up to, by account and day.
+pub(super) fn days_of_rows(db: &Connection, zone: &TimeZone, since_ms: i64) -> Result<HashMap<Day, Amounts>> {
     let mut days = HashMap::new();
     let mut day: Option<Window> = None;
     let mut statement = db.prepare(
         "SELECT tenant, agent, started_at_ms, cost_pico_usd, input_uncached + input_cache_read + input_cache_write
-                + input_cache_write_1h + output_text + output_reasoning, 0
+                + input_cache_write_1h + output_text + output_reasoning, 0, component
          FROM usage_calls WHERE started_at_ms >= ?1
-         UNION ALL SELECT tenant, agent, at_ms, 0, 0, amount FROM usage_metered
+         UNION ALL SELECT tenant, agent, at_ms, 0, 0, amount, '' FROM usage_metered
          WHERE at_ms >= ?1 AND kind = 'sandbox_ms'",
     )?;
     let mut found = statement.query([since_ms])?;
     while let Some(row) = found.next()? {
-        let (tenant, agent): (String, String) = (parsed(row, 0)?, row.get(1)?);
+        let (tenant, agent, component): (String, String, String) = (parsed(row, 0)?, row.get(1)?, row.get(6)?);
         let at = super::sql::time(row, 2)?;
         let start = match &day {
             Some(day) if day.holds(at) => day.start,
@@ -276,9 +292,8 @@ pub(super) fn days_of_rows(
         };
         let amounts =
             Amounts { cost: super::sql::read_pico(row, 3)?, tokens: unsigned(row, 4)?, sandbox_ms: unsigned(row, 5)? };
-        for account in Account::of(&tenant, &agent) {
-            let key = (account.tenant.to_owned(), account.agent.to_owned(), start.as_millisecond());
-            days.entry(key).or_insert_with(Amounts::default).add(&amounts);
+        for account in Account::of(&tenant, &agent, &component) {
+            days.entry(Day::of(account, start.as_millisecond())).or_insert_with(Amounts::default).add(&amounts);
         }
     }
     Ok(days)

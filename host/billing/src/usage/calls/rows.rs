@@ -11,13 +11,13 @@ use crate::price::TokenCounts;
 pub(super) const COLUMNS: &str = "id, tenant, agent, session, run, method, provider, model_requested, model_served,
     provider_request_id, input_uncached, input_cache_read, input_cache_write, input_cache_write_1h, output_text,
     output_reasoning, tool_calls, cost_pico_usd, rate_card_version, started_at_ms, first_token_at_ms, ended_at_ms,
-    outcome";
+    outcome, component";
 
 pub(super) fn read(row: &Row<'_>) -> Result<CallRow> {
     let outcome: String = row.get(22)?;
     Ok(CallRow {
         id: parsed(row, 0)?,
-        caller: Caller { tenant: parsed(row, 1)?, agent: row.get(2)?, session: row.get(3)?, run: row.get(4)? },
+        caller: read_caller(row, 23)?,
         method: row.get(5)?,
         provider: row.get(6)?,
         model_requested: row.get(7)?,
@@ -34,6 +34,17 @@ pub(super) fn read(row: &Row<'_>) -> Result<CallRow> {
     })
 }
 
+/// From the columns behind a row's id, and the component's own.
+fn read_caller(row: &Row<'_>, component: usize) -> Result<Caller> {
+    Ok(Caller {
+        tenant: parsed(row, 1)?,
+        agent: row.get(2)?,
+        session: row.get(3)?,
+        run: row.get(4)?,
+        component: row.get(component)?,
+    })
+}
+
 pub(super) fn read_tokens(row: &Row<'_>, first: usize) -> Result<TokenCounts> {
     let mut counts = [0; 6];
     for (class, count) in counts.iter_mut().enumerate() {
@@ -46,7 +57,7 @@ pub(super) fn insert(db: &Connection, row: &CallRow) -> Result<()> {
     let tokens = row.tokens.to_array().map(signed);
     db.prepare_cached(&format!(
         "INSERT INTO usage_calls ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,
-         ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23)"
+         ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24)"
     ))?
     .execute(params![
         row.id.to_string(),
@@ -72,6 +83,7 @@ pub(super) fn insert(db: &Connection, row: &CallRow) -> Result<()> {
         row.first_token_at.map(jiff::Timestamp::as_millisecond),
         row.ended_at.map(jiff::Timestamp::as_millisecond),
         row.outcome.name(),
+        row.caller.component,
     ])
     .map(drop)
 }
@@ -102,13 +114,13 @@ pub(super) struct Reserved {
 
 const RESERVED: &str = "id, tenant, agent, session, run, method, provider, model, rate_card_version, input_uncached,
     input_cache_read, input_cache_write, input_cache_write_1h, output_text, output_reasoning, cost_pico_usd, sandbox_ms,
-    day_ms, started_at_ms, expires_at_ms";
+    day_ms, started_at_ms, expires_at_ms, component";
 
 pub(super) fn insert_reserved(db: &Connection, row: &Reserved, owner: i64) -> Result<()> {
     let tokens = row.tokens.to_array().map(signed);
     db.prepare_cached(&format!(
         "INSERT INTO usage_reservations ({RESERVED}, owner) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12,
-         ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)"
+         ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)"
     ))?
     .execute(params![
         row.id.to_string(),
@@ -131,6 +143,7 @@ pub(super) fn insert_reserved(db: &Connection, row: &Reserved, owner: i64) -> Re
         row.day_ms,
         row.started_at.as_millisecond(),
         row.expires_at.as_millisecond(),
+        row.caller.component,
         owner,
     ])
     .map(drop)
@@ -140,7 +153,7 @@ fn read_reserved(row: &Row<'_>) -> Result<Reserved> {
     let tokens = read_tokens(row, 9)?;
     Ok(Reserved {
         id: parsed(row, 0)?,
-        caller: Caller { tenant: parsed(row, 1)?, agent: row.get(2)?, session: row.get(3)?, run: row.get(4)? },
+        caller: read_caller(row, 20)?,
         method: row.get(5)?,
         provider: row.get(6)?,
         model: row.get(7)?,

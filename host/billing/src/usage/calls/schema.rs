@@ -3,7 +3,8 @@
 //! Amounts of money that are sums have two columns, thousandths of a dollar and the pico-USD beyond
 //! them: SQLite's integers have 64 bits, and ten million dear rows do not fit into one.
 
-pub(super) const STEPS: &[&str] = &["
+pub(super) const STEPS: &[&str] = &[
+    "
     CREATE TABLE usage_calls (
         seq INTEGER PRIMARY KEY,
         tenant TEXT NOT NULL, id TEXT NOT NULL,
@@ -53,4 +54,31 @@ pub(super) const STEPS: &[&str] = &["
     CREATE INDEX usage_metered_by_time ON usage_metered (tenant, kind, at_ms);
     CREATE TABLE rate_cards (version TEXT PRIMARY KEY, card TEXT NOT NULL) STRICT, WITHOUT ROWID;
     CREATE TABLE usage_state (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
-"];
+",
+    "
+    ALTER TABLE usage_calls ADD COLUMN component TEXT NOT NULL DEFAULT '';
+    ALTER TABLE usage_reservations ADD COLUMN component TEXT NOT NULL DEFAULT '';
+    CREATE TABLE usage_days_by_account (
+        tenant TEXT NOT NULL, agent TEXT NOT NULL, component TEXT NOT NULL, day_ms INTEGER NOT NULL,
+        cost_milli INTEGER NOT NULL DEFAULT 0, cost_pico INTEGER NOT NULL DEFAULT 0,
+        tokens INTEGER NOT NULL DEFAULT 0, sandbox_ms INTEGER NOT NULL DEFAULT 0,
+        reserved_milli INTEGER NOT NULL DEFAULT 0, reserved_pico INTEGER NOT NULL DEFAULT 0,
+        reserved_tokens INTEGER NOT NULL DEFAULT 0, reserved_sandbox_ms INTEGER NOT NULL DEFAULT 0,
+        PRIMARY KEY (tenant, agent, component, day_ms)
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO usage_days_by_account
+        SELECT tenant, agent, '', day_ms, cost_milli, cost_pico, tokens, sandbox_ms,
+               reserved_milli, reserved_pico, reserved_tokens, reserved_sandbox_ms FROM usage_days;
+    DROP TABLE usage_days;
+    ALTER TABLE usage_days_by_account RENAME TO usage_days;
+    ",
+    "
+    CREATE TABLE usage_peaks (
+        tenant TEXT NOT NULL, quarter_ms INTEGER NOT NULL, sandbox_bytes INTEGER NOT NULL,
+        PRIMARY KEY (tenant, quarter_ms)
+    ) STRICT, WITHOUT ROWID;
+",
+    "
+    CREATE INDEX usage_rollups_by_tenant ON usage_rollups (tenant, unit, start_ms);
+",
+];

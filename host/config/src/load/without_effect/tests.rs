@@ -1,3 +1,5 @@
+use serde_json::{Map, json};
+
 use super::*;
 use crate::load::{File, load};
 use crate::shape::{Shape, gateway_schema};
@@ -46,9 +48,41 @@ fn a_variable_that_sets_nothing_is_told_with_what_was_meant() {
 #[test]
 fn what_is_in_force_and_what_is_left_at_its_default_is_not_told() {
     let in_force = "durability: power-safe\nquotas: {default: {requests_per_minute: 5}}\nbilling: {timezone: UTC}\n\
-                    telemetry: {log: {level: debug}}\nsession: {scope: global}\nagents: {defaults: {model: x}}\n";
+                    telemetry: {log: {level: debug}}\nsession: {scope: global}\nmessages: {queue: steer}\n\
+                    agents: {defaults: {model: x}, list: [{id: ada, sandbox: {backend: docker}, quotas: {}}]}\n\
+                    tools: {deny: [exec], exec: {ask: always}}\n";
     assert_eq!(warnings(in_force, &[]), Vec::<String>::new());
     assert_eq!(warnings("cron: {enabled: true}\nbackup: {}\nmodels:\nsandbox: {}\n", &[]), Vec::<String>::new());
+}
+
+#[test]
+fn of_an_open_section_each_key_that_nothing_acts_on_is_told() {
+    let config = "session:\n  scope: global\n  idleMinutes: 5\nmessages: {queue: {cap: 5, debounceMs: 9}}\n\
+                  agents:\n  defaults: {heartbeat: {every: 1h}}\n  list:\n    - {id: ada}\n    - id: bob\n      \
+                  memorySearch: {enabled: true}\ntools: {exec: {host: gateway}}\n";
+    let untold = "has no effect yet: nothing that comes with the gateway acts on it";
+    assert_eq!(
+        warnings(config, &[]),
+        [
+            format!("config.yaml:6:14: agents.defaults.heartbeat {untold}"),
+            format!("config.yaml:10:7: agents.list[1].memorySearch {untold}"),
+            format!("config.yaml:4:28: messages.queue.debounceMs {untold}"),
+            format!("config.yaml:3:3: session.idleMinutes {untold}"),
+            format!("config.yaml:11:16: tools.exec.host {untold}"),
+        ]
+    );
+}
+
+#[test]
+fn of_an_overlay_so_many_are_told_and_none_that_is_left_empty() {
+    let overlay =
+        json!({"ui": {}, "channels": {"x": {"token": "t"}}, "agents": {"list": [{"id": "a", "thinking": 1}]}});
+    let told = overlay_without_effect(&overlay);
+    let keys: Vec<String> = told.iter().map(|(key, _)| key.to_string()).collect();
+    assert_eq!(keys, ["channels", "agents.list[0].thinking"]);
+    let many: Map<String, Value> = (0..100).map(|number| (format!("key{number}"), number.into())).collect();
+    assert_eq!(overlay_without_effect(&json!({ "session": many })).len(), TOLD);
+    assert_eq!(overlay_without_effect(&json!({"session": {"x".repeat(TOLD_KEY_BYTES): 1}})), []);
 }
 
 #[test]
@@ -60,7 +94,8 @@ fn a_warning_holds_no_value() {
 #[test]
 fn every_key_of_the_table_is_a_key_of_the_configuration() {
     let root = Shape::of(gateway_schema());
-    for (key, _) in TABLE {
-        assert!(KeyPath::parse(key).is_ok_and(|path| root.descend(&path).is_some()), "{key}");
+    let sections = IN_FORCE.iter().map(|(section, _)| section.replace(".*", "[0]"));
+    for key in TABLE.iter().map(|(key, _)| (*key).to_owned()).chain(sections) {
+        assert!(KeyPath::parse(&key).is_ok_and(|path| root.descend(&path).is_some()), "{key}");
     }
 }

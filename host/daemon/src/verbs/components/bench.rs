@@ -5,14 +5,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use openclaw_config::gateway::CallLimits;
-use openclaw_runtime::{Cost, CostLog, Limits};
+use openclaw_runtime::{Cost, CostLog, FixtureCall, Limits};
 use serde_json::{Value, json};
 
-use super::calls::{self, Call};
+use super::calls;
 use super::file::ComponentFile;
-use super::test::{self, Outcome};
-use super::trial::Trial;
+use super::test::Outcome;
+use super::trial::{self, Trial, limits, limits_json};
 use crate::error::CliError;
 use crate::output::Output;
 
@@ -59,7 +58,7 @@ impl Bench {
             .zip(times)
             .map(|((call, cost), (p50, p99))| Measured { name: call.name, p50, p99, cost })
             .collect();
-        let limits = Limits::from(&CallLimits::default());
+        let limits = limits();
         if output.json {
             let calls: Vec<Value> = rows.iter().map(Measured::to_json).collect();
             return output.document(&json!({ "times": self.times, "calls": calls, "limits": limits_json(&limits) }));
@@ -71,9 +70,9 @@ impl Bench {
 }
 
 /// Each call once, judged as `components test` does, in an engine that counts.
-async fn costs(file: &ComponentFile, calls: &[Call]) -> Result<Vec<Option<Cost>>, CliError> {
-    let log = Arc::new(CostLog::default());
-    let trial = test::open(file, Some(log.clone())).await?;
+async fn costs(file: &ComponentFile, calls: &[FixtureCall]) -> Result<Vec<Option<Cost>>, CliError> {
+    let log = Arc::new(CostLog::with_instructions());
+    let trial = trial::open(file, Some(log.clone())).await?;
     let mut costs = Vec::new();
     for call in calls {
         log.take();
@@ -89,8 +88,8 @@ async fn costs(file: &ComponentFile, calls: &[Call]) -> Result<Vec<Option<Cost>>
 }
 
 /// Median and 99th percentile of each call, through everything but the network.
-async fn times(file: &ComponentFile, calls: &[Call], times: u32) -> Result<Vec<(Duration, Duration)>, CliError> {
-    let trial = test::open(file, None).await?;
+async fn times(file: &ComponentFile, calls: &[FixtureCall], times: u32) -> Result<Vec<(Duration, Duration)>, CliError> {
+    let trial = trial::open(file, None).await?;
     let mut measured = Vec::new();
     for call in calls {
         measured.push(time(&trial, call, times).await?);
@@ -99,7 +98,7 @@ async fn times(file: &ComponentFile, calls: &[Call], times: u32) -> Result<Vec<(
     Ok(measured)
 }
 
-async fn time(trial: &Trial, call: &Call, times: u32) -> Result<(Duration, Duration), CliError> {
+async fn time(trial: &Trial, call: &FixtureCall, times: u32) -> Result<(Duration, Duration), CliError> {
     let mut took = Vec::new();
     for _ in 0..times {
         let started = Instant::now();
@@ -139,15 +138,6 @@ impl Measured {
             of(|cost| cost.log_lines.into()),
         ]
     }
-}
-
-fn limits_json(limits: &Limits) -> Value {
-    json!({
-        "cpuMicros": limits.cpu.as_micros() as u64,
-        "memoryBytes": limits.memory_bytes,
-        "hostCalls": limits.host_calls,
-        "logLines": limits.log_lines,
-    })
 }
 
 /// The last line of the table; what has no limit of its own is bounded by the time.

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 use openclaw_config::gateway::CallLimits;
-use openclaw_runtime::{Import, Inspection, Limits, Manifest, Need, Pool, Shape};
+use openclaw_runtime::{FixtureCall, Import, Inspection, Limits, Manifest, Need, Pool, Shape};
 use serde_json::{Value, json};
 
+use super::contract::Contract;
 use super::file::ComponentFile;
 use super::trial::Trial;
 use crate::error::{CliError, Kind};
@@ -33,6 +34,10 @@ struct Report<'a> {
     file: &'a ComponentFile,
     manifest: Option<Manifest>,
     grants: Vec<String>,
+    /// What it was built against, beside this gateway; why that cannot be told.
+    contract: Result<Contract, String>,
+    /// The calls that it brings along.
+    calls: usize,
     /// Why it would be refused.
     problems: Vec<String>,
     /// What is allowed, and costs something.
@@ -64,10 +69,16 @@ impl<'a> Report<'a> {
             file,
             manifest: None,
             grants: Vec::new(),
+            contract: Contract::of(&file.wasm),
+            calls: 0,
             problems: file.inspection.imports.iter().filter_map(unserved).collect(),
             warnings: warnings(&file.inspection, &limits),
         };
         report.problems.extend(file.inspection.shape.pool(&limits).err().into_iter().flatten());
+        match FixtureCall::embedded(&file.wasm) {
+            Ok(calls) => report.calls = calls.len(),
+            Err(flaw) => report.problems.push(flaw),
+        }
         match file.manifest(&limits).await {
             Ok(manifest) => {
                 report.grants = file.grants(&manifest);
@@ -98,6 +109,8 @@ impl<'a> Report<'a> {
             "digest": inspection.digest.to_string(),
             "bytes": inspection.bytes,
             "witVersion": inspection.wit_version(),
+            "contract": self.contract.as_ref().map_or_else(|error| json!({ "error": error }), Contract::to_json),
+            "calls": self.calls,
             "imports": inspection.imports.iter().map(|import| json!({
                 "name": import.name,
                 "needs": needs(&import.need),
@@ -129,13 +142,16 @@ impl<'a> Report<'a> {
         let mut fields = json!({
             "digest": inspection.digest.to_string(),
             "size": format!("{} bytes", inspection.bytes),
-            "contract": inspection.wit_version().map(|version| format!("openclaw:gateway@{version}")),
+            "contract": self.contract.as_ref().map_or_else(Clone::clone, Contract::summary),
             "memory": format!("{} bytes at the start", inspection.shape.initial_memory_bytes),
             "grants": if self.grants.is_empty() { "none needed".into() } else { self.grants.join(", ") },
         });
         if let Some(manifest) = &self.manifest {
             fields["family"] = format!("{} {}", manifest.family, manifest.version).into();
             fields["description"] = manifest.description.as_str().into();
+        }
+        if self.calls > 0 {
+            fields["calls"] = format!("{}, which an install runs first", self.calls).into();
         }
         if inspection.migrates() {
             fields["migration"] = "before a tenant's first call, of the documents that another version left".into();
@@ -153,6 +169,9 @@ impl<'a> Report<'a> {
         if !rows.is_empty() {
             output.line("")?;
             output.table(&["IMPORT", "NEEDS"], &rows)?;
+        }
+        for sentence in self.contract.iter().flat_map(Contract::sentences) {
+            output.warning(&sentence);
         }
         self.warnings.iter().for_each(|warning| output.warning(warning));
         Ok(())

@@ -34,6 +34,11 @@ pub(super) struct New {
     directory: Option<PathBuf>,
 }
 
+/// The files of the contract, each by its path below `wit/`.
+pub(super) fn contract_files() -> impl Iterator<Item = (&'static str, &'static str)> {
+    project::embedded("wit/")
+}
+
 /// What a handler is written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Language {

@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use openclaw_fetch::Image;
 use serde_json::json;
 
 use super::install;
 use super::source::{self, Access};
 use super::{file::ComponentFile, sign};
 use crate::error::CliError;
-use crate::fetch::oci::Image;
 use crate::output::Output;
 
 const EXAMPLES: &str = "\

@@ -5,15 +5,13 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use minisign::SignatureBox;
+use openclaw_fetch::{Fetcher, OCI, Registry};
 use openclaw_runtime::Digest;
 
 use super::file::{ComponentFile, unreadable};
 use super::{keys, sign};
 use crate::error::CliError;
-use crate::fetch::{
-    self, Reach,
-    oci::{self, Registry},
-};
+use crate::fetch;
 
 /// What is known of a component before it is read.
 #[derive(Debug, Args)]
@@ -46,8 +44,8 @@ pub(super) struct Access {
 }
 
 impl Access {
-    fn reach(&self) -> Reach<'static> {
-        if self.allow_private_addresses { Reach::Anywhere } else { fetch::PUBLIC }
+    fn fetcher(&self) -> Fetcher {
+        fetch::fetcher(self.allow_private_addresses)
     }
 
     pub(super) async fn registry(&self, address: &str) -> Result<Registry, CliError> {
@@ -55,7 +53,7 @@ impl Access {
             (Some(name), Some(file)) => Some((name.clone(), keys::password(file)?)),
             _ => None,
         };
-        Registry::of(address, login, self.reach()).await
+        Ok(self.fetcher().registry(address, login).await?)
     }
 }
 
@@ -94,17 +92,17 @@ impl Source {
                 .hint("say which it is with --digest sha256:…, or who signed it with --key minisign.pub"));
         }
         let named = signature(self.signature.as_deref(), None)?;
-        if url.starts_with(oci::SCHEME) {
+        if url.starts_with(OCI) {
             let image = self.access.registry(url).await?.pull().await?;
             let file = ComponentFile::fetched(url, image.wasm)?;
             return Ok(Sourced { file, signature: named.or(image.signature) });
         }
-        let reach = self.access.reach();
-        let file = ComponentFile::fetched(url, fetch::get(url, reach).await?)?;
+        let fetcher = self.access.fetcher();
+        let file = ComponentFile::fetched(url, fetcher.get(url).await?)?;
         if named.is_some() || self.key.is_none() {
             return Ok(Sourced { file, signature: named });
         }
-        let text = fetch::get(&format!("{url}.minisig"), reach).await?;
+        let text = fetcher.get(&format!("{url}.minisig")).await?;
         Ok(Sourced { file, signature: Some(String::from_utf8_lossy(&text).into_owned()) })
     }
 }

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use openclaw_config::gateway::Components;
+use openclaw_config::gateway::{CallLimits, Components};
 use openclaw_config::store::Overrides;
 use openclaw_gateway::{Gateway, GatewaySettings, Identity, OpenError};
-use openclaw_runtime::{CostLog, LoadError, Scope};
+use openclaw_runtime::{CostLog, Limits, LoadError, Scope};
 use openclaw_tenancy::Home;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -20,6 +20,36 @@ const TENANT: &str = "trial";
 pub(super) struct Trial {
     gateway: Arc<Gateway>,
     _directory: TempDir,
+}
+
+/// A gateway with the component in it, and everything granted that it asks for.
+pub(super) async fn open(file: &ComponentFile, costs: Option<Arc<CostLog>>) -> Result<Trial, CliError> {
+    let refused = |reason: String| {
+        CliError::failed(format!("{} is refused: {reason}", file.path.display()))
+            .hint("`openclaw components check FILE` says more")
+    };
+    let manifest = file.manifest(&limits()).await.map_err(|error| refused(error.to_string()))?;
+    let grants = file.grants(&manifest);
+    if let Some(reason) = file.ungrantable(&grants) {
+        return Err(refused(reason));
+    }
+    Trial::open(file, manifest.family.as_str(), grants, costs).await?.map_err(|error| refused(error.to_string()))
+}
+
+/// The limits of a trial, which are those of a gateway that is not told otherwise.
+pub(super) fn limits() -> Limits {
+    Limits::from(&CallLimits::default())
+}
+
+pub(super) fn limits_json(limits: &Limits) -> Value {
+    json!({
+        "cpuMicros": limits.cpu.as_micros() as u64,
+        "memoryBytes": limits.memory_bytes,
+        "hostCalls": limits.host_calls,
+        "hostCallBytes": limits.host_call_bytes,
+        "resultBytes": limits.result_bytes,
+        "logLines": limits.log_lines,
+    })
 }
 
 impl Trial {

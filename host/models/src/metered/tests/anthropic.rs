@@ -68,12 +68,44 @@ async fn a_stream_that_it_breaks_off_is_no_answer() {
 }
 
 #[tokio::test]
+async fn it_answers_a_request_of_responses_as_it_is_asked() {
+    let server = Server::streaming(STREAM).await;
+    let world = world(&server).await;
+    let body =
+        json!({ "model": "small", "instructions": "Be brief.", "input": "hi", "max_output_tokens": 9, "stream": true });
+    let answer = world.ask_at(Endpoint::Responses, body.clone(), Quotas::default()).await.expect("an answer");
+    let (told_events, row) = told(answer).await;
+    let events: Vec<Value> = told_events.iter().map(|text| text.parse().expect("JSON")).collect();
+    assert_eq!((&events[0]["type"], &events[4]["delta"]), (&json!("response.created"), &json!("Hi")));
+    let last = &events.last().expect("an event")["response"];
+    assert_eq!((&last["status"], &last["usage"]["input_tokens"]), (&json!("completed"), &json!(13)));
+    assert_eq!(row.expect("a row").tokens, used());
+    let sent = &server.received()[0].body;
+    assert_eq!((&sent["max_tokens"], &sent["system"][0]["text"]), (&json!(9), &json!("Be brief.")));
+    assert_eq!((sent.get("input"), sent.get("instructions")), (None, None));
+
+    let mut whole = body;
+    whole["stream"] = false.into();
+    let (told, _) = told(world.ask_at(Endpoint::Responses, whole, Quotas::default()).await.expect("an answer")).await;
+    let whole: Value = told[0].parse().expect("JSON");
+    assert_eq!((&whole["object"], &whole["output"][0]["content"][0]["text"]), (&json!("response"), &json!("Hi")));
+    world.is_sound().await;
+}
+
+#[tokio::test]
 async fn what_it_does_not_serve_is_refused_by_name() {
     let server = Server::streaming(STREAM).await;
     let world = world(&server).await;
-    let body = json!({ "model": "small", "input": "hi" });
-    let error = world.ask_at(Endpoint::Responses, body, Quotas::default()).await.expect_err("it is refused");
-    assert_eq!(error.to_string(), "the provider of small has no /responses");
+    let refused = async |endpoint, body| {
+        let error = world.ask_at(endpoint, body, Quotas::default()).await.expect_err("it is refused");
+        error.to_string()
+    };
+    let vectors = refused(Endpoint::Embeddings, json!({ "model": "small", "input": "hi" })).await;
+    assert_eq!(vectors, "the provider of small has no /embeddings");
+    let file = json!([{ "role": "user", "content": [{ "type": "input_file", "file_id": "x" }] }]);
+    let part = refused(Endpoint::Responses, json!({ "model": "small", "input": file })).await;
+    assert!(part.contains("input_file"), "{part}");
+    assert_eq!(server.received().len(), 0, "nothing was sent");
 }
 
 #[tokio::test]

@@ -83,22 +83,10 @@ async fn who_goes_away_before_the_answer_begins_is_billed_too() {
     let (held, whole) = (gate.clone(), server::response("200 OK", "application/json", WHOLE));
     let server = Server::start(move |_| vec![Step::Await(held.clone()), Step::Send(whole.clone())]).await;
     let world = World::openai(&server).await;
-    {
-        let mut asking = std::pin::pin!(world.ask(hi(json!({}))));
-        while server.received().is_empty() {
-            assert!(futures_once(asking.as_mut()).await.is_none(), "the provider has not answered");
-            tokio::task::yield_now().await;
-        }
-    }
+    world.ask_and_go(&server).await;
     gate.add_permits(1);
-    let query = openclaw_billing::Query {
-        tenant: None,
-        span: "current-month".parse().expect("a span"),
-        now: jiff::Timestamp::now(),
-        currency: "USD".into(),
-    };
     loop {
-        let calls = world.ledger.calls(&query).await.expect("the ledger is read").to_json();
+        let calls = world.calls().await;
         if calls.as_array().is_some_and(|calls| !calls.is_empty()) {
             assert_eq!(calls[0]["output_tokens"], 100, "{calls}");
             break;
@@ -109,7 +97,7 @@ async fn who_goes_away_before_the_answer_begins_is_billed_too() {
 }
 
 /// Polls once.
-async fn futures_once<T>(mut work: std::pin::Pin<&mut impl Future<Output = T>>) -> Option<T> {
+pub(super) async fn futures_once<T>(mut work: std::pin::Pin<&mut impl Future<Output = T>>) -> Option<T> {
     std::future::poll_fn(|context| match work.as_mut().poll(context) {
         std::task::Poll::Ready(done) => std::task::Poll::Ready(Some(done)),
         std::task::Poll::Pending => std::task::Poll::Ready(None),
@@ -141,13 +129,7 @@ async fn what_was_never_sent_costs_nothing_and_a_fallback_answers() {
     assert_eq!((answer.model.as_str(), answer.provider.as_str()), ("small", "up"));
     let row = told(answer).await.1.expect("a row");
     assert_eq!((row.model_requested.as_str(), row.cost.to_string()), ("small", "0.000207".to_owned()));
-    let report = openclaw_billing::Query {
-        tenant: None,
-        span: "current-month".parse().expect("a span"),
-        now: jiff::Timestamp::now(),
-        currency: "USD".into(),
-    };
-    let calls = world.ledger.calls(&report).await.expect("the ledger is read").to_json();
+    let calls = world.calls().await;
     assert_eq!(calls.as_array().map(Vec::len), Some(1), "{calls}");
     world.is_sound().await;
 }
@@ -163,5 +145,53 @@ async fn a_provider_that_fails_is_a_row_without_tokens_and_is_left_alone_after_a
     let error = world.ask(hi(json!({}))).await.expect_err("it rests");
     assert!(matches!(error, ModelError::Provider(ProviderError::Resting { .. })), "{error}");
     assert_eq!(server.received().len(), 5);
+    world.is_sound().await;
+}
+
+#[tokio::test]
+async fn a_request_has_its_place_before_it_is_counted() {
+    let server = Server::with("200 OK", "application/json", WHOLE).await;
+    let world = World::openai(&server).await;
+    let enter = || world.models.enter(World::request(Endpoint::Chat, hi(json!({})), Quotas::default()));
+    let mut entered: Vec<_> = (0..super::super::CALLS_PER_TENANT).map(|_| enter().expect("a place")).collect();
+    assert!(matches!(enter(), Err(ModelError::Busy)));
+    let counted = entered.pop().expect("one of them").count().expect("it is counted");
+    assert!(matches!(enter(), Err(ModelError::Busy)), "counted, it has its place still");
+    drop(counted);
+    assert!(enter().is_ok());
+}
+
+#[tokio::test]
+async fn who_goes_away_again_and_again_closes_the_provider_to_nobody() {
+    let server = Server::start(|request| match request.body["stream"] == true {
+        true => server::stream(&[HI, USAGE, "data: [DONE]"]),
+        false => vec![Step::Hang],
+    })
+    .await;
+    let world = World::draining(&json!([openai(&server)]), Duration::ZERO).await;
+    for _ in 0..20 {
+        world.ask_and_go(&server).await;
+    }
+    while world.calls().await.as_array().map_or(0, Vec::len) < 20 {
+        tokio::task::yield_now().await;
+    }
+    let answer = world.ask(hi(json!({ "stream": true }))).await.expect("the provider is asked");
+    assert_eq!(told(answer).await.1.expect("a row").outcome, Outcome::Ok);
+}
+
+/// An answer of which nothing was read can have been as long as it was allowed to be.
+#[tokio::test]
+async fn who_goes_away_and_reads_nothing_is_billed_for_all_that_may_have_come() {
+    let server = Server::start(|_| vec![Step::Hang]).await;
+    let world = World::draining(&json!([openai(&server)]), Duration::ZERO).await;
+    world.ask_and_go(&server).await;
+    let row = loop {
+        let calls = world.calls().await;
+        if let Some(row) = calls.get(0) {
+            break row.clone();
+        }
+        tokio::task::yield_now().await;
+    };
+    assert_eq!((&row["input_tokens"], &row["output_tokens"]), (&json!(7), &json!(100)), "{row}");
     world.is_sound().await;
 }

@@ -177,3 +177,21 @@ async fn an_embedding_has_more_values_than_anything_else_may_and_is_billed() {
     let (_, row) = told(world.ask_at(Endpoint::Embeddings, ask, Quotas::default()).await.expect("an answer")).await;
     assert_eq!(row.expect("a row").tokens, tokens(8, 0));
 }
+
+#[tokio::test]
+async fn an_answer_that_is_larger_than_is_taken_is_not_read_and_no_failure_of_the_provider() {
+    let server = Server::start(|request| match request.body["stream"] == true {
+        true => server::stream(&[HI, USAGE, DONE]),
+        false => vec![Step::Send(
+            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 99000000\r\n\r\n".into(),
+        )],
+    })
+    .await;
+    let world = World::openai(&server).await;
+    for _ in 0..20 {
+        let (_, end) = told(world.ask(hi(json!({}))).await.expect("an answer begins")).await;
+        assert!(matches!(end, Err(ModelError::Provider(ProviderError::TooLarge { .. }))), "{end:?}");
+    }
+    let answer = world.ask(hi(json!({ "stream": true }))).await.expect("the provider is asked");
+    assert_eq!(told(answer).await.1.expect("a row").outcome, Outcome::Ok);
+}

@@ -1,14 +1,16 @@
-//! Which refused requests are written down. What a component is not granted it can ask for as often as it likes, and the
-//! audit log is everybody's: the same is written once a call, and so much a call and an hour.
+//! Which refused requests are written down. What a component is not granted it can ask for as often as it likes, and
+//! the audit log is everybody's: the same is written once a call, and so much a call and an hour.
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use openclaw_tenancy::TenantId;
 use tokio::time::Instant;
+
+use crate::sandboxes::Hours;
 
 /// Different ones of one call.
 const OF_A_CALL: usize = 16;
@@ -27,9 +29,12 @@ pub(super) enum Entry {
     Nothing,
 }
 
-/// What all tenants were refused in the last hour.
+/// What all tenants were refused in the last hour, and how much is written of what they were not.
 #[derive(Debug, Default)]
-pub(crate) struct Refusals(Mutex<HashMap<Option<TenantId>, Hour>>);
+pub(crate) struct Refusals {
+    hours: Mutex<HashMap<Option<TenantId>, Hour>>,
+    granted: Arc<Hours>,
+}
 
 #[derive(Debug)]
 struct Hour {
@@ -38,9 +43,14 @@ struct Hour {
 }
 
 impl Refusals {
+    /// The lines of requests that were granted.
+    pub(crate) fn granted(&self) -> Arc<Hours> {
+        self.granted.clone()
+    }
+
     /// Takes an entry of the tenant's hour; no tenant means the operator's own calls.
     fn take(&self, tenant: Option<&TenantId>, now: Instant) -> Entry {
-        let mut hours = lock(&self.0);
+        let mut hours = lock(&self.hours);
         hours.retain(|_, hour| now.duration_since(hour.began) < HOUR);
         let hour = hours.entry(tenant.cloned()).or_insert(Hour { began: now, entries: 0 });
         hour.entries = hour.entries.saturating_add(1);

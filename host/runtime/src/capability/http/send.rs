@@ -69,7 +69,7 @@ pub(super) async fn send(caller: Caller, request: Request<WasiBody>, options: Re
     if request.method() == Method::CONNECT {
         return Err(Error::HttpRequestMethodInvalid);
     }
-    if !caller.grants.allow_host(&target.host, target.port) {
+    if !caller.may_ask(&target.host, target.port) {
         to_the_end(async move { caller.audit_refused(&target.host, target.port, Refusal::NotAllowed).await }).await?;
         return Err(Error::HttpRequestDenied);
     }
@@ -129,9 +129,9 @@ async fn connect(
             caller.audit_refused(&target.host, target.port, *refusal).await?;
         }
         Err(refusal @ Refusal::Unreachable) => {
-            caller.audit(&target.host, target.port, Some(refusal.to_string())).await?;
+            caller.audit_granted(&target.host, target.port, Some(*refusal)).await?;
         }
-        Ok(_) => caller.audit(&target.host, target.port, None).await?,
+        Ok(_) => caller.audit_granted(&target.host, target.port, None).await?,
     }
     let stream = connected.map_err(|refusal| match refusal {
         Refusal::NotAllowed => Error::HttpRequestDenied,

@@ -1,5 +1,5 @@
-//! Streams from and to files. A guest can begin what blocks a thread on each of its streams and wait for none, so what a
-//! stream has under way takes one of the few places that its tenant has for that, until the disk has done it.
+//! Streams from and to files. A guest can begin what blocks a thread on each of its streams and wait for none, so what
+//! a stream has under way takes one of the few places that its tenant has for that, until the disk has done it.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -26,7 +26,10 @@ impl Proxy {
         let policy = Policy {
             allow: AllowList::parse(entries.iter().map(String::as_str)).unwrap(),
             private: private.then_some(IpAddr::from([127, 0, 0, 1])).into_iter().collect(),
-            audit: Box::new(move |attempt| audited.lock().unwrap().push(attempt.clone())),
+            audit: Box::new(move |attempt| {
+                audited.lock().unwrap().push(attempt);
+                Box::pin(std::future::ready(()))
+            }),
         };
         let directory = tempfile::tempdir().unwrap();
         let listener = UnixListener::bind(directory.path().join("proxy")).unwrap();

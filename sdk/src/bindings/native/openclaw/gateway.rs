@@ -18,6 +18,7 @@ pub mod secrets;
 pub mod secrets_reveal;
 pub mod shared_documents;
 pub mod shared_documents_write;
+pub mod tasks;
 pub mod tenancy;
 pub mod tenancy_control;
 pub mod timers;

@@ -1,27 +1,15 @@
+use openclaw_runtime::Ending;
 use serde_json::json;
 
-use super::parse;
-
-fn judged(expect: &str, reply: serde_json::Value) -> Option<String> {
-    let calls = parse(&format!("- method: x.y\n  expect: {expect}\n")).expect(expect);
-    calls[0].judge(&reply).map(|mismatch| format!("{}: {} / {}", mismatch.place, mismatch.expected, mismatch.actual))
-}
+use super::{ending, parse};
 
 #[test]
-fn a_reply_is_judged() {
-    let refused =
-        json!({ "error": { "code": -32004, "message": "there is no note 7", "data": { "code": "NOT_FOUND" } } });
-    assert_eq!(judged("{ result: { a: 1 } }", json!({ "result": { "a": 1 } })), None);
-    assert_eq!(judged("{ resultContains: { a: 1 } }", json!({ "result": { "a": 1, "b": 2 } })), None);
-    assert_eq!(judged("{ error: { code: NOT_FOUND, message: note } }", refused.clone()), None);
-    assert_eq!(
-        judged("{ error: { code: CONFLICT } }", refused.clone()).as_deref(),
-        Some(r#"error.code: "CONFLICT" / "NOT_FOUND""#)
-    );
-    assert_eq!(
-        judged("{ error: { code: NOT_FOUND, message: agent } }", refused).as_deref(),
-        Some("error.message: …agent… / there is no note 7")
-    );
+fn a_reply_is_an_ending() {
+    let refused = json!({ "error": { "code": -32004, "message": "no note", "data": { "code": "NOT_FOUND" } } });
+    let Ending::Error { code, message } = ending(refused) else { panic!("it is refused") };
+    assert_eq!((code.as_str(), message.as_str()), ("NOT_FOUND", "no note"));
+    let Ending::Result(result) = ending(json!({ "result": { "a": 1 } })) else { panic!("it is answered") };
+    assert_eq!(result, json!({ "a": 1 }));
 }
 
 #[test]

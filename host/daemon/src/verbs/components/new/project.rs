@@ -75,7 +75,7 @@ fn below(from: &str, to: &str, name: &str) -> Vec<File> {
 }
 
 /// The embedded files below a directory: the rest of the path, and the text.
-fn embedded(directory: &str) -> impl Iterator<Item = (&'static str, &'static str)> {
+pub(super) fn embedded(directory: &str) -> impl Iterator<Item = (&'static str, &'static str)> {
     EMBEDDED.iter().filter_map(move |(path, text)| Some((path.strip_prefix(directory)?, *text)))
 }
 

@@ -6,6 +6,8 @@ use crate::testing::call::Facts;
 use std::rc::Rc;
 
 const TEXTS: usize = 256;
+const TEXT_BYTES: usize = 64 << 10;
+const ALL_BYTES: usize = 1 << 20;
 
 pub struct Embedder(Rc<Facts>);
 
@@ -21,13 +23,19 @@ impl Embedder {
         "test".to_owned()
     }
 
+    pub fn provider(&self) -> String {
+        "played".to_owned()
+    }
+
     pub fn dimensions(&self) -> u32 {
         self.0.state.scripts.dimensions.get()
     }
 
     pub fn embed(&self, texts: &[String]) -> Result<Vec<Vec<f32>>, Error> {
-        if texts.len() > TEXTS {
-            return Err(Error::invalid(format!("at most {TEXTS} texts are embedded at once")));
+        let bytes: usize = texts.iter().map(String::len).sum();
+        if texts.len() > TEXTS || bytes > ALL_BYTES || texts.iter().any(|text| text.len() > TEXT_BYTES) {
+            let limits = format!("{TEXTS} texts of {TEXT_BYTES} bytes, {ALL_BYTES} together");
+            return Err(Error::invalid(format!("at most {limits} are embedded at once")));
         }
         texts.iter().map(|text| self.0.state.scripts.embedder.play(text)).collect()
     }

@@ -21,7 +21,21 @@ impl Runner {
         self.0.state.scripts.sandbox.play(workload)
     }
 
+    pub fn run_for(&self, workload: &Workload, agent: &str, session: &str) -> Result<Outcome, Error> {
+        check_origin(&[agent, session])?;
+        self.run(workload)
+    }
+
     pub fn info(&self) -> Result<Vec<u8>, Error> {
         Ok(br#"{"modes":[],"limits":{}}"#.to_vec())
     }
+}
+
+/// As the host does with the names of agents and sessions.
+pub(super) fn check_origin(names: &[&str]) -> Result<(), Error> {
+    const BYTES: usize = 512;
+    if names.iter().all(|name| name.len() <= BYTES) {
+        return Ok(());
+    }
+    Err(Error::invalid(format!("the names of an agent and a session have at most {BYTES} bytes")))
 }

@@ -1,0 +1,168 @@
+//! One run at a time a session; what the gateway's death leaves behind.
+
+use super::*;
+
+#[test]
+fn a_message_is_answered_after_its_sender_was() {
+    let tenant = tenant([Said::text(["hi"])]);
+    assert_eq!(send(&tenant, "r1", "hello"), json!({ "runId": "r1", "status": "started" }));
+    assert_eq!(status(&tenant, "r1"), "timeout");
+    assert_eq!(tenant.run_tasks(), 1);
+    assert_eq!(status(&tenant, "r1"), "ok");
+    assert_eq!(said(&tenant), pairs(&[("user", "hello"), ("assistant", "hi")]));
+}
+
+#[test]
+fn messages_of_one_session_are_answered_one_after_another() {
+    let tenant = tenant([Said::text(["hi"])]);
+    for id in ["r1", "r2", "r3"] {
+        assert_eq!(send(&tenant, id, id)["status"], "started");
+    }
+    assert_eq!(send(&tenant, "r2", "r2")["status"], "in_flight");
+    assert_eq!(tenant.run_tasks(), 3, "each in a task of its own");
+    let users: Vec<String> =
+        said(&tenant).into_iter().filter(|(role, _)| role == "user").map(|(_, text)| text).collect();
+    assert_eq!(users, ["r1", "r2", "r3"]);
+    assert_eq!(tenant.database("chat").collection("lanes").count("").unwrap(), 0, "nobody waits any more");
+}
+
+#[test]
+fn so_many_wait_and_no_more() {
+    let queue = json!({ "messages": { "queue": { "mode": "followup", "cap": 2 } } });
+    let tenant = tenant([Said::text(["hi"])]).with_config(queue);
+    for id in ["r1", "r2", "r3"] {
+        send(&tenant, id, "hello");
+    }
+    let params = json!({ "sessionKey": MAIN, "message": "one more", "idempotencyKey": "r4" });
+    assert_eq!(tenant.call::<_, Value>("chat.send", params).unwrap_err().code, "UNAVAILABLE");
+    assert_eq!(tenant.run_tasks(), 3);
+    assert_eq!(send(&tenant, "r4", "one more")["status"], "started");
+}
+
+#[test]
+fn a_message_that_comes_while_tools_run_steers_where_that_is_configured() {
+    let queue = json!({ "messages": { "queue": { "mode": "steer" } } });
+    let script = [
+        Said::calls("exec", json!({ "command": "slow" })).when("begin"),
+        Said::text(["As you wish."]).when("no, stop"),
+        Said::text(["Done."]),
+    ];
+    let tenant = std::rc::Rc::new(tenant(script).with_config(queue));
+    let inner = std::rc::Rc::downgrade(&tenant);
+    tenant.play_sandbox(move |workload| {
+        if let Some(tenant) = inner.upgrade() {
+            assert_eq!(send(&tenant, "r2", "no, stop")["status"], "started");
+        }
+        echo(workload)
+    });
+    assert_eq!(ask(&tenant, "r1", "begin")["summary"], "As you wish.");
+    assert_eq!(status(&tenant, "r2"), "ok");
+    assert_eq!(tenant.run_tasks(), 0);
+}
+
+#[test]
+fn what_died_with_the_gateway_is_marked_and_the_session_goes_on() {
+    let tenant = tenant([Said::text(["hi"])]);
+    send(&tenant, "r1", "first");
+    send(&tenant, "r2", "second");
+    tenant.kill();
+    assert_eq!(send(&tenant, "r3", "third")["status"], "started");
+    assert_eq!(status(&tenant, "r1"), "error");
+    let aborted = events(&tenant, "chat").into_iter().find(|event| event["state"] == "aborted").unwrap();
+    assert_eq!(aborted["runId"], "r1");
+    assert_eq!(tenant.run_tasks(), 2, "what waited has its turn before what came after");
+    let expected = [
+        ("user", "first"),
+        ("assistant", ""),
+        ("user", "second"),
+        ("assistant", "hi"),
+        ("user", "third"),
+        ("assistant", "hi"),
+    ];
+    assert_eq!(said(&tenant), pairs(&expected));
+}
+
+#[test]
+fn whoever_waits_for_a_run_that_died_learns_it() {
+    let tenant = tenant([Said::text(["hi"])]);
+    send(&tenant, "r1", "first");
+    tenant.kill();
+    assert_eq!(status(&tenant, "r1"), "error");
+    assert_eq!(ask(&tenant, "r2", "second")["status"], "ok");
+}
+
+#[test]
+fn an_answer_that_was_begun_and_not_finished_leaves_a_conversation_that_providers_take() {
+    let tenant = played(Tenant::new(HANDLER));
+    ask_unanswered(&tenant);
+    let tenant = tenant.with_model(|request| {
+        let roles: Vec<&str> =
+            request["messages"].as_array().unwrap().iter().filter_map(|m| m["role"].as_str()).collect();
+        assert_eq!(roles, ["system", "user", "assistant", "tool", "user"]);
+        Ok(vec![("text".into(), json!({ "text": "hi" })), ("end".into(), json!({ "reason": "stop" }))])
+    });
+    assert_eq!(ask(&tenant, "r2", "go on")["status"], "ok");
+}
+
+/// A transcript that ends in the call of a tool.
+fn ask_unanswered(tenant: &Tenant) {
+    let sessions = tenant.database("sessions");
+    create(&sessions, &json!({ "key": MAIN })).unwrap();
+    let line = |id: &str, message: Value| {
+        json!({ "type": "message", "id": id, "parentId": null, "timestamp": "", "message": message })
+            .to_string()
+            .into_bytes()
+    };
+    let call = json!([{ "type": "toolCall", "id": "call_0", "name": "ls", "arguments": {} }]);
+    let lines = vec![
+        line("1", json!({ "role": "user", "content": [{ "type": "text", "text": "list" }] })),
+        line("2", json!({ "role": "assistant", "content": call })),
+    ];
+    sessions.transaction().append(&format!("transcript:id of {MAIN}"), lines).commit().unwrap();
+}
+
+#[test]
+fn what_is_no_message_is_refused_by_name() {
+    let tenant = tenant([Said::text(["hi"])]);
+    let refused = |params: Value| tenant.call::<_, Value>("agent", params).unwrap_err();
+    let of_nobody = refused(json!({ "message": "a", "idempotencyKey": "r", "agentId": "nobody" }));
+    assert_eq!(of_nobody.code, "NOT_FOUND");
+    for params in [
+        json!({ "message": " ", "idempotencyKey": "r" }),
+        json!({ "message": "a", "idempotencyKey": "" }),
+        json!({ "message": "a", "idempotencyKey": "r", "attachments": [{}] }),
+        json!({ "message": "a", "idempotencyKey": "r", "deliver": true }),
+        json!({ "message": "a", "idempotencyKey": "r", "sessionKey": "agent:other:main", "agentId": "main" }),
+    ] {
+        assert_eq!(refused(params.clone()).code, "INVALID_REQUEST", "{params}");
+    }
+    assert_eq!(tenant.call::<_, Value>("agent.wait", json!({ "runId": "none" })).unwrap_err().code, "NOT_FOUND");
+}
+
+#[test]
+fn a_session_that_was_spawned_reports_and_neither_side_spawns_again() {
+    let spawn = || Said::calls("session_spawn", json!({ "task": "count them" }));
+    let script = [
+        spawn().when("begin"),
+        Said::text(["It is at work."]).when("is at work"),
+        spawn().when("count them"),
+        Said::text(["Six."]).when("FORBIDDEN"),
+        spawn().when("has ended"),
+        Said::text(["never"]),
+    ];
+    let tenant = tenant(script);
+    let sessions = tenant.database("sessions");
+    let tenant = tenant.with_method("sessions.patch", move |params| {
+        let key = params["key"].as_str().unwrap_or_default();
+        sessions
+            .transaction()
+            .put("session-details", key, &json!({ "spawnDepth": params["spawnDepth"] }), 1)?
+            .commit()?;
+        Ok(json!({ "ok": true }))
+    });
+    assert_eq!(ask(&tenant, "r1", "begin")["summary"], "It is at work.");
+    assert_eq!(tenant.run_tasks(), 2, "the spawned run, and the report of it");
+    let said = said(&tenant);
+    assert!(said.iter().any(|(role, text)| role == "user" && text.contains(">\nSix.\n</answer ")), "{said:?}");
+    assert_eq!(said.last().map(|(_, text)| text.as_str()), Some("Six."), "the report's own run was refused to spawn");
+}

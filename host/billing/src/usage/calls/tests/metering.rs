@@ -1,0 +1,69 @@
+//! What is metered besides the calls of models.
+
+use super::*;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sandbox_seconds_are_reserved_and_charged_as_they_were() {
+    let (_home, ledger) = ledger().await;
+    let limits = tenant_limits(Quotas { sandbox_seconds_per_day: Some(60), ..Quotas::default() });
+    let reserve = |millis| ledger.reserve_sandbox(caller(), millis..=millis, limits.clone(), (noon(), noon()));
+    let first = reserve(40_000).await.unwrap();
+    let Err(ReserveError::Refused(refusal)) = reserve(30_000).await else { panic!("40 + 30 do not fit into 60") };
+    assert_eq!((refusal.quota, refusal.reserved, refusal.needed), ("sandbox_seconds_per_day", 40.into(), 30.into()));
+    first.settle(1_500, 0).await.unwrap();
+    reserve(58_500).await.unwrap().settle(0, 0).await.unwrap();
+    drop(reserve(1_000).await.unwrap());
+    let charged = || async {
+        let read =
+            |db: &Connection| Ok(Account { tenant: "acme", ..Account::default() }.used(db, i64::MIN, i64::MAX)?);
+        ledger.control.read(read).await.unwrap()
+    };
+    while charged().await.reserved.sandbox_ms > 0 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(charged().await.spent.sandbox_ms, 2_500, "what was dropped is charged whole");
+    assert_agrees(&ledger).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_workload_that_names_no_time_gets_what_is_left_and_nothing_is_overspent() {
+    let (_home, ledger) = ledger().await;
+    let limits = tenant_limits(Quotas { sandbox_seconds_per_day: Some(10), ..Quotas::default() });
+    let reserve = |time| ledger.reserve_sandbox(caller(), time, limits.clone(), (noon(), noon()));
+    let first = reserve(1_000..=7_000).await.unwrap();
+    assert_eq!(first.time_ms(), 7_000, "all that it may take");
+    let second = reserve(1_000..=300_000).await.unwrap();
+    assert_eq!(second.time_ms(), 3_000, "what the first leaves");
+    let Err(ReserveError::Refused(refusal)) = reserve(1_000..=300_000).await else { panic!("nothing is left") };
+    assert_eq!((refusal.reserved, refusal.needed), (10.into(), 1.into()));
+    // It took a moment to end it at its limit.
+    second.settle(3_020, 0).await.unwrap();
+    first.settle(500, 0).await.unwrap();
+    assert_eq!(reserve(1_000..=300_000).await.unwrap().time_ms(), 6_500);
+    let unlimited = ledger.reserve_sandbox(caller(), 1..=300_000, Limits::default(), (noon(), noon())).await.unwrap();
+    assert_eq!(unlimited.time_ms(), 300_000);
+    assert_agrees(&ledger).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_months_peak_is_that_of_its_largest_workload() {
+    let (_home, ledger) = ledger().await;
+    let peak = async |month: &str| {
+        let period = Period::of(at(month), ledger.zone());
+        ledger.snapshot(&caller().tenant, period, &Measured::default()).await.unwrap().sandbox_peak_memory_mb
+    };
+    for (begun, mebibytes) in
+        [("2026-10-31T23:59:59Z", 900), ("2026-11-01T00:00:00Z", 20), ("2026-11-26T12:00:00Z", 64)]
+    {
+        for bytes in [(mebibytes << 20) - 5, 1] {
+            let at = at(begun);
+            let reserved = ledger.reserve_sandbox(caller(), 1..=1, Limits::default(), (at, at)).await.unwrap();
+            reserved.settle(1, bytes).await.unwrap();
+        }
+    }
+    assert_eq!(peak("2026-11-15T00:00:00Z").await, 64, "the highest of all, in its own month");
+    assert_eq!(peak("2026-10-15T00:00:00Z").await, 900);
+    assert_eq!(peak("2026-12-15T00:00:00Z").await, 0);
+    ledger.forget(&caller().tenant).await.unwrap();
+    assert_eq!(peak("2026-11-15T00:00:00Z").await, 0);
+}

@@ -1,0 +1,51 @@
+//! The operator's embedding model, as the family `memory` uses it: metered, cached, and missed without harm.
+
+use super::*;
+
+const ANSWER: &str = r#"{"object": "list", "data": [{"object": "embedding", "index": 0, "embedding": [1, 0]}], "model": "small", "usage": {"prompt_tokens": 5, "total_tokens": 5}}"#;
+
+fn embedding_by(upstream: &Upstream, dimensions: u32) -> Daemon {
+    let embedding = format!("models:\n  embedding: {{model: small, dimensions: {dimensions}}}\n");
+    Daemon::start_with(&config(upstream).replacen("models:\n", &embedding, 1))
+}
+
+#[test]
+fn each_text_is_embedded_and_billed_once() {
+    let upstream = Upstream::whole("200 OK", ANSWER);
+    let daemon = embedding_by(&upstream, 2);
+    let tenant = daemon.tenant("acme");
+    let put = |path: &str| tenant.done("memory.put", json!({ "path": path, "text": "bakery" }));
+    put("a.md");
+    put("b.md");
+    let asked = upstream.received();
+    assert_eq!(asked.len(), 1, "the second is known: {asked:?}");
+    assert_eq!((&asked[0]["model"], &asked[0]["input"]), (&json!("small"), &json!(["bakery"])));
+    let found = tenant.ok("memory.search", json!({ "query": "a question" }));
+    assert_eq!((&found["model"], &found["results"][0]["score"]), (&json!("small"), &json!(0.7)), "{found}");
+    let rows = calls(&daemon, "acme");
+    assert_eq!(pluck(&Value::from(rows.clone()), "cost_usd"), ["0.000005000000"; 2], "{rows:?}");
+    is_sound(&daemon);
+}
+
+#[test]
+fn an_answer_of_another_shape_is_nobodys_vector() {
+    let upstream = Upstream::whole("200 OK", ANSWER);
+    let daemon = embedding_by(&upstream, 3);
+    let error = daemon.tenant("acme").err("memory.put", json!({ "path": "a.md", "text": "bakery" }));
+    assert_eq!(error.name(), "UNAVAILABLE", "{error}");
+    assert!(error.message.contains("3 numbers"), "{error}");
+}
+
+#[test]
+fn a_spent_budget_leaves_the_words() {
+    let upstream = Upstream::whole("200 OK", ANSWER);
+    let daemon = embedding_by(&upstream, 2);
+    let tenant = daemon.tenant("acme");
+    tenant.done("memory.put", json!({ "path": "a.md", "text": "bakery" }));
+    daemon.operator().done("tenants.quota.update", json!({ "tenantId": "acme", "quotas": { "tokens_per_day": 1 } }));
+    let found = tenant.ok("memory.search", json!({ "query": "bakery" }));
+    assert_eq!(pluck(&found["results"], "path"), ["a.md"]);
+    assert_eq!(upstream.received().len(), 1, "the provider was not asked again");
+    let refused = tenant.err("memory.put", json!({ "path": "b.md", "text": "garage" }));
+    assert_eq!(refused.name(), "QUOTA_EXCEEDED", "{refused}");
+}
