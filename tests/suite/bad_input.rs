@@ -94,6 +94,36 @@ fn a_component_file_that_is_not_there_is_told_before_the_next_start_fails() {
 }
 
 #[test]
+fn a_file_that_a_provider_names_and_that_is_not_there_is_told() {
+    let home = Home::with_config(
+        "models:\n  providers:\n    - {id: a, kind: scripted, script: /nowhere/script.yaml}\n    \
+         - {id: b, kind: openai, api_key_file: /nowhere/key}\n",
+    );
+    for arguments in [&["config", "validate"][..], &["serve", "--check", "--listen", "127.0.0.1:0"]] {
+        let told = home.cli(arguments).exited(8);
+        for error in [
+            "models.providers[0].script: /nowhere/script.yaml cannot be read: No such file or directory",
+            "models.providers[1].api_key_file: /nowhere/key cannot be read: No such file or directory",
+        ] {
+            assert!(told.stderr.contains(error), "{told:?}");
+        }
+    }
+}
+
+#[test]
+fn a_provider_without_a_key_and_a_default_model_without_a_price_are_told() {
+    let with = |more: &str| {
+        let config = "models:\n  default: a/small\n  providers:\n    - {id: a, kind: openai, models: [small]}\n    \
+                      - {id: own, kind: openai, base_url: 'http://127.0.0.1:1/v1'}\n";
+        let told = Home::with_config(&format!("{config}{more}")).cli(&["config", "validate", "--json"]).exited(0);
+        pluck(&told.json()["warnings"], "key")
+    };
+    assert_eq!(with(""), ["models.providers[0]", "models.default"]);
+    let priced = "billing:\n  rate_card:\n    small: {input: 1, output: 2}\n";
+    assert_eq!(with(priced), ["models.providers[0]"]);
+}
+
+#[test]
 fn a_variable_of_the_environment_that_sets_nothing_is_told_with_what_was_meant() {
     let told = openclaw_tests::cli::Cli::on(Home::warm().path(), &["config", "validate"])
         .env("OPENCLAW_GATEWAY_LISTN", "127.0.0.1:1")

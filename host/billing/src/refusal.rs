@@ -56,6 +56,13 @@ impl Amount {
         }
     }
 
+    fn is_zero(self) -> bool {
+        match self {
+            Self::Count(count) => count == 0,
+            Self::Usd(amount) => amount.pico() == 0,
+        }
+    }
+
     fn saturating_sub(self, other: Self) -> Self {
         match (self, other) {
             (Self::Usd(amount), Self::Usd(other)) => Self::Usd(amount.saturating_sub(other)),
@@ -182,6 +189,19 @@ impl Refusal {
             largest_fitting_max_tokens: None,
             state: RateState::default(),
         }
+    }
+
+    /// Which quota it is, and the numbers where something is left and does not suffice.
+    pub fn said(&self) -> String {
+        let Self { quota, limit, used, reserved, needed, unit, .. } = self;
+        let left = limit.saturating_sub(*used).saturating_sub(*reserved);
+        if left.is_zero() {
+            return format!("{quota} is used up ({limit} {unit})");
+        }
+        format!(
+            "{quota} does not suffice: this needs up to {needed} {unit}, and of {limit} there is {left} left (used \
+             {used}, reserved {reserved})"
+        )
     }
 
     /// The members that every surface shows, in the contract's names.

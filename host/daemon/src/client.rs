@@ -35,6 +35,9 @@ pub(crate) use socket::Socket;
 const LOCK_PATIENCE: Duration = Duration::from_secs(10);
 const LOCK_RETRY: Duration = Duration::from_millis(50);
 
+/// Methods that begin what goes on after their answer. It would end with this process, where no daemon runs.
+const OUTLIVE_THEIR_CALL: [&str; 4] = ["chat.send", "sessions.send", "terminal.open", "terminal.spawn"];
+
 /// The variable that holds a token.
 const TOKEN: &str = "OPENCLAW_TOKEN";
 
@@ -61,6 +64,7 @@ pub(crate) enum Caller {
 /// One request, however it travels.
 #[derive(Debug)]
 struct Request<'a> {
+    method: &'a str,
     body: Vec<u8>,
     /// A file that the body names by its digest, sent before it.
     upload: Option<&'a [u8]>,
@@ -106,7 +110,7 @@ impl<'a> Client<'a> {
     ) -> Result<Value, CliError> {
         let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params }).to_string().into_bytes();
         let token = self.caller.token()?;
-        let request = Request { body, upload, acting_for, token: token.as_ref() };
+        let request = Request { method, body, upload, acting_for, token: token.as_ref() };
         let answer = match url(self.global) {
             Some(url) => remote(url, request).await?,
             None => self.at_home(request).await?,
@@ -167,6 +171,7 @@ impl<'a> Client<'a> {
         let home = Home::open(&path)?;
         match reach(&home).await? {
             Access::Daemon(stream) => http::post(stream, &Target::socket(), &request).await,
+            Access::Own(_) if OUTLIVE_THEIR_CALL.contains(&request.method) => Err(no_daemon(request.method)),
             Access::Own(lock) if request.token.is_none() => in_process(home, lock, request).await,
             Access::Own(lock) => in_process_by_token(home, lock, request).await,
         }
@@ -232,6 +237,11 @@ async fn reach(home: &Home) -> Result<Access, CliError> {
             Err(error) => return Err(error.into()),
         }
     }
+}
+
+fn no_daemon(method: &str) -> CliError {
+    let why = format!("{method} goes on after its answer, and no daemon runs on this directory");
+    CliError::new(Kind::Unreachable, why).hint("`openclaw serve` first")
 }
 
 /// `InvalidInput`: a path too long for a socket, so that no daemon can have made one.

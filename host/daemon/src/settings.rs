@@ -1,5 +1,7 @@
 //! Where the state directory is, and the configuration that holds in it.
 
+mod models;
+
 use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
@@ -84,17 +86,18 @@ impl Settings {
 }
 
 impl Settings {
-    /// Files that a start needs and that are not there, or of no use: it would fail where a reload would not. And the
-    /// rate card, wherever it stands.
+    /// Files that a start or a provider needs and that are not there, or of no use: a start would fail where a reload
+    /// would not. And the rate card, wherever it stands.
     #[allow(clippy::disallowed_methods, reason = "files that the operator names")]
     pub(crate) fn check_files(&self) -> Result<(), CliError> {
         let list = KeyPath::of_keys(["components", "load"]);
         let components = self.loaded.config.components.load.iter().enumerate();
-        let missing = components.filter_map(|(index, file)| {
+        let components = components.map(|(index, file)| (list.index(index), file.as_str()));
+        let missing = components.chain(self.model_files()).filter_map(|(key, file)| {
             // A directory can be opened, and not read.
             let error = fs::File::open(file).and_then(|mut file| file.read(&mut [0])).err()?;
-            let key = list.index(index);
-            Some(self.loaded.error(key.clone(), format!("{key}: {file} cannot be read: {error}")))
+            let message = format!("{key}: {file} cannot be read: {error}");
+            Some(self.loaded.error(key, message))
         });
         let missing: Vec<_> = missing.collect();
         if !missing.is_empty() {

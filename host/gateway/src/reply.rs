@@ -246,12 +246,11 @@ impl Problem {
     /// The reply to a request that was over a quota or a rate.
     pub(crate) fn quota(refusal: &QuotaRefusal, request_id: &str) -> Self {
         let code = if refusal.quota.starts_with("requests_per_") { "RATE_LIMITED" } else { "QUOTA_EXCEEDED" };
-        let QuotaRefusal { quota, limit, unit, .. } = refusal;
         let room = match refusal.resets_at {
             Some(at) => format!("there is room again at {at}"),
             None => "there is room again when something is removed".into(),
         };
-        let message = format!("{quota} is used up ({limit} {unit}): {room}");
+        let message = format!("{}: {room}", refusal.said());
         let mut problem = Self::new(-32029, code, message).status(StatusCode::TOO_MANY_REQUESTS);
         if let Value::Object(data) = refusal.to_json(request_id) {
             problem.data = data;

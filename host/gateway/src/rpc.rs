@@ -27,6 +27,7 @@ use crate::{
     reply::Problem,
     request::{self, BadBody, Body, Call, Frame},
     telemetry::CallSpan,
+    websocket::SUBSCRIBE,
 };
 
 /// How many calls of one batch run at once.
@@ -280,6 +281,11 @@ impl Gateway {
 
     /// Says so, and what was probably meant.
     async fn no_such_method(&self, tenant: Option<&TenantId>, method: &str) -> Problem {
+        if method == SUBSCRIBE {
+            return Problem::method(format!(
+                "{SUBSCRIBE} is about a connection: send it over a WebSocket of /rpc, alone"
+            ));
+        }
         let method = printable(method);
         let serving = self.runtime().plugins().serving(tenant).await;
         // A tenant's components have as many methods as their authors like, and each mistake would look at all of them.

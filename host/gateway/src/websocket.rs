@@ -61,7 +61,7 @@ pub(crate) use terminal::upgrade as terminal;
 /// The subprotocol for clients that must name one.
 const PROTOCOL: &str = "openclaw.rpc";
 
-const SUBSCRIBE: &str = "events.subscribe";
+pub(crate) const SUBSCRIBE: &str = "events.subscribe";
 /// No subscription is longer, and nothing longer is looked into for one.
 const SUBSCRIBE_BYTES: usize = 4096;
 

@@ -42,5 +42,5 @@ pub use error::{ModelError, ProviderError};
 pub use incoming::WHOLE_BYTES;
 pub use metered::{Answer, Ask, Counted, Entered, Models, Piece};
 pub use render::Rendering;
-pub use request::Endpoint;
+pub use request::{Endpoint, NO_MODEL};
 pub use responses::request::chat_request;

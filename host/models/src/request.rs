@@ -67,6 +67,10 @@ pub(crate) struct Prepared {
     choices: u64,
 }
 
+/// What is said where neither the request nor the configuration names a model.
+pub const NO_MODEL: &str =
+    "no model is named, and none is configured: set models.default and models.providers in config.yaml";
+
 impl Prepared {
     /// Checks all that takes no time. What it weighs is not known before [`count`](Self::count).
     pub(crate) fn read(
@@ -75,7 +79,7 @@ impl Prepared {
         default: Option<&str>,
     ) -> Result<Self, ModelError> {
         let requested = match body.get("model") {
-            None | Some(Value::Null) => default.map(str::to_owned),
+            None | Some(Value::Null) => Some(default.ok_or_else(|| ModelError::invalid(NO_MODEL))?.to_owned()),
             Some(name) => name.as_str().filter(|name| (1..=NAME_BYTES).contains(&name.len())).map(str::to_owned),
         };
         let requested = requested.ok_or_else(|| ModelError::invalid("model must be the name of a model"))?;
@@ -319,6 +323,12 @@ mod tests {
 
     fn read(endpoint: Endpoint, body: &Value) -> Result<Prepared, ModelError> {
         Prepared::read(endpoint, body.as_object().expect("an object").clone(), Some("standard"))
+    }
+
+    #[test]
+    fn without_any_model_it_is_told_where_one_is_set() {
+        let refused = Prepared::read(Endpoint::Chat, Map::new(), None).err();
+        assert!(matches!(refused, Some(ModelError::Invalid(why)) if why == NO_MODEL));
     }
 
     fn model(most: Option<u64>, reasoning: bool) -> gateway::Model {

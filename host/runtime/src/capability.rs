@@ -45,6 +45,9 @@ pub(crate) const QUOTA_EXCEEDED: &str = "QUOTA_EXCEEDED";
 /// What a capability says when something is damaged, missing or full that is not the caller's to mend.
 pub(crate) const UNAVAILABLE: &str = "UNAVAILABLE";
 
+/// What is said to a tenant whose token opens nothing any more.
+pub(crate) const NOT_CURRENT: &str = "this tenant is deleted or disabled, or its token was rotated";
+
 /// When a write that found the disk full is tried again: somebody has to make room.
 const FULL_RETRY_MS: u32 = 60_000;
 
@@ -207,7 +210,7 @@ impl CallState {
             let recorded = self.services.usage.record_refusal(&tenant.id, refusal.quota, self.services.now().wall);
             recorded.await.map_err(CapabilityError::internal)?;
         }
-        let message = format!("{} is used up ({} {})", refusal.quota, refusal.limit, refusal.unit);
+        let message = refusal.said();
         self.over_quota = Some(Box::new(refusal));
         Err(CapabilityError::new(QUOTA_EXCEEDED, message))
     }

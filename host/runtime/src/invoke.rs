@@ -16,7 +16,7 @@ use crate::{
     binding::{Origin, Route},
     bindings::{Gateway, openclaw::gateway::types},
     call::{CallFacts, CallState, Subject},
-    capability::{COMPONENT_FAILED, QUOTA_EXCEEDED, calls::Call},
+    capability::{COMPONENT_FAILED, NOT_CURRENT, QUOTA_EXCEEDED, calls::Call},
     claims::Claim,
     component::Component,
     error::Refusal,
@@ -174,7 +174,7 @@ fn listed(route: &Route, state: &CallState) -> Result<Option<Listed>, CallError>
     let Some(tenant) = tenant.filter(|_| lasts) else { return Ok(None) };
     let listed = state.services.long_calls.list(tenant.row, state.ends.clone());
     // Whoever ended its token ended the calls that there were: this one may have come after.
-    if state.services.is_current(tenant) { Ok(Some(listed)) } else { Err(ended()) }
+    if state.services.is_current(tenant) { Ok(Some(listed)) } else { Err(not_current()) }
 }
 
 /// What the component answered; an error inside, where it trapped; none, where its time was over first.
@@ -307,6 +307,12 @@ pub(crate) fn over(limit: Limit, detail: &str) -> CallError {
 /// Another call of the family has ended this one, or its token has ended.
 fn ended() -> CallError {
     CallError::Unavailable { message: "the call was ended".into(), retry_after_ms: None }
+}
+
+/// The call begins after its token has ended.
+fn not_current() -> CallError {
+    let (code, message) = ("FORBIDDEN".to_owned(), NOT_CURRENT.to_owned());
+    CallError::Refused(Refusal { code, message, data: None, retry_after_ms: None })
 }
 
 fn invalid_result(detail: String) -> CallError {

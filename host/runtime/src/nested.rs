@@ -100,7 +100,7 @@ impl CallState {
             CallError::InvalidParams(message) => CapabilityError::invalid(message),
             CallError::Refused(refusal) => CapabilityError::Refused(refusal),
             CallError::Quota(refusal) => {
-                let message = format!("{} is used up ({} {})", refusal.quota, refusal.limit, refusal.unit);
+                let message = refusal.said();
                 self.over_quota = Some(refusal);
                 CapabilityError::new(QUOTA_EXCEEDED, message)
             }

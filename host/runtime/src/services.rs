@@ -16,7 +16,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use openclaw_billing::{Instants, RateLimiter, UsageLedger};
+use openclaw_billing::{Instants, Measured, RateLimiter, UsageLedger};
 use openclaw_config::{ConfigStore, store::Subject as ConfigSubject};
 use openclaw_documents::{Database, DatabaseId, Store};
 use openclaw_models::Models;
@@ -115,8 +115,8 @@ pub struct Services {
     /// A component is tried out: what it logs is nobody's to read.
     pub(crate) is_trial: bool,
     started: Instant,
-    /// The last measure of each tenant's directory, in bytes.
-    disk: Mutex<HashMap<TenantId, u64>>,
+    /// The last measure of each tenant's directory; of the rest nothing.
+    disk: Mutex<HashMap<TenantId, Measured>>,
     /// What tenants occupy of their `disk_bytes`.
     pub(crate) disks: Disks,
     pub(crate) free_space: FreeSpace,

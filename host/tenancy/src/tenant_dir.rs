@@ -57,6 +57,15 @@ impl TenantDir {
         &self.root
     }
 
+    /// What the part at `path` takes from the disk, in bytes; nothing where there is no such directory.
+    pub fn part_usage(&self, path: &str) -> Result<u64, DirectoryError> {
+        match self.root.existing_subdirectory(&path.parse::<TenantPath>()?) {
+            Ok(part) => part.disk_usage(),
+            // The whole has been measured all the same.
+            Err(_) => Ok(0),
+        }
+    }
+
     /// The place of one family; its directories are made where they are
     /// missing.
     pub fn family(&self, family: &Family) -> Result<FamilyPlace, DirectoryError> {

@@ -40,6 +40,32 @@ fn each_kind_of_failure_has_its_code() {
 }
 
 #[test]
+fn a_long_call_for_a_disabled_tenant_says_so() {
+    let daemon = Daemon::start();
+    let _tenant = daemon.tenant("acme");
+    daemon.operator().done("tenants.update", json!({ "tenantId": "acme", "disabled": true }));
+    let output = daemon.cli(&["call", "agent.wait", r#"{"runId":"r1"}"#, "--tenant", "acme"]);
+    fails(&output, 4);
+    assert!(output.stderr.contains("this tenant is deleted or disabled"), "{output:?}");
+}
+
+#[test]
+fn what_outlives_its_call_wants_a_daemon() {
+    let home = Home::warm();
+    for (method, params) in [
+        ("chat.send", r#"{"sessionKey":"main","message":"hi","idempotencyKey":"1"}"#),
+        ("sessions.send", r#"{"key":"main","message":"hi"}"#),
+        ("terminal.open", "{}"),
+        ("terminal.spawn", "{}"),
+    ] {
+        let output = home.cli(&["call", method, params, "--tenant", "acme"]);
+        fails(&output, 7);
+        assert!(output.stderr.contains(&format!("Error: {method} goes on after its answer")), "{output:?}");
+        assert!(output.stderr.contains("Hint: `openclaw serve` first"), "{output:?}");
+    }
+}
+
+#[test]
 fn a_mistyped_home_is_told_and_not_made() {
     let elsewhere = tempfile::tempdir().expect("a folder");
     let missing = elsewhere.path().join("missing");

@@ -101,6 +101,7 @@ fn tenants_disable_enable_and_delete() {
     disabled:       false
     diskUsageBytes: 49152
     stateDir:       tenants/acme
+    totalCostUsd:   0
     totalSessions:  0
     --- stderr
     Error: nothing was deleted

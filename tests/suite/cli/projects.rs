@@ -30,6 +30,13 @@ fn a_new_project_names_its_family_in_every_language() {
 }
 
 #[test]
+fn a_new_project_is_told_to_programs_as_one_document() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let made = new(folder.path(), &["lookup", "--directory", "here", "--json"]).exited(0).json();
+    assert_eq!(made, json!({ "family": "lookup", "directory": "here" }));
+}
+
+#[test]
 fn a_new_project_writes_over_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     fs::create_dir(folder.path().join("lookup")).expect("a directory");

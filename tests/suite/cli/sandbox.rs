@@ -24,6 +24,8 @@ fn a_command_writes_where_we_do_and_its_end_is_the_exit_code() {
         assert_eq!((fine.stdout.as_str(), fine.stderr.as_str()), ("out\n", "err\n"));
         let failed = run(home, &["--", "sh", "-c", "exit 7"]).exited(1);
         assert!(failed.stderr.contains("ended with exit code 7"), "{failed:?}");
+        let unended = run(home, &["--", "sh", "-c", "printf why >&2; exit 7"]).exited(1);
+        assert!(unended.stderr.starts_with("why\nError: "), "{unended:?}");
         let slow = run(home, &["--seconds", "1", "--", "sleep", "60"]).exited(1);
         assert!(slow.stderr.contains("took too long"), "{slow:?}");
         let document = run(home, &["--json", "--", "false"]).exited(1).json();

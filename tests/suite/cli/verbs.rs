@@ -13,6 +13,13 @@ fn both(steps: impl Fn(&dyn Fn(&[&str]) -> Output)) {
 }
 
 #[test]
+fn what_was_checked_is_told_to_programs() {
+    let home = Home::warm();
+    let checked = home.cli(&["serve", "--check", "--listen", "127.0.0.1:0", "--json"]).exited(0).json();
+    assert_eq!(checked, json!({ "ok": true, "listen": "127.0.0.1:0" }));
+}
+
+#[test]
 fn a_tenants_life() {
     both(|openclaw| {
         let created = openclaw(&[

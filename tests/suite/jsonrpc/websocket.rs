@@ -119,6 +119,14 @@ fn a_subscription_takes_only_since() {
 }
 
 #[test]
+fn a_subscription_without_a_connection_is_told_where_it_belongs() {
+    let (_daemon, tenant) = stage();
+    let error = tenant.err("events.subscribe", json!({}));
+    assert_eq!(error.code, -32601);
+    assert!(error.message.contains("a WebSocket of /rpc"), "{}", error.message);
+}
+
+#[test]
 fn a_frame_over_the_limit_ends_the_connection_alone() {
     let (_daemon, tenant) = stage();
     let (mut big, mut other) = (tenant.socket(), tenant.socket());

@@ -97,6 +97,24 @@ fn the_disk_is_measured_on_request() {
 }
 
 #[test]
+fn the_workspace_the_agents_and_their_memory_are_told_apart() {
+    let daemon = Daemon::start();
+    let tenant = daemon.tenant("acme");
+    let parts = || {
+        let usage = tenant.ok("tenants.usage", json!({ "refreshDisk": true }));
+        ["workspaceBytes", "agentDataBytes", "memoryDbBytes"].map(|part| usage[part].as_u64().expect(part))
+    };
+    let [work, agents, memory] = parts();
+    tenant.done("agents.files.set", json!({ "agentId": "main", "name": "SOUL.md", "content": "x".repeat(100_000) }));
+    tenant.done("sandbox.run", json!({ "command": ["sh", "-c", "head -c 200000 /dev/zero > zeros"] }));
+    tenant.done("memory.put", json!({ "path": "notes/a.md", "text": "The bakery is closed." }));
+    let now = parts();
+    assert!((work + 200_000..work + 300_000).contains(&now[0]), "{now:?}");
+    assert!((agents + 100_000..agents + 200_000).contains(&now[1]), "{now:?}");
+    assert!(now[2] > memory, "{now:?}");
+}
+
+#[test]
 fn what_was_measured_is_metered_at_its_largest() {
     let daemon = Daemon::start();
     let tenant = daemon.tenant("acme");

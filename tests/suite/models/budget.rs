@@ -109,9 +109,9 @@ fn an_agent_has_a_budget_of_its_own_where_its_configuration_says_so() {
     let unknown = by("made-up");
     assert_eq!((unknown.status, &unknown.json()["error"]["type"]), (400, &json!("invalid_request_error")));
     assert!(unknown.text().contains("made-up"), "{}", unknown.text());
-    set("{tokens_per_dya: 1}");
-    let refused = by("night");
-    assert_eq!((refused.status, refused.text().contains("tokens_per_dya")), (422, true), "{}", refused.text());
+    let misspelt = json!({ "raw": "agents: {list: [{id: night, quotas: {tokens_per_dya: 1}}]}\n" });
+    let refused = tenant.err("config.set", misspelt).to_string();
+    assert!(refused.contains("agents.list[0].quotas") && refused.contains("tokens_per_dya"), "{refused}");
 }
 
 #[test]

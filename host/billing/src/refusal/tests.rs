@@ -29,6 +29,16 @@ fn the_body_has_the_members_of_the_contract() {
 }
 
 #[test]
+fn what_is_left_and_does_not_suffice_is_told() {
+    assert_eq!(refusal().said(), "requests_per_minute is used up (1 requests)");
+    assert_eq!(
+        Refusal::disk(100, 90, 20).said(),
+        "disk_bytes does not suffice: this needs up to 20 bytes, and of 100 there is 10 left (used 90, reserved 0)"
+    );
+    assert_eq!(Refusal::disk(100, 120, 20).said(), "disk_bytes is used up (100 bytes)");
+}
+
+#[test]
 fn the_headers_are_structured_fields() {
     let refusal = refusal();
     assert_eq!(

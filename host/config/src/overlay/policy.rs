@@ -1,5 +1,5 @@
 //! Tool policies, which a tenant may only narrow: `{allow, deny, profile, enabled}` and groups of
-//! the same form, at any depth.
+//! the same form, at any depth; in a group `exec` also `security` and `ask`, the same word or a stricter one.
 //!
 //! What a tenant's policy comes to is denied by any level of the gateway or by itself, and allowed by
 //! all of them: it is the same whether a reader lays the levels over each other or takes the
@@ -18,6 +18,13 @@ const EVERYTHING: &str = "*";
 /// Mappings whose members are policies, each inside the one around it.
 const POLICY_MAPS: &[&str] = &["byProvider", "toolsBySender"];
 
+/// The profiles that there are, which the family `chat` knows.
+const PROFILES: &[&str] = &["minimal", "coding", "full"];
+
+/// What a group `exec` says of commands, and by which words, the laxest first.
+const OF_COMMANDS: &[(&str, &[&str])] =
+    &[("security", &["full", "allowlist", "deny"]), ("ask", &["off", "on-miss", "always"])];
+
 static NOTHING: Value = Value::Null;
 
 /// The gateway's policies that bind one of a tenant's.
@@ -29,11 +36,13 @@ pub(super) struct Bounds<'v> {
     /// Those of the policy that a group stands in: they bind a policy inside that group as well.
     around: Vec<&'v Value>,
     holds_policies: bool,
+    /// It is a group `exec`.
+    of_commands: bool,
 }
 
 impl<'v> Bounds<'v> {
     pub(super) fn new(own: &'v Value, levels: Vec<&'v Value>) -> Self {
-        Self { own, around: levels.clone(), levels, holds_policies: false }
+        Self { own, around: levels.clone(), levels, holds_policies: false, of_commands: false }
     }
 
     fn group(&self, key: &str) -> Self {
@@ -44,7 +53,7 @@ impl<'v> Bounds<'v> {
         }
         let around = if is_policy { levels.clone() } else { self.around.clone() };
         let own = self.own.get(key).unwrap_or(&NOTHING);
-        Self { own, levels, around, holds_policies: POLICY_MAPS.contains(&key) }
+        Self { own, levels, around, holds_policies: POLICY_MAPS.contains(&key), of_commands: key == "exec" }
     }
 
     fn of<'b>(&'b self, key: &'b str) -> impl Iterator<Item = &'v Value> + 'b {
@@ -61,6 +70,17 @@ impl<'v> Bounds<'v> {
             Value::Null => true,
             base => base == "full" || base == profile || profile == "minimal",
         })
+    }
+
+    /// The words of a setting of commands, the laxest first; none for any other key.
+    fn words(&self, key: &str) -> Option<&'static [&'static str]> {
+        OF_COMMANDS.iter().find(|(setting, _)| self.of_commands && *setting == key).map(|(_, words)| *words)
+    }
+
+    /// The place of the strictest word that binds. One that nobody knows is taken for the strictest, as by its readers.
+    fn strictest(&self, key: &str, words: &[&str]) -> usize {
+        let said = self.of(key).filter_map(Value::as_str);
+        said.map(|word| place(words, word).unwrap_or(words.len() - 1)).max().unwrap_or_default()
     }
 
     /// Only the operator switches on: somewhere it must be on, and nowhere off.
@@ -86,6 +106,9 @@ pub(super) fn check(policy: &Value, bounds: &Bounds<'_>, path: &mut KeyPath, fin
 }
 
 fn check_member(key: &str, value: &Value, bounds: &Bounds<'_>, path: &mut KeyPath, findings: &mut Findings) {
+    if let Some(words) = bounds.words(key) {
+        return check_word(value, words, bounds.strictest(key, words), path, findings);
+    }
     match (key, value) {
         ("allow" | "deny", value) if !is_list_of_names(value) => {
             findings.add(path, OffenceKind::Type, "must be a list of tool names");
@@ -93,7 +116,9 @@ fn check_member(key: &str, value: &Value, bounds: &Bounds<'_>, path: &mut KeyPat
         ("deny", _) => {}
         ("allow", value) => check_allow(&names(value), bounds, path, findings),
         ("profile", Value::String(profile)) => {
-            if !bounds.profile_narrows(profile) {
+            if place(PROFILES, profile).is_none() {
+                findings.add(path, OffenceKind::Type, format!("must be one of {}", PROFILES.join(", ")));
+            } else if !bounds.profile_narrows(profile) {
                 findings.add(path, OffenceKind::Widens, "is wider than the gateway's profile");
             }
         }
@@ -105,6 +130,16 @@ fn check_member(key: &str, value: &Value, bounds: &Bounds<'_>, path: &mut KeyPat
         ("profile" | "enabled", _) => findings.add(path, OffenceKind::Type, "is not the right kind of value"),
         (_, Value::Object(_)) => check(value, &bounds.group(key), path, findings),
         _ => findings.add(path, OffenceKind::Protected, "a tenant may only narrow the tools"),
+    }
+}
+
+fn check_word(value: &Value, words: &[&str], least: usize, path: &mut KeyPath, findings: &mut Findings) {
+    match value.as_str().and_then(|word| place(words, word)) {
+        None => findings.add(path, OffenceKind::Type, format!("must be one of {}", words.join(", "))),
+        Some(place) if place < least => {
+            findings.add(path, OffenceKind::Widens, format!("may not be less strict than {}", words[least]));
+        }
+        Some(_) => {}
     }
 }
 
@@ -129,6 +164,12 @@ pub(super) fn narrowed(policy: &Value, bounds: &Bounds<'_>) -> Value {
     }
     let mut narrowed = bounds.own.as_object().cloned().unwrap_or_default();
     for (key, value) in members(policy) {
+        if let Some(words) = bounds.words(key) {
+            let wanted = value.as_str().and_then(|word| place(words, word)).unwrap_or_default();
+            let strictest = words[wanted.max(bounds.strictest(key, words))];
+            narrowed.insert(key.clone(), strictest.into());
+            continue;
+        }
         let value = match (key.as_str(), value) {
             ("profile", Value::String(profile)) if bounds.profile_narrows(profile) => value.clone(),
             ("enabled", Value::Bool(on)) => Value::Bool(*on && bounds.may_be_on()),
@@ -179,6 +220,11 @@ fn names(list: &Value) -> Vec<&str> {
         Value::String(name) => vec![name],
         list => list.as_array().into_iter().flatten().filter_map(Value::as_str).collect(),
     }
+}
+
+/// How strict a word is.
+fn place(words: &[&str], word: &str) -> Option<usize> {
+    words.iter().position(|known| *known == word)
 }
 
 fn is_list_of_names(value: &Value) -> bool {

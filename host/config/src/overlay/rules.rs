@@ -9,8 +9,8 @@ use super::host_names::{FIRST_WORDS, LAST_WORDS, WHOLE_KEYS};
 use super::merge::{exceeds, policies_of};
 use super::modes::{stricter, strictness};
 use super::table::Rule::{
-    Agents, Any, Closed, Count, InsidePath, Limit, List, Mode, Open, Picture, Policies, Protected, Retention, Switch,
-    Text, Tools, Unlisted, Variables,
+    Agents, Any, Closed, Count, InsidePath, Limit, List, Mode, Open, Picture, Policies, Protected, Quotas, Retention,
+    Switch, Text, Tools, Unlisted, Variables,
 };
 use super::table::{Rule, Spot, rows};
 use super::{Offence, OffenceKind, members, policy};
@@ -66,6 +66,12 @@ impl Walk<'_> {
         match rule {
             Protected => self.refuse_leaves(value),
             Tools => policy::check(value, &ground.bounds(), &mut self.path, &mut self.findings),
+            Quotas => {
+                // As a call is held to them: what cannot be read refuses every call of the agent's.
+                if let Err(error) = openclaw_tenancy::Quotas::default().merge(value) {
+                    self.refuse(OffenceKind::Type, error.to_string());
+                }
+            }
             Limit if value.as_f64().is_some_and(|limit| limit > 0.0) && exceeds(value, ground.own()) => {
                 self.refuse(OffenceKind::Widens, format!("may not be above the gateway's {}", ground.own()));
             }
@@ -142,7 +148,7 @@ fn wrong_type(rule: Rule, value: &Value) -> Option<&'static str> {
         Picture => (text(is_picture), "a web address, or a relative path inside the workspace"),
         Limit => (value.as_f64().is_some_and(|limit| limit > 0.0), "a number above 0"),
         Mode => (strictness(value).is_some(), "bwrap or docker"),
-        Unlisted | Any | Tools | Protected => (true, ""),
+        Unlisted | Any | Quotas | Tools | Protected => (true, ""),
     };
     (!fits).then_some(expected)
 }

@@ -39,6 +39,8 @@ pub(super) enum Rule {
     Limit,
     /// A mode of the sandbox, not less strict than those of the levels above.
     Mode,
+    /// What an agent's calls of models may come to: the keys of a tenant's quotas.
+    Quotas,
     /// A tool policy that only narrows.
     Tools,
     /// An object of such policies.
@@ -48,8 +50,8 @@ pub(super) enum Rule {
 }
 
 use Rule::{
-    Agents, Any, Closed, Count, InsidePath, Limit, List, Mode, Open, Picture, Policies, Protected, Retention, Switch,
-    Text, Tools, Unlisted, Variables,
+    Agents, Any, Closed, Count, InsidePath, Limit, List, Mode, Open, Picture, Policies, Protected, Quotas, Retention,
+    Switch, Text, Tools, Unlisted, Variables,
 };
 
 const ROWS: &[(&str, Rule)] = &[
@@ -59,6 +61,7 @@ const ROWS: &[(&str, Rule)] = &[
     ("agents.list", Agents),
     ("agents.list.*", Open),
     ("agents.list.*.id", Text),
+    ("agents.list.*.quotas", Quotas),
     ("channels", Open),
     ("channels.*", Open),
     ("channels.*.accounts", Open),
@@ -192,7 +195,7 @@ impl Spot {
     /// The rule of a child without a row.
     fn unlisted(&self, segment: &Segment) -> Option<Rule> {
         match (self.rule?, segment) {
-            (Any, _) => Some(Any),
+            (Any | Quotas, _) => Some(Any),
             (Policies, _) => Some(Tools),
             (Variables, Segment::Key(name)) => Some(if steers_loader(name) { Protected } else { Any }),
             (Open | List | Agents | Unlisted, Segment::Index(_)) => Some(Unlisted),

@@ -125,12 +125,27 @@ fn tools_only_narrow() {
     assert_eq!(refused(json!({"tools": {"allow": []}}), &base), ["tools.allow"]);
     assert_eq!(refused(json!({"tools": {"profile": "full"}}), &base), ["tools.profile"]);
     assert_eq!(refused(json!({"tools": {"allow": ["read"], "profile": "minimal"}}), &base), [""; 0]);
+    let unknown = validate(&json!({"tools": {"profile": "codign"}}), &json!({})).unwrap_err();
+    assert_eq!(unknown[0].to_string(), "tools.profile: must be one of minimal, coding, full");
 
     let merged = merge(&visible(&base), &json!({"tools": {"deny": ["write"], "allow": ["read", "browser"]}}));
     assert_eq!(merged["tools"], json!({"allow": ["read"], "deny": ["exec", "write"], "profile": "coding"}));
     // The operator narrowed the base later: nothing is left, which is not the same as no list.
     let merged = merge(&visible(&base), &json!({"tools": {"allow": ["browser"]}}));
     assert_eq!(merged["tools"]["deny"], json!(["*"]));
+}
+
+#[test]
+fn an_agents_quotas_are_refused_where_a_call_could_not_be_held_to_them() {
+    let of = |quotas: Value| json!({"agents": {"list": [{"id": "main", "quotas": quotas}]}});
+    let visible = visible(&GatewayConfig::default());
+    let sound = of(json!({"tokens_per_day": 5, "cost_per_month_usd": "0.50"}));
+    assert_eq!(validate(&sound, &visible), Ok(()));
+    assert_eq!(merge(&visible, &sound)["agents"]["list"], sound["agents"]["list"]);
+    let reason = |quotas: Value| validate(&of(quotas), &visible).unwrap_err()[0].to_string();
+    assert_eq!(reason(json!({"tokens": 5})), r#"agents.list[0].quotas: unknown quota "tokens""#);
+    assert!(reason(json!({"tokens_per_day": "lots"})).starts_with("agents.list[0].quotas: quota tokens_per_day: "));
+    assert_eq!(reason(json!(null)), "agents.list[0].quotas: quotas are an object of limits, not null");
 }
 
 #[test]

@@ -61,7 +61,11 @@ impl Call {
         let method = if words.are_ambiguous() { self.described(&client).await } else { None };
         let params = words.into_params(method.as_ref())?;
         let result = client.request(&self.method, params, self.tenant.as_deref()).await?;
-        output.document(&result)
+        output.document(&result)?;
+        match run_error(&self.method, &result) {
+            Some(why) => Err(CliError::failed(why)),
+            None => Ok(()),
+        }
     }
 
     /// The method's entry in `rpc.discover`. Where it cannot be had, the call itself tells why.
@@ -70,6 +74,13 @@ impl Call {
         let methods = document["methods"].as_array_mut()?;
         methods.iter_mut().find(|method| method["name"] == self.method).map(Value::take)
     }
+}
+
+/// Why a run failed whose end is the result: the call itself has succeeded then.
+fn run_error<'a>(method: &str, result: &'a Value) -> Option<&'a str> {
+    let failed = matches!(method, "agent" | "agent.wait") && result["status"] == "error";
+    let why = result["summary"].as_str().or_else(|| result["error"].as_str());
+    failed.then(|| why.filter(|why| !why.is_empty()).unwrap_or("the run failed"))
 }
 
 #[allow(clippy::disallowed_methods, reason = "a file that the operator names")]
@@ -86,4 +97,19 @@ fn read_token(file: &Path) -> Result<Secret, CliError> {
         return Err(CliError::usage(format!("--token-file {}: it holds no token", file.display())));
     }
     Ok(token)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_that_failed_fails_its_call() {
+        let failed = json!({ "status": "error", "summary": "down" });
+        assert_eq!(run_error("agent", &failed), Some("down"));
+        assert_eq!(run_error("agent.wait", &json!({ "status": "error", "error": "late" })), Some("late"));
+        assert_eq!(run_error("agent.wait", &json!({ "status": "error" })), Some("the run failed"));
+        assert_eq!(run_error("agent", &json!({ "status": "ok", "summary": "fine" })), None);
+        assert_eq!(run_error("health", &failed), None);
+    }
 }

@@ -45,6 +45,10 @@ impl Doctor {
         let settings = Settings::load(&home, &[]);
         let unreadable = settings.as_ref().ok().and_then(|settings| settings.check_files().err());
         report.add(configuration(&config_file(&home), settings.as_ref().err().or(unreadable.as_ref())))?;
+        if let Ok(settings) = &settings {
+            let warnings = settings.model_warnings().into_iter();
+            report.add_all(warnings.map(|warning| Finding::warn("models", warning.message, "mend config.yaml")))?;
+        }
         let valid = settings.is_ok();
         let config = settings.map(|settings| settings.loaded.config).unwrap_or_default();
         let daemon = daemon::find(&home);

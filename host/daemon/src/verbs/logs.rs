@@ -27,6 +27,8 @@ EXAMPLES:
   openclaw logs --since 10m --json";
 
 /// Show the gateway's log.
+///
+/// With --json: a JSON document a line (JSON lines), for each entry.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Logs {

@@ -93,7 +93,11 @@ impl Serve {
         let certificate = config.gateway.tls.as_ref().map(Certificate::read).transpose()?;
         if self.check {
             settings.check_files()?;
-            return Listeners::check(config.gateway.listen).await.map_err(explain);
+            settings.warnings().iter().for_each(|warning| output.warning(&warning.to_string()));
+            let listen = config.gateway.listen;
+            Listeners::check(listen).await.map_err(explain)?;
+            let checked = json!({ "ok": true, "listen": listen.to_string() });
+            return if output.json { output.document(&checked) } else { Ok(()) };
         }
         // From here on signals are ours: none may end the process half way.
         let mut signals = Signals::new()?;
@@ -196,7 +200,7 @@ async fn take(home: &Home) -> Result<HomeLock, CliError> {
 
 /// Settings that have no effect are told where the operator looks when something is amiss.
 fn warn_of(settings: &Settings) {
-    for warning in settings.loaded.warnings() {
+    for warning in settings.warnings() {
         tracing::warn!(key = %warning.key, source = %warning.source_of, "{}", warning.message);
     }
 }

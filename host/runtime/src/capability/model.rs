@@ -4,7 +4,7 @@ use std::{collections::VecDeque, time::Duration};
 
 use openclaw_billing::{CallRow, Caller, Limits, Refusal, ReserveError};
 use openclaw_config::json;
-use openclaw_models::{Answer, Ask, Endpoint, ModelError, Piece, ProviderError, event::Event};
+use openclaw_models::{Answer, Ask, Endpoint, ModelError, NO_MODEL, Piece, ProviderError, event::Event};
 use serde_json::{Map, Value, json};
 use tokio::time::{Instant, timeout_at};
 use wasmtime::component::Resource;
@@ -209,7 +209,8 @@ impl CallState {
     fn ask(&self, body: &mut Map<String, Value>) -> Result<Ask, CapabilityError> {
         let tenant = self.current_tenant()?;
         let default = self.services.models.default_model();
-        let name = body.get("model").and_then(Value::as_str).map(str::to_owned).or(default).unwrap_or_default();
+        let asked = body.get("model").and_then(Value::as_str).map(str::to_owned);
+        let name = asked.or(default).ok_or_else(|| CapabilityError::invalid(NO_MODEL))?;
         if !self.grants.allow_model(&name) {
             return Err(CapabilityError::forbidden(format!("model:{name} is not granted to this component")));
         }
@@ -264,7 +265,7 @@ impl CallState {
     }
 
     fn over_budget(&mut self, refusal: Box<Refusal>) -> CapabilityError {
-        let message = format!("{} is used up ({} {})", refusal.quota, refusal.limit, refusal.unit);
+        let message = refusal.said();
         let request_id = self.facts.as_ref().map(|facts| facts.request_id.to_string()).unwrap_or_default();
         let data = match refusal.to_json(&request_id) {
             Value::Object(data) => data,

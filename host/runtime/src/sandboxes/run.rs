@@ -18,7 +18,11 @@ use super::{
     seconds::LEAST_TIME,
     survey::{Facts, Kind, Listed},
 };
-use crate::{call::CallState, capability::CapabilityError, services::Services};
+use crate::{
+    call::CallState,
+    capability::{CapabilityError, NOT_CURRENT},
+    services::Services,
+};
 
 /// The users of tenants' workloads have these numbers and those after.
 const FIRST_USER: u32 = 200_000;
@@ -100,7 +104,7 @@ impl Services {
         if self.is_current(record) {
             return Ok(());
         }
-        Err(CapabilityError::forbidden("this tenant is deleted or disabled, or its token was rotated"))
+        Err(CapabilityError::forbidden(NOT_CURRENT))
     }
 
     /// A tenant as it is by now, with its quotas of now; as it was, where it is gone.

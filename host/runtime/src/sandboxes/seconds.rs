@@ -25,7 +25,7 @@ impl CallState {
         match self.services.reserve_seconds(record, time).await {
             Ok(reservation) => Ok(reservation),
             Err(ReserveError::Refused(refusal)) => {
-                let message = format!("{} is used up ({} {})", refusal.quota, refusal.limit, refusal.unit);
+                let message = refusal.said();
                 self.over_quota = Some(refusal);
                 Err(CapabilityError::new(QUOTA_EXCEEDED, message))
             }

@@ -8,7 +8,7 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 use openclaw_billing::{Caller, LedgerError, Measured, Period, Refusal};
-use openclaw_tenancy::{Family, TenantId, TenantRecord};
+use openclaw_tenancy::{DirectoryError, Family, TenantId, TenantRecord};
 
 use super::Services;
 use crate::{capability::CapabilityError, disk::Room};
@@ -24,18 +24,36 @@ impl Services {
         refresh_disk: bool,
     ) -> Result<Measured, CapabilityError> {
         let sessions = self.sessions(tenant).await?;
-        let known = self.disk().get(&tenant.id).copied();
-        let disk_usage_bytes = match known {
-            Some(bytes) if !refresh_disk => bytes,
+        let known = self.disk().get(&tenant.id).cloned();
+        let disk = match known {
+            Some(disk) if !refresh_disk => disk,
             _ => {
-                let bytes = self.walk(tenant).await?;
-                self.disk().insert(tenant.id.clone(), bytes);
-                self.meter_storage(tenant, bytes).await.map_err(CapabilityError::internal)?;
-                bytes
+                let disk = self.measure_disk(tenant).await?;
+                self.disk().insert(tenant.id.clone(), disk.clone());
+                let metered = self.meter_storage(tenant, disk.disk_usage_bytes).await;
+                metered.map_err(CapabilityError::internal)?;
+                disk
             }
         };
         let rates = self.rates.rates(&tenant.id, &tenant.quotas, self.now());
-        Ok(Measured { disk_usage_bytes, rates, ..sessions })
+        let Measured { disk_usage_bytes, workspace_bytes, agent_data_bytes, memory_db_bytes, .. } = disk;
+        Ok(Measured { disk_usage_bytes, workspace_bytes, agent_data_bytes, memory_db_bytes, rates, ..sessions })
+    }
+
+    /// The bytes of a tenant's files, and of the parts of them that are told apart; nothing else is measured.
+    async fn measure_disk(&self, tenant: &TenantRecord) -> Result<Measured, CapabilityError> {
+        let open = self.open_tenant(tenant)?;
+        let measure = move || -> Result<Measured, DirectoryError> {
+            Ok(Measured {
+                disk_usage_bytes: open.directory.root().disk_usage()?,
+                workspace_bytes: open.directory.part_usage("sandbox/work")?,
+                agent_data_bytes: open.directory.part_usage("agents")?,
+                memory_db_bytes: open.directory.part_usage("memory")?,
+                ..Measured::default()
+            })
+        };
+        let measured = self.admission.off_thread(Some(&tenant.id), measure).await?;
+        measured.map_err(CapabilityError::internal)
     }
 
     /// The bytes of a tenant's files.
@@ -85,7 +103,7 @@ impl Services {
         })
     }
 
-    fn disk(&self) -> MutexGuard<'_, HashMap<TenantId, u64>> {
+    fn disk(&self) -> MutexGuard<'_, HashMap<TenantId, Measured>> {
         self.disk.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

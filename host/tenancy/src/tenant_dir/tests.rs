@@ -52,6 +52,18 @@ fn no_family_can_reach_a_database_or_another_familys_files() {
 }
 
 #[test]
+fn a_part_is_measured_by_itself() {
+    let (_parent, _home, directory) = tenant();
+    let before = directory.part_usage("memory").unwrap();
+    let notes = directory.root().subdirectory(&"memory/files".parse().unwrap()).unwrap();
+    let there = directory.part_usage("memory").unwrap();
+    notes.write_atomic(&"notes".parse().unwrap(), &[0; 1000]).unwrap();
+    assert!(there >= before);
+    assert!(directory.part_usage("memory").unwrap() >= there + 1000);
+    assert_eq!(directory.part_usage("nowhere").unwrap(), 0);
+}
+
+#[test]
 fn places_are_where_the_layout_has_them() {
     let place = |name| super::places(name);
     let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());

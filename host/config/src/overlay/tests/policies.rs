@@ -119,6 +119,32 @@ fn a_policy_of_the_operator_does_not_go_with_what_stands_around_it() {
 }
 
 #[test]
+fn what_is_said_of_commands_only_gets_stricter() {
+    let of = |security: &str, ask: &str| json!({"tools": {"exec": {"security": security, "ask": ask}}});
+    let free = GatewayConfig::default();
+    for overlay in [of("full", "off"), of("allowlist", "on-miss"), of("deny", "always")] {
+        assert_eq!(refused(overlay.clone(), &free), [""; 0]);
+        assert_eq!(merge(&visible(&free), &overlay)["tools"]["exec"], overlay["tools"]["exec"]);
+    }
+    let bound = base(of("allowlist", "on-miss"));
+    assert_eq!(refused(of("deny", "always"), &bound), [""; 0]);
+    assert_eq!(refused(of("allowlist", "off"), &bound), ["tools.exec.ask"]);
+    let offences = validate(&of("full", "always"), &visible(&bound)).unwrap_err();
+    let reason = "may not be less strict than allowlist";
+    assert_eq!((offences[0].kind, &*offences[0].reason), (OffenceKind::Widens, reason));
+    // Written before the operator tightened the base.
+    let merged = merge(&visible(&bound), &of("full", "always"));
+    assert_eq!(merged["tools"]["exec"], json!({"security": "allowlist", "ask": "always"}));
+
+    let offences = validate(&of("none", "off"), &visible(&free)).unwrap_err();
+    assert_eq!(offences[0].to_string(), "tools.exec.security: must be one of full, allowlist, deny");
+    // An agent's too, and nowhere but in `exec`.
+    let agent = json!({"agents": {"list": [{"id": "main", "tools": {"exec": {"security": "full"}}}]}});
+    assert_eq!(refused(agent, &bound), ["agents.list[0].tools.exec.security"]);
+    assert_eq!(refused(json!({"tools": {"web": {"ask": "always"}}}), &free), ["tools.web.ask"]);
+}
+
+#[test]
 fn keys_that_reach_the_host_are_the_operators_at_every_depth() {
     let base = GatewayConfig::default();
     assert_eq!(

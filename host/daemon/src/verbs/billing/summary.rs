@@ -11,6 +11,7 @@ use crate::output::Output;
 const EXAMPLES: &str = "\
 EXAMPLES:
   openclaw billing summary
+  openclaw billing summary --csv
   openclaw billing summary --period 2026-11 --format csv";
 
 /// Sum up what each tenant used: models, sandboxes, tools, storage.
@@ -23,6 +24,9 @@ pub(super) struct Summary {
     /// One tenant instead of all.
     #[arg(long, value_name = "ID")]
     tenant: Option<String>,
+    /// As --format csv.
+    #[arg(long, conflicts_with = "format")]
+    csv: bool,
     /// How the lines are written.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -30,7 +34,8 @@ pub(super) struct Summary {
 
 impl Summary {
     pub(super) async fn run(self, client: &Client<'_>, output: &Output) -> Result<(), CliError> {
+        let format = if self.csv { Format::Csv } else { self.format };
         let params = json!({ "tenantId": self.tenant, "period": self.period });
-        ask(client, output, "billing.summary", params, self.format).await
+        ask(client, output, "billing.summary", params, format).await
     }
 }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use openclaw_tenancy::Family;
+use serde_json::json;
 
 use crate::error::{CliError, Kind};
 use crate::output::Output;
@@ -60,10 +61,13 @@ impl New {
         for file in project::files(self.lang, self.name.as_str()) {
             file.write_below(&directory).map_err(|error| unwritable(&directory, &error))?;
         }
+        let shown = directory.display();
+        if output.json {
+            return output.document(&json!({ "family": self.name.as_str(), "directory": shown.to_string() }));
+        }
         if output.quiet {
             return Ok(());
         }
-        let shown = directory.display();
         output.line(&format!("{shown} has a handler of {}.*: its README.md says how it is built and tried", self.name))
     }
 }

@@ -34,7 +34,7 @@ impl Validate {
         };
         let settings = Settings::load_file(&file, &[], required)?;
         settings.check_files()?;
-        let warnings = settings.loaded.warnings();
+        let warnings = settings.warnings();
         if output.json {
             let warnings: Vec<Value> = warnings
                 .iter()

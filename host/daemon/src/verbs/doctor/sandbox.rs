@@ -132,6 +132,6 @@ async fn docker(config: &Sandbox) -> Finding {
         Err(error) if config.mode == SandboxMode::Docker => {
             Finding::fail("docker", error.to_string(), "sandbox.mode is docker: no workload runs without it")
         }
-        Err(_) => Finding::ok("docker", "not there: workloads that ask for the mode docker are refused"),
+        Err(error) => Finding::ok("docker", format!("{error}: workloads that ask for the mode docker are refused")),
     }
 }

@@ -60,7 +60,12 @@ impl Run {
             return if fine { Ok(()) } else { Err(CliError::silent(Kind::Failed)) };
         }
         let written = |stream: &str| ran[stream].as_str().unwrap_or_default().to_owned();
-        output.passed_on(&written("stdout"), &written("stderr"))?;
+        let mut stderr = written("stderr");
+        if !fine && !stderr.is_empty() && !stderr.ends_with('\n') {
+            // Our own error begins a line.
+            stderr.push('\n');
+        }
+        output.passed_on(&written("stdout"), &stderr)?;
         if ran["truncated"] == true {
             output.warning("it wrote more than is shown");
         }

@@ -14,15 +14,16 @@ EXAMPLES:
 
 /// Delete a tenant with everything it has.
 ///
-/// Without --confirm: show what would go, and delete nothing. Only the audit
-/// log remembers a deleted tenant.
+/// Without --confirm: show what would go, what it has cost this month among it,
+/// and delete nothing. Its rows of the ledger go too: `openclaw billing report ID
+/// --calls --csv` exports them. Only the audit log remembers a deleted tenant.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Delete {
     /// The tenant.
     id: String,
     /// Really delete it.
-    #[arg(long, alias = "force")]
+    #[arg(long, aliases = ["force", "yes"])]
     confirm: bool,
     /// Understood for the sake of old scripts: the data always goes with the tenant.
     #[arg(long, hide = true)]
@@ -50,7 +51,7 @@ impl Delete {
         let mut preview = client.request("tenants.get", named.clone(), None).await?;
         let measured = json!({ "tenantId": self.id, "refreshDisk": true });
         let usage = client.request("tenants.usage", measured, None).await?;
-        for member in ["diskUsageBytes", "totalSessions"] {
+        for member in ["diskUsageBytes", "totalCostUsd", "totalSessions"] {
             preview[member] = usage.get(member).cloned().unwrap_or(Value::Null);
         }
         if output.json {
