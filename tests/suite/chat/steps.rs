@@ -139,10 +139,12 @@ fn a_host_that_the_operator_does_not_list_is_not_asked() {
 
 #[test]
 fn a_tenant_brings_its_tools_down_and_never_up() {
-    let daemon = talking_with("tools: {deny: [exec]}\n");
+    let daemon = talking_with("tools: {deny: [exec], exec: {security: allowlist}}\n");
     let tenant = daemon.tenant("acme");
     let error = tenant.err("config.patch", json!({ "raw": r#"{"tools": {"exec": {"security": "full"}}}"# }));
     assert_eq!(error.name(), "INVALID_REQUEST", "{error}");
+    let stricter = r#"{"tools": {"exec": {"security": "deny", "ask": "always"}}}"#;
+    tenant.done("config.patch", json!({ "raw": stricter }));
     tenant.done("agent", message("r1", "run it"));
     let told = &history(&tenant)[2];
     assert!(told.1.starts_with("FORBIDDEN"), "{told:?}");
