@@ -94,7 +94,12 @@ impl Terminal {
 
     /// Types.
     pub fn write(&mut self, keys: impl AsRef<[u8]>) {
-        self.inner.send(Message::binary(keys.as_ref().to_vec())).expect("a frame is sent");
+        assert!(self.try_write(keys), "a frame is sent");
+    }
+
+    /// Types; false where the gateway hangs up before it has all of it.
+    pub fn try_write(&mut self, keys: impl AsRef<[u8]>) -> bool {
+        self.inner.send(Message::binary(keys.as_ref().to_vec())).is_ok()
     }
 
     /// What is shown until this is among it.

@@ -201,8 +201,10 @@ fn what_makes_no_sense_ends_the_connection_and_not_the_terminal() {
     early.write("ls\n");
     assert_eq!(early.closed(), Some(1008), "there is nothing to type into yet");
     let (mut large, _) = Terminal::attach(&tenant, id);
-    large.write(vec![b'x'; (64 << 10) + 1]);
-    assert!(matches!(large.closed(), None | Some(1009)));
+    // It is refused by its head, and may be cut off before it is sent.
+    if large.try_write(vec![b'x'; (64 << 10) + 1]) {
+        assert!(matches!(large.closed(), None | Some(1009)));
+    }
     assert_eq!(listed(&tenant).len(), 1);
 }
 
