@@ -158,7 +158,9 @@ impl Terminal {
             Ok(Message::Binary(bytes)) => {
                 self.shown.extend_from_slice(&bytes);
                 if self.acknowledges {
-                    self.say(&json!({ "type": "ack", "bytes": bytes.len() }));
+                    let read = json!({ "type": "ack", "bytes": bytes.len() });
+                    // Whom the gateway has cut off learns that by what is read next.
+                    let _ = self.inner.send(Message::text(read.to_string()));
                 }
             }
             Ok(Message::Text(text)) => {
