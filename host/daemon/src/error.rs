@@ -20,6 +20,8 @@ pub(crate) enum Kind {
     Configuration,
     Internal,
     Interrupted,
+    /// A program that was run for us ended so: its exit code is ours.
+    Program(u8),
     /// Whoever read our output went away, having seen enough: no failure.
     ReaderGone,
 }
@@ -38,6 +40,7 @@ impl Kind {
             Self::Configuration => 8,
             Self::Internal => 70,
             Self::Interrupted => 130,
+            Self::Program(code) => code,
         }
     }
 
@@ -48,7 +51,7 @@ impl Kind {
     /// The word for programs, where the gateway gave none.
     fn code(self) -> &'static str {
         match self {
-            Self::Failed | Self::ReaderGone => "FAILED",
+            Self::Failed | Self::Program(_) | Self::ReaderGone => "FAILED",
             Self::Usage => "USAGE",
             Self::NotFound => "NOT_FOUND",
             Self::Authentication => "UNAUTHORIZED",

@@ -14,7 +14,11 @@ use openclaw_config::gateway::RequestLimits;
 use openclaw_tenancy::TenantId;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::{CallError, capability::CapabilityError, engine::Pool, log_rate::LogRate, nested::DEPTH};
+use crate::{
+    error::{CallError, CapabilityError},
+    limits::{DEPTH, Pool},
+    log_rate::LogRate,
+};
 
 /// Calls of one tenant that have a large instance, or much memory in another, at once: there is little of either.
 const LARGE_PER_TENANT: usize = 8;

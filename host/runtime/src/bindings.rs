@@ -44,7 +44,7 @@ wasmtime::component::bindgen!({
     },
     exports: { default: async },
     trappable_error_type: {
-        "openclaw:gateway/types.error" => crate::capability::CapabilityError,
+        "openclaw:gateway/types.error" => crate::error::CapabilityError,
     },
     with: {
         "openclaw:gateway/calls.call": crate::capability::calls::Call,

@@ -8,20 +8,14 @@ use openclaw_billing::Limits;
 use openclaw_tenancy::{Quotas, TenantRecord};
 use serde_json::Value;
 
-use crate::{CallError, call::Subject, error::Refusal, services::Services};
+use crate::{
+    call::Subject,
+    error::{CallError, LimitsError, Refusal},
+    services::Services,
+};
 
 /// The agent that every tenant has, listed or not.
 const MAIN: &str = "main";
-
-/// Why nobody can say what a call is held to.
-#[derive(Debug, thiserror::Error)]
-pub enum LimitsError {
-    /// A budget and a row of the ledger are of an agent that is there, not of a name that somebody makes up.
-    #[error("there is no agent {0:?}")]
-    NoAgent(String),
-    #[error(transparent)]
-    Call(#[from] CallError),
-}
 
 impl Services {
     /// The limits of a call for a tenant by one of its agents; an empty name is none. Quotas that cannot be read let

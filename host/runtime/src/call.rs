@@ -14,13 +14,13 @@ use wasmtime::{CallHook, Store, UpdateDeadline, component::ResourceTable};
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
 use crate::{
-    Failure,
     capability::http::Outbound,
     claims::Claim,
     component::Component,
     cost::Cost,
     disk::Room,
     engine::Counting,
+    error::{CallError, Failure},
     grants::Grants,
     heavy::Growth,
     limits::{Limit, Limits, MemoryBudget},
@@ -95,6 +95,21 @@ pub struct CallFacts {
     /// Its place in a trace, where those are collected.
     pub trace: Option<Trace>,
 }
+
+/// A call that a component has made of another method, at its end.
+pub struct InnerCall<'a> {
+    /// What was called, by whom, for whom.
+    pub facts: &'a CallFacts,
+    /// Who answered.
+    pub component: &'a Component,
+    /// From being routed to the answer.
+    pub took: Duration,
+    /// How it failed, where it did.
+    pub error: Option<&'a CallError>,
+}
+
+/// Who is told.
+pub type InnerCalls = Box<dyn Fn(&InnerCall<'_>) + Send + Sync>;
 
 /// The state of one call's store: dropped with it.
 pub(crate) struct CallState {

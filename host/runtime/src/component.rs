@@ -22,10 +22,10 @@ use crate::{
     capability,
     compile::{Client, Compiler, Compiling, Turns},
     digest::Digest,
-    engine::{self, Counting, Pool},
-    grants,
+    engine::{self, Counting},
+    grants::{self, Grants},
     inspect::Inspection,
-    limits::Limits,
+    limits::{Limits, Pool},
     manifest::Manifest,
     meter::Metered,
     services::Services,
@@ -51,6 +51,14 @@ pub struct Component {
     pub(crate) limits: Arc<Limits>,
     /// It uses its language's file API: `/` is opened for each of its calls.
     pub(crate) uses_wasi_files: bool,
+}
+
+impl Component {
+    /// Everything that it can ask for: by its import list, and by what its manifest names.
+    #[must_use]
+    pub fn asked(&self) -> Vec<String> {
+        Grants::asked(&self.imports, &self.manifest)
+    }
 }
 
 impl std::fmt::Debug for Component {

@@ -10,29 +10,15 @@ use std::{thread, time::Duration};
 
 use wasmtime::{Config, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
 
-use crate::{LoadError, limits::Limits};
+use crate::{
+    LoadError,
+    limits::{Limits, Pool},
+};
 
 /// How often running guests are looked at.
 pub(crate) const TICK: Duration = Duration::from_millis(1);
 
-/// The kinds of room that there are for instances.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pool {
-    /// For what compiles to plain WebAssembly: thousands of calls a second.
-    Small,
-    /// For what brings its language's engine along, as JavaScript and Python do.
-    Large,
-}
-
 impl Pool {
-    /// How many instances there can be at once.
-    pub(crate) const fn slots(self) -> u32 {
-        match self {
-            Self::Small => 512,
-            Self::Large => 64,
-        }
-    }
-
     /// At least the number of families in use, or their images are mapped anew in rotation.
     const fn warm_slots(self) -> u32 {
         match self {

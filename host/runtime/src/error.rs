@@ -1,6 +1,13 @@
-//! Why a component could not be loaded, and why a call failed.
+//! Why a component could not be loaded, why a call failed, and what a capability refuses.
 
-use crate::{grants::GrantError, limits::Limit};
+#[allow(unreachable_pub, reason = "the generated bindings name it")]
+mod capability;
+
+use crate::limits::Limit;
+
+#[allow(unreachable_pub, reason = "the generated bindings name it")]
+pub use capability::CapabilityError;
+pub(crate) use capability::{COMPONENT_FAILED, NOT_CURRENT, QUOTA_EXCEEDED, UNAVAILABLE};
 
 /// A component that cannot serve.
 #[derive(Debug, thiserror::Error)]
@@ -186,4 +193,29 @@ pub struct Failure {
     pub reason: &'static str,
     /// For the log alone.
     pub detail: String,
+}
+
+/// Why nobody can say what a call is held to.
+#[derive(Debug, thiserror::Error)]
+pub enum LimitsError {
+    /// A budget and a row of the ledger are of an agent that is there, not of a name that somebody makes up.
+    #[error("there is no agent {0:?}")]
+    NoAgent(String),
+    #[error(transparent)]
+    Call(#[from] CallError),
+}
+
+/// A text that is no grant.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} is no grant: {reason}")]
+pub struct GrantError {
+    /// As it was given, cut to a line's length.
+    pub text: String,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+/// A guest's words reach people's terminals: no control characters, no endless lines.
+pub(crate) fn printable(message: &str) -> String {
+    message.chars().map(|c| if c.is_control() { ' ' } else { c }).take(1000).collect()
 }

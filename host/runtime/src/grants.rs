@@ -6,19 +6,15 @@
 //! opened: what was withdrawn since is refused. Grants belong to a binding, so
 //! two tenants can run one component with different ones.
 
-mod grant;
-
 use std::sync::Arc;
 
 use openclaw_tenancy::PicoUsd;
 
 use crate::{
-    LoadError,
-    component::Component,
+    error::{GrantError, LoadError},
+    grant::{Grant, SandboxMode},
     manifest::{Manifest, SharedCollection},
 };
-
-pub use grant::{Grant, GrantError, SandboxMode};
 
 pub(crate) const PACKAGE: &str = "openclaw:gateway/";
 
@@ -98,11 +94,9 @@ impl Grants {
         }
     }
 
-    /// Everything that a component can ask for: by its import list, and by what its manifest names.
-    #[must_use]
-    pub fn asked(component: &Component) -> Vec<String> {
-        let manifest = &component.manifest;
-        let interfaces = component.imports.iter().filter_map(|import| interface(import));
+    /// Everything that a component can ask for.
+    pub(crate) fn asked(imports: &[String], manifest: &Manifest) -> Vec<String> {
+        let interfaces = imports.iter().filter_map(|import| interface(import));
         let interfaces = interfaces.filter(|name| !FREE.contains(name) && !BY_COLLECTION.contains(name));
         let shared = manifest.shared_documents.iter().map(|shared| collection_grant(shared).to_string());
         let named = manifest.capabilities.iter().map(|asked| asked.grant.to_string());
@@ -282,6 +276,26 @@ impl Grants {
             return Ok(());
         }
         Err(LoadError::NotGranted { missing, family: manifest.family.to_string() })
+    }
+}
+
+impl Grant {
+    /// Whether there is something behind it; the rest is for later releases.
+    #[must_use]
+    pub fn is_served(&self) -> bool {
+        match self {
+            Self::Interface(interface) => RESTRICTED.contains(interface),
+            Self::Documents { .. }
+            | Self::Secret { .. }
+            | Self::Http { .. }
+            | Self::Workspace { .. }
+            | Self::Method(_)
+            | Self::Model(_)
+            | Self::ModelBudget(_)
+            | Self::Sandbox(_)
+            | Self::MemoryMb(_)
+            | Self::Sticky(_) => true,
+        }
     }
 }
 

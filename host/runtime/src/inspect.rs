@@ -11,7 +11,7 @@ mod shape;
 
 use wasmparser::{Encoding, Parser, Payload};
 
-use crate::{Digest, Limits, LoadError, Manifest, bindings::migrating, engine::Pool};
+use crate::{Digest, Limits, LoadError, Manifest, bindings::migrating, limits::Pool};
 
 pub use code::Code;
 pub use imports::{Import, Need};

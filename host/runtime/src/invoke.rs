@@ -16,10 +16,10 @@ use crate::{
     binding::{Origin, Route},
     bindings::{Gateway, openclaw::gateway::types},
     call::{CallFacts, CallState, Subject},
-    capability::{COMPONENT_FAILED, NOT_CURRENT, QUOTA_EXCEEDED, calls::Call},
+    capability::calls::Call,
     claims::Claim,
     component::Component,
-    error::Refusal,
+    error::{COMPONENT_FAILED, CapabilityError, NOT_CURRENT, QUOTA_EXCEEDED, Refusal, printable},
     grants::Grants,
     limits::{Limit, Limits},
     long_calls::Listed,
@@ -37,6 +37,17 @@ pub struct Params {
     pub value: Value,
     /// The same, as the client sent it: numbers keep their digits.
     pub raw: Vec<u8>,
+}
+
+impl Params {
+    /// As a component sends them with a call of its own.
+    pub(crate) fn read(raw: Vec<u8>) -> Result<Self, CapabilityError> {
+        match json::read(&raw, json::DEPTH_MAX) {
+            Ok(value @ Value::Object(_)) => Ok(Self { value, raw }),
+            Ok(_) => Err(CapabilityError::invalid("parameters are a JSON object")),
+            Err(error) => Err(CapabilityError::invalid(format!("parameters are a JSON object: {error}"))),
+        }
+    }
 }
 
 /// What a call answered.
@@ -349,9 +360,4 @@ fn refusal(error: types::Error) -> CallError {
         _ => None,
     });
     CallError::Refused(Refusal { code, message: printable(&error.message), data, retry_after_ms: error.retry_after_ms })
-}
-
-/// A guest's words reach people's terminals: no control characters, no endless lines.
-pub(crate) fn printable(message: &str) -> String {
-    message.chars().map(|c| if c.is_control() { ' ' } else { c }).take(1000).collect()
 }

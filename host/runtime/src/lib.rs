@@ -27,6 +27,7 @@ mod error;
 mod events;
 mod fixtures;
 mod free_space;
+mod grant;
 mod grants;
 mod heavy;
 mod inspect;
@@ -58,9 +59,8 @@ use openclaw_tenancy::{Actor, TenantId, TenantRecord};
 
 pub use admission::{AdmissionLimits, Standing};
 pub use binding::{BindingScope, Origin, Route, Version};
-pub use budgets::LimitsError;
 pub use cache::CodeCache;
-pub use call::{CallFacts, Caller, Subject};
+pub use call::{CallFacts, Caller, InnerCall, InnerCalls, Subject};
 pub use compile::{
     Compiling,
     apart::{VERB as COMPILE_VERB, main as compile_apart},
@@ -68,17 +68,16 @@ pub use compile::{
 pub use component::Component;
 pub use cost::{Cost, CostLog};
 pub use digest::{Digest, DigestError};
-pub use engine::Pool;
-pub use error::{CallError, Failure, LoadError, Refusal};
+pub use error::{CallError, Failure, GrantError, LimitsError, LoadError, Refusal};
 pub use events::{Event, EventBus, Subscription};
 pub use fixtures::{Ending, FixtureCall, Mismatch, RawCall, RawExpect, embed};
-pub use grants::{Grant, GrantError, Grants, SandboxMode};
+pub use grant::{Access, Grant, SandboxMode};
+pub use grants::Grants;
 pub use inspect::{Code, Import, Inspection, Need, Shape};
 pub use invoke::Params;
-pub use limits::{Limit, Limits};
+pub use limits::{Limit, Limits, Pool};
 pub use manifest::{
-    Access, AskedCapability, Manifest, Method, Schema, Scope, SharedCollection, Tier, administers, is_own_family,
-    named_tenant,
+    AskedCapability, Manifest, Method, Schema, Scope, SharedCollection, Tier, administers, is_own_family, named_tenant,
 };
 pub use plugins::{
     Based, ChangeError, Changed, Deed, Entry, Install, Installed, Listed, Plugins, Policy, PolicyError, Row, State,
@@ -86,7 +85,7 @@ pub use plugins::{
 pub use sandboxes::{Confined, Killed, Sandboxes, Typist, Watched, Watcher, find_program};
 pub use services::{STORAGE_EVERY, Services, ServicesParts};
 pub use stats::{Counted, Stats};
-pub use trace::{InnerCall, InnerCalls, Trace};
+pub use trace::Trace;
 pub use uploads::{UPLOAD_BYTES, Upload, UploadError};
 
 use component::Loader;

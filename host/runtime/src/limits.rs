@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use openclaw_config::gateway::CallLimits;
 use wasmtime::ResourceLimiter;
 
-use crate::{engine::Pool, heavy::Growth};
+use crate::heavy::Growth;
 
 /// The limits of one call, from `components.limits`, where their defaults are.
 #[derive(Clone, Debug)]
@@ -38,8 +38,30 @@ pub struct Limits {
     pub handles: usize,
 }
 
+/// The kinds of room that there are for instances.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pool {
+    /// For what compiles to plain WebAssembly: thousands of calls a second.
+    Small,
+    /// For what brings its language's engine along, as JavaScript and Python do.
+    Large,
+}
+
+impl Pool {
+    /// How many instances there can be at once.
+    pub(crate) const fn slots(self) -> u32 {
+        match self {
+            Self::Small => 512,
+            Self::Large => 64,
+        }
+    }
+}
+
 /// Open handles (documents, directories, …) of one call at once.
 const HANDLES: usize = 256;
+
+/// How deep calls may nest: the client's own is none of these.
+pub(crate) const DEPTH: u8 = 4;
 
 /// A component linked by wasm-component-ld is 3 core modules in 4 instances with 2 tables.
 const TABLES: u32 = 2;

@@ -16,7 +16,10 @@ use openclaw_tenancy::Family;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{grants::Grant, invoke::printable};
+use crate::{
+    error::printable,
+    grant::{Access, Grant},
+};
 use budget::Budget;
 
 /// The most bytes of a compiled pattern, which bound what a byte of a text takes.
@@ -121,17 +124,6 @@ pub struct SharedCollection {
     /// Reading alone, unless it says otherwise.
     #[serde(default)]
     pub access: Access,
-}
-
-/// What a component does with another family's collection.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Access {
-    /// Looking.
-    #[default]
-    Read,
-    /// Looking and changing, the logs of that name too.
-    Write,
 }
 
 impl SharedCollection {

@@ -18,3 +18,6 @@ impl Services {
         self.models.call(counted).await
     }
 }
+
+#[cfg(test)]
+mod tests;

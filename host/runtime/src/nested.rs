@@ -7,25 +7,20 @@
 
 use std::{sync::Arc, time::Instant};
 
-use openclaw_config::json;
 use serde_json::Value;
 use tokio::task::JoinSet;
 use tracing::Instrument;
 
 use crate::{
-    CallError, Failure,
     binding::Route,
-    call::{CallFacts, CallState},
-    capability::{COMPONENT_FAILED, CapabilityError, QUOTA_EXCEEDED},
+    call::{CallFacts, CallState, InnerCall},
+    error::{COMPONENT_FAILED, CallError, CapabilityError, Failure, QUOTA_EXCEEDED},
     invoke::{Answer, CallKind, Outer, Params},
-    limits::Limit,
+    limits::{DEPTH, Limit},
     manifest::named_tenant,
     plugins::Plugins,
-    trace::{InnerCall, Trace},
+    trace::Trace,
 };
-
-/// How deep calls may nest: the client's own is none of these.
-pub(crate) const DEPTH: u8 = 4;
 
 impl Plugins {
     async fn run_inner(
@@ -53,8 +48,8 @@ impl CallState {
             return Err(CapabilityError::Trap(self.broke(Limit::Depth)));
         }
         let tenant = self.tenant()?.id.clone();
-        let plugins = self.services.plugins().ok_or_else(closing)?;
-        let params = read(params)?;
+        let plugins = self.services.plugins().ok_or_else(CapabilityError::closing)?;
+        let params = Params::read(params)?;
         if named_tenant(method, &params.value).is_some_and(|named| *named != tenant.as_str()) {
             return Err(CapabilityError::forbidden("a component reaches its own tenant alone"));
         }
@@ -120,17 +115,5 @@ impl CallState {
         let limit = failure.limit.map(|limit| ("limit".to_owned(), Value::from(limit.name())));
         self.inner_failure = Some(failure);
         CapabilityError::new(COMPONENT_FAILED, message).with_data(limit.into_iter().collect())
-    }
-}
-
-pub(crate) fn closing() -> CapabilityError {
-    CapabilityError::unavailable("the gateway is closing").retry_after(1000)
-}
-
-pub(crate) fn read(raw: Vec<u8>) -> Result<Params, CapabilityError> {
-    match json::read(&raw, json::DEPTH_MAX) {
-        Ok(value @ Value::Object(_)) => Ok(Params { value, raw }),
-        Ok(_) => Err(CapabilityError::invalid("parameters are a JSON object")),
-        Err(error) => Err(CapabilityError::invalid(format!("parameters are a JSON object: {error}"))),
     }
 }

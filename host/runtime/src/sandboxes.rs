@@ -28,7 +28,7 @@ use openclaw_sandbox::Mode;
 use openclaw_tenancy::Home;
 use tokio::sync::Notify;
 
-use crate::{capability::CapabilityError, services::Services};
+use crate::{error::CapabilityError, services::Services};
 use backends::Backends;
 use full::Watches;
 use survey::Survey;

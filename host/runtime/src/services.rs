@@ -28,14 +28,13 @@ use openclaw_tenancy::{
 use crate::{
     AdmissionLimits,
     admission::Admission,
-    capability::{
-        CapabilityError,
-        http::{HttpLimits, Refusals},
-    },
+    call::{InnerCall, InnerCalls},
+    capability::http::{HttpLimits, Refusals},
     claims::Claims,
     cost::CostLog,
     disk::Disks,
     engine::Counting,
+    error::CapabilityError,
     events::EventBus,
     free_space::FreeSpace,
     heavy::Heavy,
@@ -44,7 +43,6 @@ use crate::{
     plugins::Plugins,
     sandboxes::{Sandboxes, workload_user},
     tasks::Tasks,
-    trace::{InnerCall, InnerCalls},
 };
 
 pub use measure::STORAGE_EVERY;

@@ -15,7 +15,7 @@ use std::{
 use openclaw_tenancy::{Family, TenantRecord};
 use wasmtime::Store;
 
-use crate::{binding::Version, bindings::Gateway, call::CallState, digest::Digest, engine::Pool};
+use crate::{binding::Version, bindings::Gateway, call::CallState, digest::Digest, limits::Pool};
 
 /// An instance serves so many calls.
 const CALLS: u32 = 1000;

@@ -20,8 +20,14 @@ struct Running {
 }
 
 impl Tasks {
-    /// Runs a task of a tenant's; not at all once the gateway stops.
-    pub(crate) fn spawn(self: &Arc<Self>, row: u64, task: impl Future<Output = ()> + Send + 'static) {
+    /// Runs a task of a tenant's; not at all once the gateway stops. Whoever ends the tenant, or its token, ends the
+    /// tasks that there are. So `is_current` is asked once this one is among them: it may have come after.
+    pub(crate) fn spawn(
+        self: &Arc<Self>,
+        row: u64,
+        is_current: impl FnOnce() -> bool + Send + 'static,
+        task: impl Future<Output = ()> + Send + 'static,
+    ) {
         let number = {
             let mut running = self.running();
             running.last += 1;
@@ -31,7 +37,7 @@ impl Tasks {
         let (begin, begun) = oneshot::channel::<()>();
         let spawned = tokio::spawn(async move {
             let _leaves = leaves;
-            if begun.await.is_ok() {
+            if begun.await.is_ok() && is_current() {
                 task.await;
             }
         });

@@ -1,8 +1,4 @@
-//! Where a call stands in a trace, and who is told of the calls that components make.
-
-use std::time::Duration;
-
-use crate::{CallError, call::CallFacts, component::Component};
+//! Where a call stands in a trace.
 
 /// A call's place in a trace, as W3C Trace Context and OpenTelemetry have it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,18 +36,3 @@ impl Trace {
 fn random() -> u64 {
     getrandom::u64().unwrap_or_default().max(1)
 }
-
-/// A call that a component has made of another method, at its end.
-pub struct InnerCall<'a> {
-    /// What was called, by whom, for whom.
-    pub facts: &'a CallFacts,
-    /// Who answered.
-    pub component: &'a Component,
-    /// From being routed to the answer.
-    pub took: Duration,
-    /// How it failed, where it did.
-    pub error: Option<&'a CallError>,
-}
-
-/// Who is told.
-pub type InnerCalls = Box<dyn Fn(&InnerCall<'_>) + Send + Sync>;

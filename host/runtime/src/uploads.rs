@@ -13,7 +13,12 @@ use jiff::Timestamp;
 use openclaw_tenancy::{Directory, DirectoryError, NAME_BYTES, TenantPath, TenantRecord};
 use sha2::{Digest as _, Sha256};
 
-use crate::{Refusal, capability::CapabilityError, digest::Digest, disk::Room, services::Services};
+use crate::{
+    digest::Digest,
+    disk::Room,
+    error::{CapabilityError, Refusal},
+    services::Services,
+};
 
 /// The most bytes of one.
 pub const UPLOAD_BYTES: u64 = 64 << 20;

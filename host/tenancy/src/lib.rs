@@ -30,5 +30,5 @@ pub use registry::{
     AuthError, Authenticated, Registry, RegistryError, TenantChange, TenantData, TenantRecord, WhatChanged,
 };
 pub use secrets::{SealError, SecretKey, TenantKey};
-pub use tenant_dir::{DatabasePlace, FamilyPlace, TenantDir};
+pub use tenant_dir::{DatabasePlace, FamilyPlace, TenantDir, TenantUsage};
 pub use token::{OperatorToken, PresentedToken, Token, TokenHash, TokenId, TokenKind};

@@ -21,11 +21,21 @@ const OWN_DIRECTORY: &[&str] = &["sessions", "memory", "cron", "channels", "devi
 const DATABASE: &str = "state.db";
 const WAL: &str = "state.db-wal";
 const PLUGINS: &str = "plugins";
+const WORKSPACE: &str = "sandbox/work";
 
 /// The directory of one tenant.
 #[derive(Debug, Clone)]
 pub struct TenantDir {
     root: Directory,
+}
+
+/// What a tenant's directory takes from the disk, in bytes, and how much of that is in each part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TenantUsage {
+    pub bytes: u64,
+    pub workspace: u64,
+    pub agents: u64,
+    pub memory: u64,
 }
 
 /// Where one family of one tenant keeps its state.
@@ -57,13 +67,13 @@ impl TenantDir {
         &self.root
     }
 
-    /// What the part at `path` takes from the disk, in bytes; nothing where there is no such directory.
-    pub fn part_usage(&self, path: &str) -> Result<u64, DirectoryError> {
-        match self.root.existing_subdirectory(&path.parse::<TenantPath>()?) {
-            Ok(part) => part.disk_usage(),
-            // The whole has been measured all the same.
-            Err(_) => Ok(0),
-        }
+    /// What it takes from the disk and what parts of it do, measured by one walk.
+    ///
+    /// # Errors
+    /// A part that cannot be measured fails the whole; only one that is not there takes nothing.
+    pub fn usage(&self) -> Result<TenantUsage, DirectoryError> {
+        let (bytes, [workspace, agents, memory]) = self.root.disk_usage_by([WORKSPACE, "agents", "memory"])?;
+        Ok(TenantUsage { bytes, workspace, agents, memory })
     }
 
     /// The place of one family; its directories are made where they are
@@ -114,7 +124,7 @@ impl TenantDir {
     /// The workspace, `sandbox/work`: `/work` in a sandbox. It and what is made in it belong to the user of this
     /// number, where one is given; nothing else of the tenant's does.
     pub fn workspace(&self, owner: Option<u32>) -> Result<Directory, DirectoryError> {
-        let workspace = self.root.subdirectory(&fixed("sandbox/work"))?;
+        let workspace = self.root.subdirectory(&fixed(WORKSPACE))?;
         let Some(owner) = owner else { return Ok(workspace) };
         let workspace = workspace.owned_by(owner);
         workspace.hand_over(&workspace)?;

@@ -82,8 +82,29 @@ fn a_new_project_in_rust_builds_and_passes_its_tests_as_it_is() {
     let component = project.join("lookup.wasm").display().to_string();
     let tested = Cli::bare(&["components", "test", &component]).within(&project).run().exited(0);
     assert!(tested.stdout.contains("3 calls, 0 failed"), "{tested:?}");
+    let guide = fs::read_to_string(workspace().join("docs/handlers.md")).expect("the guide");
+    let shown = guide.split_once("$ openclaw components test greeter.wasm\n").expect("the command is in the guide").1;
+    let shown = shown.split_once("```").expect("the end of its output").0;
+    assert_eq!(without_times(shown), without_times(&tested.stdout), "docs/handlers.md shows what is printed");
     let report = Cli::bare(&["components", "check", &component, "--json"]).run().exited(0).json();
     assert_eq!((&report["warnings"], &report["grants"]), (&json!([]), &json!([])), "{report}");
+}
+
+/// The cells of what `components test` prints, but for microseconds, which are others each time.
+fn without_times(printed: &str) -> Vec<Vec<String>> {
+    let cells = |line: &str| {
+        let cells = line.split("  ").map(str::trim).filter(|cell| !cell.is_empty());
+        let mut cells: Vec<String> =
+            cells.map(|cell| cell.split_once(" (").map_or(cell, |(name, _)| name).to_owned()).collect();
+        if let [name, micros, _, ..] = cells.as_mut_slice()
+            && !matches!(name.as_str(), "CALL" | "limit")
+            && *micros != "-"
+        {
+            "…".clone_into(micros);
+        }
+        cells
+    };
+    printed.lines().map(cells).collect()
 }
 
 #[test]

@@ -22,14 +22,18 @@ fn a_command_writes_where_we_do_and_its_end_is_the_exit_code() {
     both(|home| {
         let fine = run(home, &["--", "sh", "-c", "echo out; echo err >&2"]).exited(0);
         assert_eq!((fine.stdout.as_str(), fine.stderr.as_str()), ("out\n", "err\n"));
-        let failed = run(home, &["--", "sh", "-c", "exit 7"]).exited(1);
+        let failed = run(home, &["--", "sh", "-c", "exit 7"]).exited(7);
         assert!(failed.stderr.contains("ended with exit code 7"), "{failed:?}");
-        let unended = run(home, &["--", "sh", "-c", "printf why >&2; exit 7"]).exited(1);
+        let unended = run(home, &["--", "sh", "-c", "printf why >&2; exit 7"]).exited(7);
         assert!(unended.stderr.starts_with("why\nError: "), "{unended:?}");
-        let slow = run(home, &["--seconds", "1", "--", "sleep", "60"]).exited(1);
+        let slow = run(home, &["--seconds", "1", "--", "sleep", "60"]).exited(124);
         assert!(slow.stderr.contains("took too long"), "{slow:?}");
-        let document = run(home, &["--json", "--", "false"]).exited(1).json();
-        assert_eq!((&document["exitCode"], &document["reason"]), (&json!(1), &json!("exit")));
+        let killed = run(home, &["--", "sh", "-c", "kill -9 $$"]).exited(137);
+        assert!(killed.stderr.contains("ended by signal 9"), "{killed:?}");
+        let missing = run(home, &["--", "no-such-program"]).exited(125);
+        assert!(missing.stderr.contains("did not start"), "{missing:?}");
+        let document = run(home, &["--json", "--", "sh", "-c", "exit 7"]).exited(7).json();
+        assert_eq!((&document["exitCode"], &document["reason"]), (&json!(7), &json!("exit")));
     });
 }
 

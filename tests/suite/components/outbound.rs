@@ -24,20 +24,24 @@ use super::{built, params};
 const HOME: &str = "components: {http: {private_addresses: [127.0.0.1], timeout_ms: 1000, body_bytes: 65536}}\n";
 
 /// A host that does what its path says.
-struct Host(u16);
+pub(super) struct Host(u16);
 
 impl Host {
-    fn start() -> Self {
+    pub(super) fn start() -> Self {
         Self(server::listen(serve).port())
     }
 
-    fn url(&self, path: &str) -> String {
+    pub(super) fn url(&self, path: &str) -> String {
         format!("http://127.0.0.1:{}{path}", self.0)
+    }
+
+    pub(super) fn grant(&self) -> String {
+        format!("http:127.0.0.1:{}", self.0)
     }
 
     /// Installs the fixture for a tenant with a grant of this host.
     fn granted(&self, daemon: &Daemon, tenant: &str) {
-        install(daemon, tenant, &[&format!("http:127.0.0.1:{}", self.0)]);
+        install(daemon, tenant, &[&self.grant()]);
     }
 }
 

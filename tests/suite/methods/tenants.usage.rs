@@ -40,6 +40,18 @@ fn counts_the_requests() {
 }
 
 #[test]
+fn a_part_that_cannot_be_measured_is_an_error_and_no_zero() {
+    let daemon = Daemon::start();
+    let tenant = daemon.tenant("acme");
+    let memory = daemon.home().tenant("acme").join("memory");
+    std::fs::remove_dir_all(&memory).expect("the folder");
+    assert_eq!(tenant.ok("tenants.usage", json!({ "refreshDisk": true }))["memoryDbBytes"], 0, "it is not there");
+    std::os::unix::fs::symlink("agents", &memory).expect("a link");
+    let error = tenant.err("tenants.usage", json!({ "refreshDisk": true }));
+    assert_eq!(error.name(), "INTERNAL", "{error}");
+}
+
+#[test]
 fn counts_the_sessions_and_what_was_said_in_them() {
     let daemon = Daemon::start();
     let tenant = daemon.tenant("acme");

@@ -1,6 +1,6 @@
 //! What `components.*` answers.
 
-use openclaw_runtime::{BindingScope, Changed, Component, Digest, Grants, Installed, Listed, Origin, Row};
+use openclaw_runtime::{BindingScope, Changed, Component, Digest, Installed, Listed, Origin, Row};
 use openclaw_tenancy::Family;
 use serde_json::{Map, Value, json};
 
@@ -124,7 +124,7 @@ fn source(scope: &BindingScope) -> &'static str {
 fn describe(row: &mut Map<String, Value>, component: Option<&Component>) {
     let methods: Vec<&str> =
         component.into_iter().flat_map(|component| component.manifest.methods.keys()).map(String::as_str).collect();
-    let capabilities = component.map(Grants::asked).unwrap_or_default();
+    let capabilities = component.map(Component::asked).unwrap_or_default();
     row.insert("methods".into(), methods.into());
     row.insert("capabilities".into(), capabilities.into());
 }

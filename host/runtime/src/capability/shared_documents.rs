@@ -19,8 +19,9 @@ use crate::{
     call::CallState,
     capability::calls::Call,
     component::Component,
+    grant::Access,
     grants::Grants,
-    manifest::{Access, SharedCollection as Named},
+    manifest::SharedCollection as Named,
 };
 
 /// One collection of another family of the calling tenant, read only.

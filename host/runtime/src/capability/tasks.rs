@@ -11,12 +11,10 @@ use wasmtime::component::Resource;
 use super::CapabilityError;
 use crate::{
     bindings::openclaw::gateway::tasks,
-    call::CallState,
+    call::{CallState, InnerCall},
     capability::calls::Call,
     claims::{Claim, Name},
-    invoke::CallKind,
-    nested::{closing, read},
-    trace::InnerCall,
+    invoke::{CallKind, Params},
 };
 
 /// Bytes of a name.
@@ -128,8 +126,8 @@ impl CallState {
     /// Starts a call of a method of this call's own family, apart from it.
     async fn start_task(&mut self, method: &str, params: Vec<u8>, claim: Option<Claim>) -> Result<(), CapabilityError> {
         let tenant = self.current_tenant()?.clone();
-        let plugins = self.services.plugins().ok_or_else(closing)?;
-        let params = read(params)?;
+        let plugins = self.services.plugins().ok_or_else(CapabilityError::closing)?;
+        let params = Params::read(params)?;
         let routed = plugins.route(Some(&tenant.id), method).await;
         let route = routed.map_err(|error| self.inner_error(error))?;
         let route = route.ok_or_else(|| CapabilityError::not_found(plugins.no_such_method(method)))?;
@@ -141,13 +139,13 @@ impl CallState {
         let ends = Arc::default();
         let claim = claim.map(|claim| claim.passed_to(&ends));
         let (services, row) = (self.services.clone(), tenant.row);
+        let is_current = {
+            let (services, tenant) = (services.clone(), tenant.clone());
+            move || services.is_current(&tenant)
+        };
         let pause = if self.is_task { OF_TASKS } else { Duration::ZERO };
         let task = async move {
             let _place = place;
-            // Whoever ended its tenant, or its token, ended the tasks that there were: this one may have come after.
-            if !services.is_current(&tenant) {
-                return;
-            }
             tokio::time::sleep(pause).await;
             let pool = route.component().pool;
             let Some(_instance) = services.admission.instance_of_task(&tenant.id, pool).await else { return };
@@ -159,7 +157,7 @@ impl CallState {
             }
             services.inner_ended(&InnerCall { facts: &told, component, took: started.elapsed(), error });
         };
-        self.services.tasks.spawn(row, task.in_current_span());
+        self.services.tasks.spawn(row, is_current, task.in_current_span());
         Ok(())
     }
 }

@@ -21,10 +21,11 @@ use wasmtime_wasi::{
 };
 
 use self::streams::{Incoming, Outgoing};
-use super::{CapabilityError, QUOTA_EXCEEDED, UNAVAILABLE};
+use super::{CapabilityError, QUOTA_EXCEEDED};
 use crate::{
     call::CallState,
     disk::{Moving, Room},
+    error::UNAVAILABLE,
 };
 
 const TYPES: &str = "wasi:filesystem/types@0.2.12";

@@ -11,8 +11,8 @@ use super::imports::PACKAGE;
 use crate::{
     Limit, Limits, LoadError,
     capability::http::{self, Outbound},
-    engine::{self, Counting, Pool, TICK},
-    limits::MemoryBudget,
+    engine::{self, Counting, TICK},
+    limits::{MemoryBudget, Pool},
 };
 
 /// The version of the contract whose `component` interface is called.

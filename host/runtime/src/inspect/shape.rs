@@ -4,7 +4,8 @@ use wasmparser::{BinaryReaderError, Instance, Payload};
 
 use crate::{
     Limits,
-    engine::{KEEP_RESIDENT, MEMORIES, Pool},
+    engine::{KEEP_RESIDENT, MEMORIES},
+    limits::Pool,
 };
 
 const PAGE_BYTES: u64 = 64 << 10;

@@ -11,7 +11,7 @@ use crate::{
     call::{CallFacts, CallState, Caller, Subject},
     capability::calls::Call,
     component::Component,
-    error::Failure,
+    error::{Failure, printable},
     grants::Grants,
     invoke,
     limits::Limits,
@@ -74,7 +74,7 @@ pub(crate) async fn convert(
     match timeout(limits.wall, Metered::new(work, meter)).await {
         Err(_) => Err(failed(invoke::over(crate::Limit::Time, "wall time"))),
         Ok(Err(trap)) => Err(failed(invoke::failure(store.data(), &trap))),
-        Ok(Ok(Err(error))) => Err(RunError::Refused(invoke::printable(&error.message))),
+        Ok(Ok(Err(error))) => Err(RunError::Refused(printable(&error.message))),
         Ok(Ok(Ok(()))) => Ok(()),
     }
 }

@@ -10,7 +10,8 @@ use crate::{
     binding::{BindingScope, Bound, Canary, Origin, Version},
     component::Component,
     digest::Digest,
-    grants::{GrantError, GrantSource, Grants},
+    error::GrantError,
+    grants::{GrantSource, Grants},
     layers::Slot,
 };
 

@@ -3,7 +3,8 @@
 use openclaw_control::ControlError;
 
 use crate::{
-    CallError, LoadError, Refusal, capability::CapabilityError, digest::Digest, grants::GrantError,
+    digest::Digest,
+    error::{CallError, CapabilityError, GrantError, LoadError, Refusal},
     migrations::RunError,
 };
 

@@ -11,8 +11,8 @@ use crate::{
     compile::Client,
     component::{Component, Loaded},
     digest::Digest,
+    error::printable,
     grants::{GrantSource, Grants},
-    invoke::printable,
     layers::Slot,
 };
 

@@ -9,7 +9,8 @@ use openclaw_tenancy::{Family, TenantIdError};
 
 use crate::{
     capability::http::HttpLimits,
-    grants::{GrantError, GrantSource, Grants},
+    error::GrantError,
+    grants::{GrantSource, Grants},
     layers::Groups,
 };
 

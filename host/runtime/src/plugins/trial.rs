@@ -20,10 +20,10 @@ use crate::{
     call::{CallFacts, Caller, Subject},
     compile::Client,
     component::{Component, Loader},
-    error::{LoadError, Refusal},
+    error::{LoadError, Refusal, printable},
     fixtures::{Ending, FixtureCall},
     grants::{GrantSource, Grants},
-    invoke::{CallKind, Params, printable},
+    invoke::{CallKind, Params},
     sandboxes::Sandboxes,
     services::{Services, ServicesParts},
 };

@@ -17,7 +17,7 @@ use super::{
     attempts::Attempts,
     terms::{AskedLimits, Floor, Most},
 };
-use crate::{call::CallState, capability::CapabilityError};
+use crate::{call::CallState, error::CapabilityError};
 
 /// What a call keeps of its time for its own answer.
 const FOR_THE_ANSWER: Duration = Duration::from_millis(250);

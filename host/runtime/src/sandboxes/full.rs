@@ -19,7 +19,7 @@ use openclaw_sandbox::unlinked_bytes;
 use openclaw_tenancy::TenantRecord;
 use tokio::time::{Instant, sleep_until};
 
-use crate::{capability::CapabilityError, services::Services};
+use crate::{error::CapabilityError, services::Services};
 use looks::Looks;
 
 /// How often a tenant is measured while workloads of it run, where its disk is limited.

@@ -5,7 +5,7 @@ use openclaw_sandbox::{Info, Mode, Root, Support};
 use serde::Serialize;
 
 use super::terms::{Floor, Most};
-use crate::{call::CallState, capability::CapabilityError};
+use crate::{call::CallState, error::CapabilityError};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     call::CallState,
-    capability::{CapabilityError, NOT_CURRENT},
+    error::{CapabilityError, NOT_CURRENT},
     services::Services,
 };
 

@@ -8,7 +8,7 @@ use openclaw_tenancy::TenantRecord;
 
 use crate::{
     call::CallState,
-    capability::{CapabilityError, QUOTA_EXCEEDED},
+    error::{CapabilityError, QUOTA_EXCEEDED},
     services::Services,
 };
 

@@ -31,7 +31,7 @@ use openclaw_tenancy::{TenantId, TenantRecord};
 use serde_json::value::RawValue;
 use tokio::sync::{Notify, watch};
 
-use crate::capability::CapabilityError;
+use crate::error::CapabilityError;
 use screen::Screen;
 pub use watcher::{Typist, Watched, Watcher};
 

@@ -8,7 +8,7 @@ use openclaw_tenancy::Quotas;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::{capability::CapabilityError, grants::Grants};
+use crate::{error::CapabilityError, grants::Grants};
 
 /// What a call asks for; 0 is the most that there is.
 #[derive(Clone, Copy, Debug, Default)]

@@ -8,9 +8,8 @@ use serde_json::json;
 
 use super::Services;
 use crate::{
-    CallError,
     call::{CallFacts, Subject},
-    capability::CapabilityError,
+    error::{CallError, CapabilityError},
 };
 
 impl Services {

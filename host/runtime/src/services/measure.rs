@@ -8,10 +8,10 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 use openclaw_billing::{Caller, LedgerError, Measured, Period, Refusal};
-use openclaw_tenancy::{DirectoryError, Family, TenantId, TenantRecord};
+use openclaw_tenancy::{Family, TenantId, TenantRecord};
 
 use super::Services;
-use crate::{capability::CapabilityError, disk::Room};
+use crate::{disk::Room, error::CapabilityError};
 
 /// How often the directories of tenants that are at work are measured.
 pub const STORAGE_EVERY: SignedDuration = SignedDuration::from_hours(1);
@@ -43,17 +43,15 @@ impl Services {
     /// The bytes of a tenant's files, and of the parts of them that are told apart; nothing else is measured.
     async fn measure_disk(&self, tenant: &TenantRecord) -> Result<Measured, CapabilityError> {
         let open = self.open_tenant(tenant)?;
-        let measure = move || -> Result<Measured, DirectoryError> {
-            Ok(Measured {
-                disk_usage_bytes: open.directory.root().disk_usage()?,
-                workspace_bytes: open.directory.part_usage("sandbox/work")?,
-                agent_data_bytes: open.directory.part_usage("agents")?,
-                memory_db_bytes: open.directory.part_usage("memory")?,
-                ..Measured::default()
-            })
-        };
-        let measured = self.admission.off_thread(Some(&tenant.id), measure).await?;
-        measured.map_err(CapabilityError::internal)
+        let measured = self.admission.off_thread(Some(&tenant.id), move || open.directory.usage()).await?;
+        let usage = measured.map_err(CapabilityError::internal)?;
+        Ok(Measured {
+            disk_usage_bytes: usage.bytes,
+            workspace_bytes: usage.workspace,
+            agent_data_bytes: usage.agents,
+            memory_db_bytes: usage.memory,
+            ..Measured::default()
+        })
     }
 
     /// The bytes of a tenant's files.

@@ -1,9 +1,9 @@
-use std::os::unix::fs::{MetadataExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
 use rusqlite::Connection;
 
 use super::TenantDir;
-use crate::{DirectoryError, Family, Home};
+use crate::{DirectoryError, Family, Home, NAME_BYTES};
 
 const FAMILIES: &[&str] = &[
     "sessions",
@@ -52,15 +52,50 @@ fn no_family_can_reach_a_database_or_another_familys_files() {
 }
 
 #[test]
-fn a_part_is_measured_by_itself() {
-    let (_parent, _home, directory) = tenant();
-    let before = directory.part_usage("memory").unwrap();
-    let notes = directory.root().subdirectory(&"memory/files".parse().unwrap()).unwrap();
-    let there = directory.part_usage("memory").unwrap();
-    notes.write_atomic(&"notes".parse().unwrap(), &[0; 1000]).unwrap();
-    assert!(there >= before);
-    assert!(directory.part_usage("memory").unwrap() >= there + 1000);
-    assert_eq!(directory.part_usage("nowhere").unwrap(), 0);
+fn the_parts_are_told_apart_from_the_whole() {
+    let (parent, _home, directory) = tenant();
+    let root = parent.path().join("tenants/acme");
+    for name in ["memory/files", "sandbox/work", "sandbox/workshop", "agents"] {
+        std::fs::create_dir_all(root.join(name)).unwrap();
+    }
+    let before = directory.usage().unwrap();
+    std::fs::write(root.join("sandbox/work/report"), [0; 1000]).unwrap();
+    std::fs::write(root.join("memory/files/note"), [0; 2000]).unwrap();
+    std::fs::write(root.join("sandbox/workshop/tool"), [0; 4000]).unwrap();
+    let after = directory.usage().unwrap();
+    assert_eq!(after.workspace - before.workspace, 1000 + NAME_BYTES);
+    assert_eq!(after.memory - before.memory, 2000 + NAME_BYTES);
+    assert_eq!(after.agents, before.agents);
+    assert_eq!(after.bytes - before.bytes, 7000 + 3 * NAME_BYTES);
+    assert_eq!(after.bytes, directory.root().disk_usage().unwrap());
+}
+
+#[test]
+fn a_part_that_is_not_there_takes_nothing_and_one_that_cannot_be_measured_is_an_error() {
+    let (parent, _home, directory) = tenant();
+    let root = parent.path().join("tenants/acme");
+    for (part, above) in [("memory", "memory"), ("sandbox/work", "sandbox/work"), ("sandbox/work", "sandbox")] {
+        std::fs::remove_dir_all(root.join(above)).unwrap();
+        let usage = directory.usage().unwrap();
+        assert_eq!(if part == "memory" { usage.memory } else { usage.workspace }, 0, "{above}");
+        symlink("agents", root.join(above)).unwrap();
+        assert!(matches!(directory.usage(), Err(DirectoryError::Link)), "{above}");
+        std::fs::remove_file(root.join(above)).unwrap();
+        std::fs::write(root.join(above), "").unwrap();
+        assert!(matches!(directory.usage(), Err(DirectoryError::NotDirectory)), "{above}");
+        std::fs::remove_file(root.join(above)).unwrap();
+        std::fs::create_dir_all(root.join(part)).unwrap();
+    }
+}
+
+#[test]
+fn a_workspace_that_a_workload_shut_is_measured_all_the_same() {
+    let (parent, _home, directory) = tenant();
+    let work = parent.path().join("tenants/acme/sandbox/work");
+    std::fs::create_dir_all(&work).unwrap();
+    std::fs::write(work.join("report"), [0; 1000]).unwrap();
+    std::fs::set_permissions(&work, std::fs::Permissions::from_mode(0o000)).unwrap();
+    assert_eq!(directory.usage().unwrap().workspace, 1000 + NAME_BYTES);
 }
 
 #[test]

@@ -18,8 +18,9 @@ EXAMPLES:
 
 /// Run a command in a tenant's sandbox.
 ///
-/// The workspace is at /work; what the command writes comes out here. Exit code
-/// 1 says that it ended by a signal, by a limit or with another code than 0.
+/// The workspace is at /work; what the command writes comes out here, and its
+/// exit code is ours: 128 and the signal's number where it ended by a signal, 124
+/// where its time was over, 125 where something else ended it or it did not start.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Run {
@@ -54,10 +55,11 @@ fn variable(text: &str) -> Result<(String, String), &'static str> {
 impl Run {
     pub(super) async fn run(self, client: &Client<'_>, output: &Output) -> Result<(), CliError> {
         let ran = client.request("sandbox.run", self.params()?, self.tenant.as_deref()).await?;
-        let fine = ran["reason"] == "exit" && ran["exitCode"] == 0;
+        let code = exit_code(&ran);
+        let fine = code == 0;
         if output.json {
             output.document(&ran)?;
-            return if fine { Ok(()) } else { Err(CliError::silent(Kind::Failed)) };
+            return if fine { Ok(()) } else { Err(CliError::silent(Kind::Program(code))) };
         }
         let written = |stream: &str| ran[stream].as_str().unwrap_or_default().to_owned();
         let mut stderr = written("stderr");
@@ -69,7 +71,8 @@ impl Run {
         if ran["truncated"] == true {
             output.warning("it wrote more than is shown");
         }
-        if fine { Ok(()) } else { Err(CliError::failed(how_it_ended(&ran))) }
+        // Said too, since an exit code may be the gateway's own.
+        if fine { Ok(()) } else { Err(CliError::new(Kind::Program(code), how_it_ended(&ran))) }
     }
 
     fn params(&self) -> Result<Value, CliError> {
@@ -81,6 +84,17 @@ impl Run {
         set("stdin", self.input.as_deref().map(read).transpose()?.map(Value::from));
         set("limits", self.seconds.map(|seconds| json!({ "wallMs": u64::from(seconds) * 1000 })));
         Ok(params.into())
+    }
+}
+
+/// The exit code that says how it ended: as of `timeout`, and of `docker run`.
+fn exit_code(ran: &Value) -> u8 {
+    let number = |name: &str, base: u64| u8::try_from(ran[name].as_u64()?.checked_add(base)?).ok();
+    match ran["reason"].as_str() {
+        Some("timeout") => 124,
+        // Who is refused a process ends by itself.
+        Some("exit" | "pids") => number("exitCode", 0).or_else(|| number("signal", 128)).unwrap_or(125),
+        _ => 125,
     }
 }
 
@@ -108,4 +122,27 @@ fn read(file: &Path) -> Result<String, CliError> {
     };
     read.map_err(|error| CliError::usage(format!("--input {}: {error}", file.display())))?;
     Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_commands_end_is_our_exit_code() {
+        for (ran, code) in [
+            (json!({ "reason": "exit", "exitCode": 0 }), 0),
+            (json!({ "reason": "exit", "exitCode": 255 }), 255),
+            (json!({ "reason": "exit", "exitCode": null, "signal": 15 }), 143),
+            (json!({ "reason": "pids", "exitCode": 2 }), 2),
+            (json!({ "reason": "timeout", "exitCode": null }), 124),
+            (json!({ "reason": "oom", "exitCode": null }), 125),
+            (json!({ "reason": "output_limit", "exitCode": null }), 125),
+            (json!({ "reason": "killed", "exitCode": null }), 125),
+            (json!({ "reason": "failed-to-start", "exitCode": null }), 125),
+            (json!({ "reason": "something new", "exitCode": 0 }), 125),
+        ] {
+            assert_eq!(exit_code(&ran), code, "{ran}");
+        }
+    }
 }

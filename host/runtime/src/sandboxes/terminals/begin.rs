@@ -7,7 +7,7 @@ use openclaw_tenancy::NAME_BYTES;
 use super::{STEP, Terminal, TerminalSpec, attend::Attended};
 use crate::{
     call::CallState,
-    capability::CapabilityError,
+    error::CapabilityError,
     grants::Grants,
     sandboxes::{
         Asked, AskedLimits, AskedTerminal,

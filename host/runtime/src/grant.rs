@@ -5,9 +5,9 @@ use std::{fmt, str::FromStr};
 use openclaw_egress::HostPattern;
 use openclaw_sandbox::Mode;
 use openclaw_tenancy::{Family, PicoUsd};
+use serde::Deserialize;
 
-use super::RESTRICTED;
-use crate::manifest::Access;
+use crate::error::GrantError;
 
 /// Something that a component may do besides the basics. Parsed from the texts of `components.grants`,
 /// `components.install` and a manifest's `capabilities`.
@@ -57,6 +57,17 @@ pub enum Grant {
     Sticky(u8),
 }
 
+/// What a component does with another family's collection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Access {
+    /// Looking.
+    #[default]
+    Read,
+    /// Looking and changing, the logs of that name too.
+    Write,
+}
+
 /// How a workload is confined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SandboxMode {
@@ -73,36 +84,6 @@ impl From<Mode> for SandboxMode {
             Mode::Docker => Self::Docker,
         }
     }
-}
-
-impl Grant {
-    /// Whether there is something behind it; the rest is for later releases.
-    #[must_use]
-    pub fn is_served(&self) -> bool {
-        match self {
-            Self::Interface(interface) => RESTRICTED.contains(interface),
-            Self::Documents { .. }
-            | Self::Secret { .. }
-            | Self::Http { .. }
-            | Self::Workspace { .. }
-            | Self::Method(_)
-            | Self::Model(_)
-            | Self::ModelBudget(_)
-            | Self::Sandbox(_)
-            | Self::MemoryMb(_)
-            | Self::Sticky(_) => true,
-        }
-    }
-}
-
-/// A text that is no grant.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is no grant: {reason}")]
-pub struct GrantError {
-    /// As it was given, cut to a line's length.
-    pub text: String,
-    /// What is wrong with it.
-    pub reason: String,
 }
 
 /// Interfaces that are granted as a whole.
