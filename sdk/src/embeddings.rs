@@ -45,15 +45,27 @@ impl Embedder {
     /// # Errors
     /// INVALID_REQUEST (a limit), QUOTA_EXCEEDED, UNAVAILABLE (the provider).
     pub fn embed(&self, texts: &[String]) -> Result<Vec<Vec<f32>>> {
-        let mut vectors = Vec::with_capacity(texts.len());
-        let mut rest = texts;
-        while !rest.is_empty() {
-            let (batch, others) = rest.split_at(batch(rest));
-            vectors.extend(self.0.embed(batch)?);
-            rest = others;
-        }
-        Ok(vectors)
+        in_batches(texts, |batch| self.0.embed(batch))
     }
+
+    /// As [`Embedder::embed`], for an agent of the tenant: what it costs counts for the agent's budgets too.
+    ///
+    /// # Errors
+    /// As [`Embedder::embed`]; INVALID_REQUEST where it costs something and the tenant has no such agent.
+    pub fn embed_for(&self, texts: &[String], agent: &str) -> Result<Vec<Vec<f32>>> {
+        in_batches(texts, |batch| self.0.embed_for(batch, agent))
+    }
+}
+
+fn in_batches(texts: &[String], embed: impl Fn(&[String]) -> Result<Vec<Vec<f32>>>) -> Result<Vec<Vec<f32>>> {
+    let mut vectors = Vec::with_capacity(texts.len());
+    let mut rest = texts;
+    while !rest.is_empty() {
+        let (batch, others) = rest.split_at(batch(rest));
+        vectors.extend(embed(batch)?);
+        rest = others;
+    }
+    Ok(vectors)
 }
 
 /// How many of these texts go into one call: at least one, which the host refuses where it is too long.

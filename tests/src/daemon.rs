@@ -152,6 +152,15 @@ impl Daemon {
         figure.and_then(|figure| figure.parse().ok()).unwrap_or_else(|| panic!("no such figure:\n{metrics}"))
     }
 
+    /// How much memory it has (`VmRSS`), or has had at the most (`VmHWM`), in KiB.
+    #[must_use]
+    pub fn memory_kib(&self, figure: &str) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("its status");
+        let line = status.lines().find_map(|line| line.strip_prefix(figure)?.strip_prefix(':'));
+        let number = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
+        number.unwrap_or_else(|| panic!("no {figure}:\n{status}"))
+    }
+
     /// The operator's token.
     #[must_use]
     pub fn operator_token(&self) -> &str {

@@ -1,6 +1,7 @@
 //! Agents at work in the real daemon, with the scripted model: what the SDK's harness cannot show.
 
 mod ends;
+mod kills;
 mod runs;
 mod steps;
 

@@ -9,8 +9,10 @@ mod ledger;
 pub(crate) mod official;
 pub(crate) mod real;
 mod responses;
+pub(crate) mod rows;
+mod streams;
 mod token_ends;
-mod upstream;
+pub(crate) mod upstream;
 
 use crate::contract::*;
 use openclaw_tests::wait_for;
@@ -88,7 +90,7 @@ fn wait_for_calls(daemon: &Daemon, tenant: &str, count: usize) -> Vec<Value> {
 }
 
 /// The ledger agrees with itself, which the doctor looks at.
-fn is_sound(daemon: &Daemon) {
+pub(crate) fn is_sound(daemon: &Daemon) {
     let told = daemon.cli(&["doctor", "--json"]);
     let found = told.json();
     let checks = found["checks"].as_array().or(found["findings"].as_array()).unwrap_or_else(|| panic!("{found}"));

@@ -81,9 +81,9 @@ fn end(lanes: &Lanes<'_>, key: &str, only: Option<&str>) -> Result<Vec<String>> 
     let meant = |id: &String| only.is_none_or(|only| only == id);
     let mut ended = Vec::new();
     // Those in line first, or the next would begin.
-    for run in lanes.take_out(key, meant)? {
-        ended.push(run.id.clone());
-        end_waiting(lanes, run)?;
+    for run in lanes.end_waiting(key, meant, ON_REQUEST)? {
+        Teller::of_ended(lanes.call, &run)?.aborted(ON_REQUEST)?;
+        ended.push(run.id);
     }
     let (running, _) = lanes.ids(key)?;
     if let Some(id) = running.filter(meant)
@@ -92,12 +92,6 @@ fn end(lanes: &Lanes<'_>, key: &str, only: Option<&str>) -> Result<Vec<String>> 
         ended.insert(0, id);
     }
     Ok(ended)
-}
-
-fn end_waiting(lanes: &Lanes<'_>, mut run: Run) -> Result<()> {
-    run.end(Status::Aborted, Some(ON_REQUEST.to_owned()), None);
-    lanes.write_run(&run)?;
-    Teller::of_ended(lanes.call, &run)?.aborted(ON_REQUEST)
 }
 
 /// Ends the run that has its turn. False where it came to its end by itself.

@@ -6,7 +6,7 @@
 use crate::run::{self, Run, Status};
 use crate::session::Session;
 use crate::teller::Teller;
-use openclaw_sdk::documents::Database;
+use openclaw_sdk::documents::{Database, Transaction};
 use openclaw_sdk::log::{self, Level};
 use openclaw_sdk::tasks::{Claim, Tasks};
 use openclaw_sdk::{Call, Error, Result, now_ms};
@@ -35,6 +35,9 @@ const TURN: &str = "agent";
 struct Lane {
     running: Option<String>,
     waiting: Vec<String>,
+    /// Those that waited and became part of the running one, which ends them.
+    #[serde(default)]
+    taken_in: Vec<String>,
 }
 
 /// A lane as it was read; 0 is the version of one that is not stored.
@@ -113,6 +116,7 @@ impl<'a> Lanes<'a> {
     pub(crate) fn pass_on(&self, key: &str, claim: Claim) -> Result<()> {
         for _ in 0..ATTEMPTS {
             let Known { mut lane, version } = self.lane(key)?;
+            self.end_all(&lane.taken_in)?;
             let next = lane.next();
             match self.write_lane(key, &lane, version, None) {
                 Err(error) if error.is_conflict() => continue,
@@ -163,14 +167,36 @@ impl<'a> Lanes<'a> {
         Ok(())
     }
 
-    /// Takes runs that wait out of the line; those that a change meanwhile hides are there at the next look.
-    pub(crate) fn take_out(&self, key: &str, meant: impl Fn(&String) -> bool) -> Result<Vec<Run>> {
+    /// Ends runs that wait: one write takes them out of the line and ends them. Those that a change meanwhile hides are
+    /// there at the next look.
+    pub(crate) fn end_waiting(&self, key: &str, meant: impl Fn(&String) -> bool, why: &str) -> Result<Vec<Run>> {
         for _ in 0..ATTEMPTS {
             let Known { mut lane, version } = self.lane(key)?;
-            let taken: Vec<String> = lane.waiting.extract_if(.., |id| meant(id)).collect();
+            let ids = lane.waiting.extract_if(.., |id| meant(id));
+            let mut runs = ids.map(|id| self.run(&id)).collect::<Result<Vec<_>>>()?;
+            if runs.is_empty() {
+                break;
+            }
+            runs.iter_mut().for_each(|run| run.end(Status::Aborted, Some(why.to_owned()), None));
+            let transaction = runs.iter().try_fold(self.with_lane(key, &lane, version)?, with_run)?;
+            match transaction.commit() {
+                Err(error) if error.is_conflict() => continue,
+                written => drop(written?),
+            }
+            return Ok(runs);
+        }
+        Ok(Vec::new())
+    }
+
+    /// Takes all that wait into the run that has its turn: where it does not end them, they end with it.
+    pub(crate) fn take_in(&self, key: &str) -> Result<Vec<Run>> {
+        for _ in 0..ATTEMPTS {
+            let Known { mut lane, version } = self.lane(key)?;
+            let taken = std::mem::take(&mut lane.waiting);
             if taken.is_empty() {
                 break;
             }
+            lane.taken_in.extend_from_slice(&taken);
             match self.write_lane(key, &lane, version, None) {
                 Err(error) if error.is_conflict() => continue,
                 written => written?,
@@ -183,7 +209,7 @@ impl<'a> Lanes<'a> {
     /// Looks after a lane that nobody has: what died there is ended, and the next has its turn.
     pub(crate) fn revive(&self, key: &str) -> Result<()> {
         let lane = self.lane(key)?.lane;
-        if lane.running.is_none() && lane.waiting.is_empty() {
+        if lane.is_empty() {
             return Ok(());
         }
         let Some(claim) = self.tasks.claim(&claim_of(key), Duration::ZERO)? else { return Ok(()) };
@@ -191,13 +217,22 @@ impl<'a> Lanes<'a> {
         self.pass_on(key, claim)
     }
 
-    /// Ends the run that a lane has and nobody runs. The caller has the claim.
+    /// Ends the run that a lane has and nobody runs, with those that became part of it. The caller has the claim.
     fn bury(&self, key: &str) -> Result<()> {
-        match self.current(key) {
-            Ok(Some(run)) if !run.status.has_ended() => self.end_for(run, DIED),
-            Err(error) if !error.is_not_found() => Err(error),
-            _ => Ok(()),
+        let Lane { running, taken_in, .. } = self.lane(key)?.lane;
+        self.end_all(running.iter().chain(&taken_in))
+    }
+
+    /// Ends those of these runs that have not come to an end.
+    fn end_all<'i>(&self, ids: impl IntoIterator<Item = &'i String>) -> Result<()> {
+        for id in ids {
+            match self.run(id) {
+                Ok(run) if !run.status.has_ended() => self.end_for(run, DIED)?,
+                Err(error) if !error.is_not_found() => return Err(error),
+                _ => {}
+            }
         }
+        Ok(())
     }
 
     /// Ends a run on behalf of the call that had it: marks it in the transcript, and tells of it.
@@ -210,7 +245,8 @@ impl<'a> Lanes<'a> {
         };
         if let Some(session) = session {
             let mut messages = Vec::new();
-            if !run.has_begun {
+            // It may have died between the message and what says that it is written.
+            if !run.has_begun && !session.has_heard(&run.message, run.started_at.unwrap_or(run.accepted_at))? {
                 messages.push(run.heard());
             }
             messages.push(aborted_message(why));
@@ -236,11 +272,8 @@ impl<'a> Lanes<'a> {
         Ok(self.database.collection(ABORTS).document(id)?.is_some())
     }
 
-    /// Writes a run that has ended, and that nobody wants to be ended any more.
     pub(crate) fn write_run(&self, run: &Run) -> Result<()> {
-        let transaction = run.write(self.database.transaction())?;
-        let transaction = if run.status.has_ended() { transaction.delete(ABORTS, &run.id) } else { transaction };
-        transaction.commit().map(drop)
+        with_run(self.database.transaction(), run)?.commit().map(drop)
     }
 
     pub(crate) fn run(&self, id: &str) -> Result<Run> {
@@ -249,7 +282,7 @@ impl<'a> Lanes<'a> {
 
     /// The run that has its turn, and those that wait.
     pub(crate) fn ids(&self, key: &str) -> Result<(Option<String>, Vec<String>)> {
-        let Lane { running, waiting } = self.lane(key)?.lane;
+        let Lane { running, waiting, .. } = self.lane(key)?.lane;
         Ok((running, waiting))
     }
 
@@ -262,26 +295,41 @@ impl<'a> Lanes<'a> {
 
     /// Writes a lane that nobody changed since it was read, and a run that is new.
     fn write_lane(&self, key: &str, lane: &Lane, version: u64, new: Option<&Run>) -> Result<()> {
+        let transaction = self.with_lane(key, lane, version)?;
+        match new {
+            Some(run) => run.insert(transaction)?.commit().map(drop),
+            // Nothing to be written: a lane that was empty is.
+            None if version == 0 && lane.is_empty() => Ok(()),
+            None => transaction.commit().map(drop),
+        }
+    }
+
+    /// The write of a lane that nobody may have changed since it was read.
+    fn with_lane(&self, key: &str, lane: &Lane, version: u64) -> Result<Transaction<'_>> {
         let transaction = self.database.transaction();
-        let is_empty = lane.running.is_none() && lane.waiting.is_empty();
-        let transaction = match (is_empty, version) {
+        Ok(match (lane.is_empty(), version) {
             (true, 0) => transaction,
             (true, version) => transaction.delete_version(LANES, key, version),
             (false, 0) => transaction.insert(LANES, key, lane, 0)?,
             (false, version) => transaction.update(LANES, key, lane, 0, version)?,
-        };
-        match new {
-            Some(run) => run.insert(transaction)?.commit().map(drop),
-            // Nothing to be written: a lane that was empty is.
-            None if version == 0 && is_empty => Ok(()),
-            None => transaction.commit().map(drop),
-        }
+        })
     }
 }
 
+/// The write of a run; nobody wants one to be ended any more that has ended.
+fn with_run<'a>(transaction: Transaction<'a>, run: &Run) -> Result<Transaction<'a>> {
+    let transaction = run.write(transaction)?;
+    Ok(if run.status.has_ended() { transaction.delete(ABORTS, &run.id) } else { transaction })
+}
+
 impl Lane {
+    fn is_empty(&self) -> bool {
+        self.running.is_none() && self.waiting.is_empty()
+    }
+
     /// The next run has its turn.
     fn next(&mut self) -> Option<String> {
+        self.taken_in.clear();
         self.running = (!self.waiting.is_empty()).then(|| self.waiting.remove(0));
         self.running.clone()
     }

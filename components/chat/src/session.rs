@@ -16,6 +16,9 @@ const TRANSCRIPT: &str = "transcript";
 /// How often a write is tried again when somebody else was faster.
 const ATTEMPTS: usize = 8;
 
+/// How far back a message is looked for that may just have been written.
+const JUST_WRITTEN: u32 = 50;
+
 /// How much of a message a list shows.
 const PREVIEW: usize = 240;
 
@@ -96,6 +99,12 @@ impl<'a> Session<'a> {
     /// The newest lines of the transcript, oldest first.
     pub(crate) fn lines(&self, most: u32) -> Result<Vec<Entry>> {
         self.logs.tail(&self.log(), most)
+    }
+
+    /// Whether a message of this text was heard since that time.
+    pub(crate) fn has_heard(&self, text: &str, since: u64) -> Result<bool> {
+        let lines = self.lines(JUST_WRITTEN)?;
+        Ok(lines.iter().filter_map(heard).any(|(heard, at)| heard == text && at >= since))
     }
 
     fn log(&self) -> String {
@@ -221,4 +230,26 @@ fn leaf_of(entry: &Entry) -> Option<String> {
     }
     let line: Line = serde_json::from_slice(&entry.value).ok()?;
     (line.kind != "session").then_some(line.id).flatten()
+}
+
+/// What was heard by a line, and when; none of a line that is something else.
+#[allow(clippy::disallowed_methods, reason = "a line of the family sessions, into types of ours")]
+fn heard(entry: &Entry) -> Option<(String, u64)> {
+    #[derive(Deserialize)]
+    struct Line {
+        message: Message,
+    }
+    #[derive(Deserialize)]
+    struct Message {
+        role: String,
+        content: Vec<Part>,
+        timestamp: u64,
+    }
+    #[derive(Deserialize)]
+    struct Part {
+        text: String,
+    }
+    let Line { message } = serde_json::from_slice(&entry.value).ok()?;
+    let texts = message.content.into_iter().map(|part| part.text);
+    (message.role == "user").then(|| (texts.collect(), message.timestamp))
 }

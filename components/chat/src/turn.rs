@@ -161,8 +161,8 @@ impl<'a> Turn<'a> {
             if let Some(handed_on) = toolbox.spare.take_handed_on() {
                 self.agent.limits = self.agent.limits.without(handed_on);
             }
-            self.teller.tool_ended(&wanted.id, &wanted.name, is_error, &text)?;
             self.session.say(&[result_message(&wanted.id, &wanted.name, &text, is_error)], |_| ())?;
+            self.teller.tool_ended(&wanted.id, &wanted.name, is_error, &text)?;
             context.add_result(&wanted.id, &text)?;
         }
         Ok(None)
@@ -230,7 +230,7 @@ impl<'a> Turn<'a> {
         if Queue::read(self.lanes.call)?.waiting != Waiting::Steer {
             return Ok(());
         }
-        for mut other in self.lanes.take_out(&self.session.key, |_| true)? {
+        for mut other in self.lanes.take_in(&self.session.key)? {
             self.hear(context, &other)?;
             other.started_at = Some(now_ms());
             other.end(Status::Ok, None, None);

@@ -70,7 +70,7 @@ impl<'a> Memory<'a> {
 
     /// The vector of what is searched for.
     pub(crate) fn vector(&self, text: &str) -> Result<Vec<f32>> {
-        Ok(self.embedder.embed(&[text.to_owned()])?.concat())
+        Ok(self.embedder.embed_for(&[text.to_owned()], &self.agent)?.concat())
     }
 
     /// One vector a text; those that are kept are not made again.
@@ -79,7 +79,7 @@ impl<'a> Memory<'a> {
         let mut vectors = index.recall(&keys)?;
         let missing: Vec<usize> = (0..texts.len()).filter(|&at| vectors[at].is_none()).collect();
         let wanted: Vec<String> = missing.iter().map(|&at| texts[at].to_owned()).collect();
-        let made = self.embedder.embed(&wanted)?;
+        let made = self.embedder.embed_for(&wanted, &self.agent)?;
         let kept: Vec<Kept> = missing
             .iter()
             .zip(&made)

@@ -2,6 +2,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "what the handler under test writes")]
 
+use crate::agents::MAIN;
 use crate::{Error, Result};
 use serde_json::{Map, Value, json};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -73,6 +74,13 @@ impl Config {
     pub(crate) fn effective(&self, pointer: &str) -> Result<Option<Vec<u8>>> {
         self.check_sound()?;
         Ok(self.effective_value().pointer(pointer).map(|value| value.to_string().into_bytes()))
+    }
+
+    /// Whether the tenant has an agent of this id; `main` is always there.
+    pub(crate) fn has_agent(&self, id: &str) -> bool {
+        let config = self.effective_value();
+        let listed = config.pointer("/agents/list").and_then(Value::as_array);
+        id == MAIN || listed.into_iter().flatten().any(|agent| agent["id"] == id)
     }
 
     pub(crate) fn schema(&self) -> Vec<u8> {

@@ -189,6 +189,12 @@ pub(crate) mod probe {
         Ok(call.embeddings()?.embed(&[params.text])?.concat())
     }
 
+    /// Embeds the name of an agent, for that agent.
+    #[method(scope = write)]
+    fn sign(call: &Call, params: Text) -> Result<Vec<f32>> {
+        Ok(call.embeddings()?.embed_for(std::slice::from_ref(&params.text), &params.text)?.concat())
+    }
+
     /// Indexes a vector and answers the nearest, where there is one already.
     #[method(scope = write)]
     fn index(call: &Call, params: Numbers) -> Result<Vec<String>> {

@@ -70,6 +70,16 @@ fn an_embedder_embeds_by_the_tests_rule() {
 }
 
 #[test]
+fn texts_are_embedded_for_an_agent_that_is_there() {
+    let tenant = tenant()
+        .with_config(json!({"agents": {"list": [{"id": "ada"}]}}))
+        .with_embedder(1, |text| Ok(vec![text.len() as f32]));
+    let sign = |agent: &str| call(&tenant, "probe.sign", json!({"text": agent}));
+    assert_eq!((sign("ada"), sign("main")), (Ok(json!([3.0])), Ok(json!([4.0]))));
+    assert_eq!(sign("bob").map_err(|error| error.code), Err("INVALID_REQUEST".into()));
+}
+
+#[test]
 fn a_node_obeys_the_test() {
     let tenant = tenant().with_nodes(&["phone"], |sent| Ok(json!([sent.node_id, sent.command])));
     assert_eq!(call(&tenant, "probe.command", json!({"text": "ping"})), Ok(json!(["phone", "ping"])));

@@ -110,11 +110,6 @@ fn users_9_a_peers_sessions_are_its_own() {
 fn users_11_memory_does_not_grow_with_the_calls() {
     let daemon = Daemon::start();
     let tenant = daemon.tenant("acme");
-    let resident = || {
-        let status = fs::read_to_string(format!("/proc/{}/status", daemon.pid())).expect("its status");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
-        line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number")
-    };
     let calls = |count: usize| {
         thread::scope(|scope| {
             for _ in 0..4 {
@@ -123,9 +118,9 @@ fn users_11_memory_does_not_grow_with_the_calls() {
         });
     };
     calls(1000);
-    let before = resident();
+    let before = daemon.memory_kib("VmRSS");
     calls(3000);
-    let after = resident();
+    let after = daemon.memory_kib("VmRSS");
     assert!(after < before + 32 * 1024, "{before} kB before and {after} kB after 3,000 calls");
 }
 

@@ -56,6 +56,19 @@ fn a_turn_is_told_as_a_completion_with_what_all_its_calls_took() {
 }
 
 #[test]
+fn the_rows_of_a_turn_carry_its_run_and_those_of_a_plain_model_none() {
+    let daemon = talking();
+    let tenant = daemon.tenant("acme");
+    let run = || post(&tenant, CHAT, &asks("run it")).header("x-openclaw-run-id").expect("a run").to_owned();
+    let (first, second) = (run(), run());
+    assert_eq!(post(&tenant, CHAT, &says("weather")).status, 200);
+    let rows = rows::rows(daemon.home(), "acme");
+    let whose: Vec<(&str, &str)> = rows.iter().map(|row| (&*row.run, &*row.agent)).collect();
+    let (first, second) = ((&*first, "main"), (&*second, "main"));
+    assert_eq!(whose, [first, first, second, second, ("", "")]);
+}
+
+#[test]
 fn a_stream_says_what_the_agent_says_and_ends_with_its_usage() {
     let daemon = talking();
     let tenant = daemon.tenant("acme");

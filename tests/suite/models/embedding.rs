@@ -49,3 +49,30 @@ fn a_spent_budget_leaves_the_words() {
     let refused = tenant.err("memory.put", json!({ "path": "b.md", "text": "garage" }));
     assert_eq!(refused.name(), "QUOTA_EXCEEDED", "{refused}");
 }
+
+#[test]
+fn what_an_agent_remembers_counts_for_the_agent() {
+    let upstream = Upstream::whole("200 OK", ANSWER);
+    let daemon = embedding_by(&upstream, 2);
+    let tenant = daemon.tenant("acme");
+    let quotas = |quotas: &str| {
+        tenant.done("config.set", json!({ "raw": format!("agents: {{list: [{{id: night, quotas: {quotas}}}]}}\n") }));
+    };
+    let put = |agent: &str, text: &str| {
+        tenant.call("memory.put", json!({ "agentId": agent, "path": format!("{text}.md"), "text": text })).map(drop)
+    };
+    quotas("{}");
+    assert_eq!(put("night", "bakery"), Ok(()));
+    let sums = daemon.operator().ok("billing.rollup", json!({ "tenantId": "acme", "unit": "month" }));
+    let of = |row: &Value| (row["agent"].clone(), row["input_tokens"].clone());
+    let sums: Vec<_> = sums["rows"].as_array().expect("rows").iter().map(of).collect();
+    assert_eq!(sums, [(json!("night"), json!(5))]);
+
+    quotas("{tokens_per_day: 5}");
+    let refused = put("night", "garage").expect_err("its budget is spent");
+    assert_eq!((refused.name(), &refused.data["quota"]), ("QUOTA_EXCEEDED", &json!("agent.tokens_per_day")));
+    let found = tenant.ok("memory.search", json!({ "agentId": "night", "query": "bakery" }));
+    assert_eq!(pluck(&found["results"], "path"), ["bakery.md"], "by its words alone");
+    assert_eq!(put("main", "garage"), Ok(()), "the others go on");
+    is_sound(&daemon);
+}

@@ -104,20 +104,52 @@ fn an_answer_that_was_begun_and_not_finished_leaves_a_conversation_that_provider
     assert_eq!(ask(&tenant, "r2", "go on")["status"], "ok");
 }
 
+#[test]
+fn a_message_that_was_written_just_before_the_gateway_died_is_not_written_again() {
+    let tenant = tenant([Said::text(["hi"])]);
+    send(&tenant, "r1", "first");
+    let content = json!([{ "type": "text", "text": "first" }]);
+    converse(&tenant, &[json!({ "role": "user", "content": content, "timestamp": tenant.now_ms() })]);
+    tenant.kill();
+    assert_eq!(status(&tenant, "r1"), "error");
+    assert_eq!(said(&tenant), pairs(&[("user", "first"), ("assistant", "")]));
+}
+
+#[test]
+fn a_message_that_was_to_steer_a_run_is_kept_where_the_gateway_dies_before_it_is_told() {
+    let tenant = tenant([Said::text(["hi"])]);
+    send(&tenant, "r1", "first");
+    send(&tenant, "r2", "second");
+    let lane = json!({ "running": "r1", "waiting": [], "taken_in": ["r2"] });
+    tenant.database("chat").transaction().put("lanes", MAIN, &lane, 0).unwrap().commit().unwrap();
+    tenant.kill();
+    assert_eq!((status(&tenant, "r2").as_str(), status(&tenant, "r1").as_str()), ("error", "error"));
+    let expected = [("user", "first"), ("assistant", ""), ("user", "second"), ("assistant", "")];
+    assert_eq!(said(&tenant), pairs(&expected));
+}
+
 /// A transcript that ends in the call of a tool.
 fn ask_unanswered(tenant: &Tenant) {
+    let call = json!([{ "type": "toolCall", "id": "call_0", "name": "ls", "arguments": {} }]);
+    converse(
+        tenant,
+        &[
+            json!({ "role": "user", "content": [{ "type": "text", "text": "list" }] }),
+            json!({ "role": "assistant", "content": call }),
+        ],
+    );
+}
+
+/// Makes the main session, with these messages.
+fn converse(tenant: &Tenant, messages: &[Value]) {
     let sessions = tenant.database("sessions");
     create(&sessions, &json!({ "key": MAIN })).unwrap();
-    let line = |id: &str, message: Value| {
-        json!({ "type": "message", "id": id, "parentId": null, "timestamp": "", "message": message })
+    let line = |(number, message): (usize, &Value)| {
+        json!({ "type": "message", "id": number.to_string(), "parentId": null, "timestamp": "", "message": message })
             .to_string()
             .into_bytes()
     };
-    let call = json!([{ "type": "toolCall", "id": "call_0", "name": "ls", "arguments": {} }]);
-    let lines = vec![
-        line("1", json!({ "role": "user", "content": [{ "type": "text", "text": "list" }] })),
-        line("2", json!({ "role": "assistant", "content": call })),
-    ];
+    let lines = messages.iter().enumerate().map(line).collect();
     sessions.transaction().append(&format!("transcript:id of {MAIN}"), lines).commit().unwrap();
 }
 

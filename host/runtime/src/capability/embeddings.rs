@@ -57,21 +57,16 @@ impl embeddings::HostEmbedder for CallState {
         embedder: Resource<Embedder>,
         texts: Vec<String>,
     ) -> Result<Vec<Vec<f32>>, CapabilityError> {
-        let Embedder(configured) = self.table.get(&embedder)?.clone();
-        let bytes: usize = texts.iter().map(String::len).sum();
-        if texts.len() > TEXTS || bytes > ALL_BYTES || texts.iter().any(|text| text.len() > TEXT_BYTES) {
-            let limits = format!("{TEXTS} texts of {TEXT_BYTES} bytes, {ALL_BYTES} together");
-            return Err(CapabilityError::invalid(format!("at most {limits} are embedded at once")));
-        }
-        let tenant = self.tenant()?.id.clone();
-        match configured {
-            _ if texts.is_empty() => Ok(Vec::new()),
-            Some(embedding) => self.embed_elsewhere(&embedding, texts).await,
-            None => {
-                let embedded = || texts.iter().map(|text| hashed::embed(text)).collect();
-                Ok(self.services.at_length(Some(&tenant), bytes, embedded).await)
-            }
-        }
+        self.embed_texts(&embedder, texts, String::new()).await
+    }
+
+    async fn embed_for(
+        &mut self,
+        embedder: Resource<Embedder>,
+        texts: Vec<String>,
+        agent: String,
+    ) -> Result<Vec<Vec<f32>>, CapabilityError> {
+        self.embed_texts(&embedder, texts, agent).await
     }
 
     async fn drop(&mut self, embedder: Resource<Embedder>) -> wasmtime::Result<()> {
@@ -81,10 +76,35 @@ impl embeddings::HostEmbedder for CallState {
 }
 
 impl CallState {
+    /// `agent` is whose texts they are; empty where they are no agent's.
+    async fn embed_texts(
+        &mut self,
+        embedder: &Resource<Embedder>,
+        texts: Vec<String>,
+        agent: String,
+    ) -> Result<Vec<Vec<f32>>, CapabilityError> {
+        let Embedder(configured) = self.table.get(embedder)?.clone();
+        let bytes: usize = texts.iter().map(String::len).sum();
+        if texts.len() > TEXTS || bytes > ALL_BYTES || texts.iter().any(|text| text.len() > TEXT_BYTES) {
+            let limits = format!("{TEXTS} texts of {TEXT_BYTES} bytes, {ALL_BYTES} together");
+            return Err(CapabilityError::invalid(format!("at most {limits} are embedded at once")));
+        }
+        let tenant = self.tenant()?.id.clone();
+        match configured {
+            _ if texts.is_empty() => Ok(Vec::new()),
+            Some(embedding) => self.embed_elsewhere(&embedding, texts, agent).await,
+            None => {
+                let embedded = || texts.iter().map(|text| hashed::embed(text)).collect();
+                Ok(self.services.at_length(Some(&tenant), bytes, embedded).await)
+            }
+        }
+    }
+
     async fn embed_elsewhere(
         &mut self,
         embedding: &Embedding,
         texts: Vec<String>,
+        agent: String,
     ) -> Result<Vec<Vec<f32>>, CapabilityError> {
         let (tenant, count, most) =
             (self.current_tenant()?.id.clone(), texts.len(), texts_at_once(embedding.dimensions));
@@ -97,15 +117,11 @@ impl CallState {
             ("input".to_owned(), Value::from(texts)),
             ("encoding_format".to_owned(), Value::from("float")),
         ]);
+        let limits = self.model_limits(&agent)?;
+        let component = self.billed_family();
         let ask = Ask {
-            caller: Caller {
-                tenant: tenant.clone(),
-                agent: String::new(),
-                session: None,
-                run: None,
-                component: self.billed_family(),
-            },
-            limits: self.model_limits("")?,
+            caller: Caller { tenant: tenant.clone(), agent, session: None, run: None, component },
+            limits,
             method: self.call()?.method.to_string(),
             endpoint: Endpoint::Embeddings,
             body,

@@ -39,4 +39,11 @@ impl Embedder {
         }
         texts.iter().map(|text| self.0.state.scripts.embedder.play(text)).collect()
     }
+
+    pub fn embed_for(&self, texts: &[String], agent: &str) -> Result<Vec<Vec<f32>>, Error> {
+        if !agent.is_empty() && !self.0.state.config.borrow().has_agent(agent) {
+            return Err(Error::invalid(format!("there is no agent {agent:?}")));
+        }
+        self.embed(texts)
+    }
 }
