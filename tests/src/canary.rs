@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::{Daemon, Tenant};
 
 /// Plants `mark` everywhere as the tenant: sessions, transcripts, agents, their
-/// files, what they remember, settings, configuration, and plain files in every folder of its directory.
+/// files, what they remember and may run, settings, configuration, and plain files in every folder of its directory.
 pub fn plant(daemon: &Daemon, tenant: &Tenant, mark: &str) {
     let key = session_key(mark);
     tenant.done("sessions.create", json!({ "key": key, "label": mark }));
@@ -19,6 +19,8 @@ pub fn plant(daemon: &Daemon, tenant: &Tenant, mark: &str) {
     }
     tenant.done("memory.put", json!({ "path": "memory/canary.md", "text": format!("remembered {mark}") }));
     tenant.done("voicewake.set", json!({ "triggers": [mark] }));
+    let allowed = json!({ "main": { "allowlist": [{ "pattern": format!("echo {mark}") }] } });
+    tenant.done("exec.approvals.set", json!({ "file": { "version": 1, "agents": allowed } }));
     tenant.done("config.patch", json!({ "raw": json!({ "ui": { "assistant": { "name": mark } } }).to_string() }));
     daemon.operator().done("tenants.update", json!({ "tenantId": tenant.id, "displayName": mark }));
     let directory = daemon.home().tenant(&tenant.id);

@@ -1,5 +1,6 @@
 //! Agents at work in the real daemon, with the scripted model: what the SDK's harness cannot show.
 
+mod approvals;
 mod ends;
 mod kills;
 mod runs;

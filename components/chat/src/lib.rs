@@ -34,6 +34,7 @@ mod wait;
         "sessions/sessions:write",
         "sessions/session-details:write",
         "sessions/transcript:write",
+        "exec/approvals",
     ),
     capabilities(
         "method:sessions.create" = "begins a conversation with its first message",

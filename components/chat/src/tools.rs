@@ -132,6 +132,14 @@ impl<'a> Toolbox<'a> {
         agent == self.agent || self.allow_agents.iter().any(|allowed| allowed == agent || allowed == "*")
     }
 
+    /// The rules for commands as they are now: those of the tenant's approvals hold where they are stricter.
+    fn exec_rules(&self) -> Result<Rules> {
+        let file: Value = self.call.shared_documents("exec", "approvals")?.get("file")?.unwrap_or_default();
+        let levels = [&file["agents"][&self.agent], &file["agents"]["*"], &file["defaults"]];
+        let word = |name: &str| levels.iter().find_map(|level| level[name].as_str());
+        Ok(self.exec.narrowed([word("security"), word("ask")]))
+    }
+
     fn left(&self) -> Duration {
         Duration::from_millis(self.ends_at.saturating_sub(now_ms()))
     }

@@ -226,9 +226,19 @@ fn call() {
 fn version_and_completions() {
     let version = Cli::bare(&["version"]).run().succeeded().stdout;
     assert!(version.starts_with("openclaw ") && version.contains("wasmtime 48."), "{version}");
-    for family in
-        ["agents", "chat", "config", "health", "memory", "sandbox", "sessions", "tenants", "terminal", "voicewake"]
-    {
+    for family in [
+        "agents",
+        "chat",
+        "config",
+        "exec",
+        "health",
+        "memory",
+        "sandbox",
+        "sessions",
+        "tenants",
+        "terminal",
+        "voicewake",
+    ] {
         assert!(version.contains(family), "{family} is not in {version}");
     }
     let document = Cli::bare(&["version", "--json"]).run().succeeded().json();

@@ -16,7 +16,7 @@ fn tells_of_what_came_with_the_gateway_and_of_what_was_installed() {
     let list = a.ok("components.list", json!({}));
     assert_eq!(
         pluck(&list["components"], "family"),
-        ["agents", "chat", "config", "health", "memory", "sandbox", "sessions", "swap", "tenants", "terminal", "voicewake"]
+        ["agents", "chat", "config", "exec", "health", "memory", "sandbox", "sessions", "swap", "tenants", "terminal", "voicewake"]
     );
     for row in list["components"].as_array().expect("components") {
         has_fields(

@@ -17,7 +17,9 @@ fn value_for(param: &discover::Param) -> Value {
         "confirm" => json!(false),
         "raw" => json!("{}"),
         "triggers" => json!(["x"]),
-        "command" => json!(["grep", "-rs", MARK, "/work", "/tmp", "/mnt"]),
+        "decision" => json!("deny"),
+        "file" => json!({ "version": 1 }),
+        "command" if schema.contains("\"array\"") => json!(["grep", "-rs", MARK, "/work", "/tmp", "/mnt"]),
         _ if schema.contains("\"boolean\"") => json!(true),
         _ if schema.contains("\"integer\"") => json!(50),
         _ if schema.contains("\"array\"") => json!([]),
@@ -27,8 +29,11 @@ fn value_for(param: &discover::Param) -> Value {
 
 /// The calls that are tried for one method: without its optional parameters, with each one, with all.
 fn attempts(method: &discover::Method) -> Vec<Value> {
+    // Nobody answers here: it is not waited for.
+    let waits = |name: &str| method.name == "exec.approval.request" && name == "timeoutMs";
     let required = |only: &[&str]| {
-        let wanted = method.params.iter().filter(|param| param.required || only.contains(&param.name.as_str()));
+        let is_wanted = |name: &str| waits(name) || only.contains(&name);
+        let wanted = method.params.iter().filter(|param| param.required || is_wanted(&param.name));
         Value::Object(wanted.map(|param| (param.name.clone(), value_for(param))).collect())
     };
     let names: Vec<&str> = method.params.iter().map(|param| param.name.as_str()).collect();

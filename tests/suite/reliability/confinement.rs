@@ -67,8 +67,12 @@ fn is_text(schema: &Value) -> bool {
 
 /// What a call needs, and the one optional parameter that is to be tried.
 fn good_params(method: &discover::Method, tried: &str) -> Value {
-    let wanted = method.params.iter().filter(|param| param.required || param.name == tried);
+    // Nobody answers here: it is not waited for.
+    let waits = |name: &str| method.name == "exec.approval.request" && name == "timeoutMs";
+    let wanted = method.params.iter().filter(|param| param.required || param.name == tried || waits(&param.name));
     let value = |param: &discover::Param| match param.name.as_str() {
+        "timeoutMs" => json!(0),
+        "decision" => json!("deny"),
         "agentId" => json!("main"),
         "name" => json!("SOUL.md"),
         "key" | "sessionKey" => json!("agent:main:main"),

@@ -36,14 +36,15 @@ impl Bounds {
     }
 
     /// What this toolbox allows.
-    pub(super) fn of_toolbox(toolbox: &Toolbox<'_>) -> Self {
-        let (security, ask) = toolbox.exec.words();
-        Self {
+    pub(super) fn of_toolbox(toolbox: &Toolbox<'_>) -> Result<Self> {
+        let rules = toolbox.exec_rules()?;
+        let (security, ask) = rules.words();
+        Ok(Self {
             tools: toolbox.names().into_iter().map(str::to_owned).collect(),
             exec_security: security.to_owned(),
             exec_ask: ask.to_owned(),
             strict_sandbox: toolbox.strict_sandbox,
-        }
+        })
     }
 
     pub(super) fn write(&self, session: &Session<'_>) -> Result<()> {

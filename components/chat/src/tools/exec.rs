@@ -1,6 +1,9 @@
 //! `exec`: a command in the tenant's sandbox, where the rules, or somebody who was asked, let it.
+//!
+//! Somebody is asked by `exec.approval.request`, which answers by itself what was allowed for good. Whoever answers has
+//! the scope `approvals`; no tool does.
 
-use super::rules::{Ask, Security};
+use super::rules::{Ask, Rules, Security};
 use super::{Tool, Toolbox, read};
 use openclaw_sdk::sandbox::{Outcome, Workload};
 use openclaw_sdk::{Error, Result};
@@ -59,7 +62,7 @@ fn run(toolbox: &Toolbox<'_>, arguments: Value) -> Result<String> {
 
 /// The words to be run, where the rules, or somebody who was asked, let them.
 fn permitted(toolbox: &Toolbox<'_>, arguments: &Arguments) -> Result<Vec<String>> {
-    let rules = &toolbox.exec;
+    let rules = toolbox.exec_rules()?;
     let by_shell = || ["sh", "-c", &arguments.command].map(str::to_owned).to_vec();
     let listed = rules.listed(&arguments.command);
     let (words, is_miss) = match (rules.security, listed) {
@@ -71,21 +74,21 @@ fn permitted(toolbox: &Toolbox<'_>, arguments: &Arguments) -> Result<Vec<String>
     match (rules.ask, is_miss) {
         (Ask::Off, true) => Err(Error::forbidden("this command is not on the list of those that are allowed")),
         (Ask::Off | Ask::OnMiss, false) => Ok(words),
-        (Ask::OnMiss | Ask::Always, _) => approved(toolbox, arguments).map(|()| words),
+        (Ask::OnMiss | Ask::Always, _) => approved(toolbox, &rules, arguments).map(|()| words),
     }
 }
 
 /// Asks about a command. Nobody who answers is a no.
-fn approved(toolbox: &Toolbox<'_>, arguments: &Arguments) -> Result<()> {
+fn approved(toolbox: &Toolbox<'_>, rules: &Rules, arguments: &Arguments) -> Result<()> {
     #[derive(Deserialize)]
     struct Answer {
         decision: Option<String>,
     }
     let left = u64::try_from(toolbox.left().as_millis()).unwrap_or(u64::MAX);
-    let (security, ask) = toolbox.exec.words();
+    let (security, ask) = rules.words();
     let question = json!({
-        "command": arguments.command, "cwd": arguments.cwd, "agentId": toolbox.agent, "sessionKey": toolbox.session_key,
-        "security": security, "ask": ask, "timeoutMs": left.min(APPROVAL_MS),
+        "command": asked_about(arguments), "cwd": arguments.cwd, "agentId": toolbox.agent,
+        "sessionKey": toolbox.session_key, "security": security, "ask": ask, "timeoutMs": left.min(APPROVAL_MS),
     });
     let asked: Result<Answer> = toolbox.call.methods()?.call("exec.approval.request", &question);
     match asked.map(|answer| answer.decision) {
@@ -95,6 +98,15 @@ fn approved(toolbox: &Toolbox<'_>, arguments: &Arguments) -> Result<()> {
             Err(Error::forbidden("this command needs an approval, and nobody can be asked here"))
         }
         Err(error) => Err(error),
+    }
+}
+
+/// The command that somebody is asked about. What it is given to read may be all that it does (`sh`): so that is part
+/// of it, written as a command that does the same.
+fn asked_about(arguments: &Arguments) -> String {
+    match arguments.stdin.as_deref() {
+        None | Some("") => arguments.command.clone(),
+        Some(stdin) => format!("printf %s '{}' | {{ {}; }}", stdin.replace('\'', r"'\''"), arguments.command),
     }
 }
 

@@ -3,7 +3,8 @@
 //! `tools.exec.security` is `full` (any command: the sandbox confines it), `allowlist` (commands whose program is one
 //! of `tools.exec.safeBins`, started without a shell) or `deny`. `tools.exec.ask` is `off`, `on-miss` or `always`: what
 //! has to be asked about is run only where somebody allows it, by the method `exec.approval.request`. Of several such
-//! settings the strictest holds; a session can be stricter than the configuration, never laxer.
+//! settings the strictest holds; a session can be stricter than the configuration, never laxer, and so can what
+//! `exec.approvals.set` has written.
 
 use serde_json::Value;
 

@@ -53,7 +53,7 @@ fn run(toolbox: &Toolbox<'_>, arguments: Value) -> Result<String> {
     let session = Session::open(toolbox.call, &key, label.as_deref())?;
     let marks = json!({ "key": key, "spawnedBy": toolbox.session_key, "spawnDepth": 1 });
     let _: Value = toolbox.call.methods()?.call("sessions.patch", &marks)?;
-    Bounds::of_toolbox(toolbox).write(&session)?;
+    Bounds::of_toolbox(toolbox)?.write(&session)?;
     let lanes = Lanes::open(toolbox.call)?;
     let run = Run {
         reports_to: Some(toolbox.session_key.clone()),

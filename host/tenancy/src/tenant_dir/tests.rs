@@ -18,6 +18,7 @@ const FAMILIES: &[&str] = &[
     "config",
     "health",
     "chat",
+    "exec",
     "tenants",
     "terminal",
     "crm",

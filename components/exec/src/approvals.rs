@@ -1,0 +1,175 @@
+//! What is kept of approvals: those that somebody waits for, and the newest of those that have ended.
+//!
+//! An approval is pending until it is decided, its time is over, or who asked has gone: whoever waits for it has the
+//! claim of its id. So one that is written down as pending and has nobody is over, after the gateway's death too. It
+//! ends once, by a transaction that takes it out of the pending ones.
+
+use crate::file::Stored;
+use crate::question::Question;
+use openclaw_sdk::documents::{Collection, Database, Document, Order, Range};
+use openclaw_sdk::tasks::{Claim, Tasks};
+use openclaw_sdk::{Call, Error, Result, now_ms};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+const PENDING: &str = "pending";
+const SETTLED: &str = "settled";
+
+/// How many wait at once.
+const MOST: u32 = 64;
+
+/// How many that have ended are remembered; a few more until somebody asks.
+const KEPT: u64 = 256;
+const SLACK: u32 = 32;
+
+/// How often a change is tried again when somebody else was faster.
+pub(crate) const ATTEMPTS: usize = 20;
+
+/// Whoever has this claim adds to the pending ones.
+const ASKING: &str = "asking";
+
+/// How long it is waited for that.
+const TURN: Duration = Duration::from_secs(10);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Decision {
+    AllowOnce,
+    AllowAlways,
+    Deny,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Approval {
+    pub(crate) request: Question,
+    pub(crate) created_at_ms: u64,
+    pub(crate) expires_at_ms: u64,
+    /// Who asked comes back for the answer, and waits for none.
+    #[serde(default)]
+    pub(crate) is_two_phase: bool,
+    #[serde(default)]
+    pub(crate) decision: Option<Decision>,
+}
+
+/// One that has not ended, as it was read.
+pub(crate) struct Pending {
+    id: String,
+    pub(crate) approval: Approval,
+    version: u64,
+}
+
+pub(crate) struct Approvals {
+    pub(crate) database: Database,
+    tasks: Tasks,
+}
+
+impl Approvals {
+    pub(crate) fn open(call: &Call) -> Result<Self> {
+        Ok(Self { database: call.documents()?, tasks: call.tasks()? })
+    }
+
+    /// Takes the name of an approval for who waits for it.
+    pub(crate) fn claim(&self, id: &str, wait: Duration) -> Result<Option<Claim>> {
+        self.tasks.claim(&format!("approval:{id}"), wait)
+    }
+
+    pub(crate) fn pending(&self, id: &str) -> Result<Option<Pending>> {
+        self.collection(PENDING).document(id)?.map(Pending::read).transpose()
+    }
+
+    pub(crate) fn settled(&self, id: &str) -> Result<Option<Approval>> {
+        self.collection(SETTLED).get(id)
+    }
+
+    /// The approval of this id, whether it has ended or not.
+    pub(crate) fn find(&self, id: &str) -> Result<Option<Approval>> {
+        match self.pending(id)? {
+            Some(pending) => Ok(Some(pending.approval)),
+            None => self.settled(id),
+        }
+    }
+
+    /// Adds an approval, unless one of its id is there: that one, then.
+    pub(crate) fn add(&self, id: &str, approval: &Approval) -> Result<Option<Approval>> {
+        let _turn = self.tasks.claim(ASKING, TURN)?.ok_or_else(busy)?;
+        if let Some(known) = self.find(id)? {
+            return Ok(Some(known));
+        }
+        if self.sweep()? >= MOST {
+            return Err(Error::unavailable(format!("{MOST} commands wait for an approval already"), Some(5_000)));
+        }
+        self.forget_old()?;
+        let rank = approval.created_at_ms.cast_signed();
+        self.database.transaction().insert(PENDING, id, approval, rank)?.commit()?;
+        Ok(None)
+    }
+
+    /// Ends what is over; answers how many go on.
+    fn sweep(&self) -> Result<u32> {
+        let mut going_on = 0;
+        for document in self.collection(PENDING).scan(&Range::first(MOST, Order::RankAscending))?.documents {
+            let pending = Pending::read(document)?;
+            if self.is_over(&pending)? {
+                self.end(pending)?;
+            } else {
+                going_on += 1;
+            }
+        }
+        Ok(going_on)
+    }
+
+    /// Whether its time has passed, or nobody waits for it any more.
+    pub(crate) fn is_over(&self, Pending { id, approval, .. }: &Pending) -> Result<bool> {
+        Ok(approval.expires_at_ms <= now_ms() || (!approval.is_two_phase && self.claim(id, Duration::ZERO)?.is_some()))
+    }
+
+    /// Ends one that is over, unless it has ended meanwhile.
+    pub(crate) fn end(&self, pending: Pending) -> Result<()> {
+        self.settle(pending, None).or_else(|error| if error.is_conflict() { Ok(()) } else { Err(error) })
+    }
+
+    /// Ends an approval; CONFLICT where somebody was faster. What is allowed for good is written with it.
+    pub(crate) fn settle(&self, pending: Pending, decision: Option<Decision>) -> Result<()> {
+        let Pending { id, approval, version } = pending;
+        let transaction = self.database.transaction().delete_version(PENDING, &id, version);
+        let transaction = match decision {
+            Some(Decision::AllowAlways) => {
+                let mut stored = Stored::read(&self.database)?;
+                stored.file.allow(&approval.request);
+                stored.write(transaction)?
+            }
+            _ => transaction,
+        };
+        let settled = Approval { decision, ..approval };
+        transaction.put(SETTLED, &id, &settled, now_ms().cast_signed())?.commit().map(drop)
+    }
+
+    fn forget_old(&self) -> Result<()> {
+        let settled = self.collection(SETTLED);
+        if settled.count("")? < KEPT + u64::from(SLACK) {
+            return Ok(());
+        }
+        let oldest = settled.scan(&Range::first(SLACK, Order::RankAscending))?.documents;
+        let forgotten = oldest
+            .iter()
+            .fold(self.database.transaction(), |transaction, document| transaction.delete(SETTLED, &document.key));
+        forgotten.commit().map(drop)
+    }
+
+    fn collection<'a>(&'a self, name: &'a str) -> Collection<'a> {
+        self.database.collection(name)
+    }
+}
+
+impl Pending {
+    fn read(document: Document) -> Result<Self> {
+        Ok(Self { approval: document.parse()?, version: document.version, id: document.key })
+    }
+}
+
+/// Others are always faster.
+pub(crate) fn busy() -> Error {
+    Error::unavailable("too many approvals change at once", Some(1_000))
+}
