@@ -123,6 +123,26 @@ fn a_family_database_that_is_removed_under_the_daemon_is_found_and_not_made_anew
 }
 
 #[test]
+fn a_damaged_index_is_found_by_doctor_which_says_what_mends_it() {
+    let mut daemon = Daemon::start();
+    let a = daemon.tenant("a");
+    a.done("memory.put", json!({ "path": "memory/bills.md", "text": "The invoice of the bakery is due on Friday" }));
+    assert_eq!(failures(&daemon), Vec::<String>::new(), "beside the daemon that has it open");
+    daemon.terminate();
+    let home = daemon.into_home();
+    let file = home.tenant("a").join("memory/main.sqlite");
+    let mut content = fs::read(&file).expect("the index");
+    content[16_384..].fill(0xAA);
+    fs::write(&file, &content).expect("a damaged one");
+    let daemon = Daemon::start_on(home).expect("it starts");
+    let found = only_failure(&daemon);
+    assert!(found.contains("tenants/a/memory/main.sqlite is damaged"), "{found}");
+    assert!(found.contains("`openclaw call memory.index agentId=<agent> force=true --tenant a`"), "{found}");
+    daemon.cli(&["call", "memory.index", "agentId=main", "force=true", "--tenant", "a"]).exited(0);
+    assert_eq!(failures(&daemon), Vec::<String>::new(), "what it advises mends it");
+}
+
+#[test]
 fn a_control_db_that_is_missing_beside_tenants_is_refused_and_not_made_anew() {
     let mut daemon = Daemon::start();
     let tenant = daemon.tenant("acme");

@@ -18,18 +18,26 @@ use crate::{Error, Result};
 const LOOKS: usize = 4;
 const PIECE: u32 = 1 << 20;
 
-/// What is wrong with a database, as SQLite's quick check says; none where nothing is. Blocks, and
-/// reads the whole file.
+/// What is wrong with a family's database; none where nothing is. Else as [`quick_check_of`].
+///
+/// # Errors
+/// As of [`quick_check_of`].
+pub fn quick_check(place: &DatabasePlace) -> Result<Option<String>> {
+    quick_check_of(place, FORMAT)
+}
+
+/// What is wrong with a file that says its format as a family's database does, as SQLite's quick check says, or that it
+/// has another one; none where nothing is. Blocks, and reads the whole file.
 ///
 /// # Errors
 /// `Busy` where it is being written all the time, `Io` where it cannot be read.
-pub fn quick_check(place: &DatabasePlace) -> Result<Option<String>> {
+pub fn quick_check_of(place: &DatabasePlace, known: i64) -> Result<Option<String>> {
     for _ in 0..LOOKS {
         let before = State::of(place)?;
         if before.is_lost() {
             return Ok(Some(LOST.to_owned()));
         }
-        let Some(damage) = look(place, before.has_wal())? else { return Ok(None) };
+        let Some(damage) = look(place, known, before.has_wal())? else { return Ok(None) };
         if State::of(place)? == before {
             return Ok(Some(damage));
         }
@@ -61,24 +69,24 @@ impl State {
 }
 
 #[allow(clippy::disallowed_methods, reason = "beneath a handle that host/tenancy gave out")]
-fn look(place: &DatabasePlace, has_wal: bool) -> Result<Option<String>> {
+fn look(place: &DatabasePlace, known: i64, has_wal: bool) -> Result<Option<String>> {
     let file = place.path().map_err(unreadable)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(format!("file:{}?immutable=1", file.display()), flags)
         .map_err(|error| Error::Io { reason: reason(&error) })?;
     refuse_links(&connection, &file).map_err(unreadable)?;
-    let damage = damage(&connection);
-    if damage.is_none() || !has_wal { Ok(damage) } else { look_with_wal(place) }
+    let damage = damage(&connection, known);
+    if damage.is_none() || !has_wal { Ok(damage) } else { look_with_wal(place, known) }
 }
 
 #[allow(clippy::disallowed_methods, reason = "a copy in a directory of our own")]
-fn look_with_wal(place: &DatabasePlace) -> Result<Option<String>> {
+fn look_with_wal(place: &DatabasePlace, known: i64) -> Result<Option<String>> {
     let copy = tempfile::tempdir().map_err(unreadable)?;
     for name in [place.name.as_str(), &wal(&place.name)] {
         copy_file(place, name, &copy.path().join(name))?;
     }
     let connection = Connection::open(copy.path().join(&place.name)).map_err(unreadable)?;
-    Ok(damage(&connection))
+    Ok(damage(&connection, known))
 }
 
 fn copy_file(place: &DatabasePlace, name: &str, to: &Path) -> Result<()> {
@@ -96,7 +104,7 @@ fn copy_file(place: &DatabasePlace, name: &str, to: &Path) -> Result<()> {
     }
 }
 
-fn damage(connection: &Connection) -> Option<String> {
+fn damage(connection: &Connection, known: i64) -> Option<String> {
     let found = || -> rusqlite::Result<Option<String>> {
         connection.execute_batch("PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON;")?;
         let first: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
@@ -109,7 +117,7 @@ fn damage(connection: &Connection) -> Option<String> {
         }
         let sql = "SELECT value FROM meta WHERE name = 'format'";
         let format: i64 = connection.query_one(sql, [], |row| row.get(0))?;
-        Ok((format != FORMAT).then(|| format!("it has the format {format}, this release knows {FORMAT}")))
+        Ok((format != known).then(|| format!("it has the format {format}, this release knows {known}")))
     };
     found().unwrap_or_else(|error| Some(reason(&error)))
 }

@@ -179,7 +179,7 @@ impl Session {
         Ok((number("page_count")? - number("freelist_count")?) * number("page_size")?)
     }
 
-    /// Writes all that is in the database to a file that is not there yet.
+    /// Writes all that is in the database to an empty file.
     pub(crate) fn copy_to(&self, copy: &Path) -> rusqlite::Result<()> {
         self.allow(Effort::Blocking);
         let name = copy.to_str().ok_or_else(|| rusqlite::Error::InvalidPath(copy.to_owned()))?;

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 use rustix::io::Errno;
 
+use crate::open::make;
 use crate::slot::State;
 use crate::{Database, Error, Result};
 
@@ -31,6 +32,7 @@ impl Database {
             let copy = copy_path(&path, number);
             remove(&copy)?;
             let Some(session) = this.store.open(&this.slot, state, &*this.place, false)? else { return Ok(false) };
+            make(&copy).map_err(io)?;
             session.copy_to(&copy).map_err(|error| session.error(&error))?;
             sync(&copy, OFlags::RDONLY)?;
             sync_directory(&path)?;

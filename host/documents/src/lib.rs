@@ -24,6 +24,7 @@
 #![forbid(unsafe_code)]
 
 mod check;
+mod closed;
 mod connection;
 mod copies;
 mod cursor;
@@ -43,10 +44,11 @@ mod write;
 #[allow(clippy::disallowed_methods, reason = "tests make, damage and count files of their own")]
 mod tests;
 
-pub use check::quick_check;
+pub use check::{quick_check, quick_check_of};
+pub use closed::{Closed, ClosedTenants};
 pub use database::Database;
 pub use document::{Document, Expectation, LogEntry, LogTotals, Operation, Order, Page, Range};
 pub use error::{Error, Result};
 pub use limits::{MAX_ANSWER_BYTES, MAX_ITEMS, MAX_NAME_BYTES, MAX_TRANSACTION_BYTES};
 pub use open::{OpenError, connect};
-pub use store::{Closed, DatabaseId, Store, StoreSettings};
+pub use store::{DatabaseId, Store, StoreSettings};

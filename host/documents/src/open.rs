@@ -4,6 +4,7 @@ use std::path::Path;
 
 use openclaw_tenancy::DatabasePlace;
 use rusqlite::{Connection, OpenFlags};
+use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::damage::is_lost_beside_wal;
@@ -28,13 +29,24 @@ pub fn connect(place: &DatabasePlace, create: bool) -> Result<Option<Connection>
     if is_lost(&path)? {
         return Err(OpenError::Lost);
     }
-    if !create && size(&path)?.is_none() {
-        return Ok(None);
+    if size(&path)?.is_none() {
+        if !create {
+            return Ok(None);
+        }
+        make(&path).map_err(|error| OpenError::Io(error.to_string()))?;
     }
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(&path, flags).map_err(OpenError::Sqlite)?;
     refuse_links(&connection, &path)?;
     Ok(Some(connection))
+}
+
+/// Makes an empty file, which is to SQLite as good as none. It and what SQLite keeps beside it are the gateway's alone:
+/// those get its mode.
+#[allow(clippy::disallowed_methods, reason = "beneath a handle that host/tenancy gave out")]
+pub(crate) fn make(path: &Path) -> Result<(), Errno> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+    rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR).map(drop)
 }
 
 pub(crate) fn is_lost(database: &Path) -> Result<bool, OpenError> {

@@ -11,6 +11,7 @@ use openclaw_control::Durability;
 use openclaw_tenancy::{DatabasePlace, Family, TenantId};
 use tokio::sync::OwnedMutexGuard;
 
+use crate::closed::{Closed, ClosedTenants};
 use crate::connection::{OpenSettings, Session};
 use crate::damage::{DamageReports, Reporter};
 use crate::database::{Database, Place};
@@ -66,6 +67,7 @@ pub(crate) struct Shared {
     started: Instant,
     pub(crate) pool: Pool,
     tenants: Mutex<HashMap<TenantId, Tenant>>,
+    closed: ClosedTenants,
     reports: Arc<DamageReports>,
     /// Slots with an open connection.
     open: Mutex<Vec<Arc<Slot>>>,
@@ -74,8 +76,6 @@ pub(crate) struct Shared {
 struct Tenant {
     share: Share,
     slots: HashMap<Family, Arc<Slot>>,
-    /// How many [`Closed`] hold this tenant's databases closed.
-    closed: usize,
 }
 
 impl Store {
@@ -88,6 +88,7 @@ impl Store {
                 started: Instant::now(),
                 pool: Pool::new(),
                 tenants: Mutex::default(),
+                closed: ClosedTenants::default(),
                 reports: Arc::default(),
                 open: Mutex::default(),
             }),
@@ -114,9 +115,8 @@ impl Store {
     /// Closes a tenant's databases once their running operations have ended. Until the answer is
     /// dropped they stay closed, and operations on them are `Busy`: the time to delete or replace files.
     pub async fn close_tenant(&self, tenant: &TenantId) -> Closed {
-        let slots = self.shared.hold_closed(tenant);
-        let closed = Closed { shared: Arc::clone(&self.shared), tenant: tenant.clone() };
-        for slot in slots {
+        let closed = self.shared.closed.hold(tenant);
+        for slot in self.shared.slots_of(tenant) {
             let guard = Arc::clone(&slot.state).lock_owned().await;
             self.close_in_turn(slot, guard).await;
         }
@@ -172,21 +172,6 @@ impl Store {
     async fn close(&self, thread: Thread, slot: Arc<Slot>, mut guard: OwnedMutexGuard<State>) {
         let shared = Arc::clone(&self.shared);
         let _ = thread.run(move || shared.close(&slot, &mut guard)).await;
-    }
-}
-
-/// Holds a tenant's databases closed while it lives.
-#[must_use = "the databases may be opened again when this is dropped"]
-pub struct Closed {
-    shared: Arc<Shared>,
-    tenant: TenantId,
-}
-
-impl Drop for Closed {
-    fn drop(&mut self) {
-        if let Some(tenant) = lock(&self.shared.tenants).get_mut(&self.tenant) {
-            tenant.closed -= 1;
-        }
     }
 }
 
@@ -284,30 +269,22 @@ impl Shared {
         lock(&self.tenants).get(tenant).map(|tenant| tenant.slots.values().cloned().collect()).unwrap_or_default()
     }
 
-    fn hold_closed(&self, tenant: &TenantId) -> Vec<Arc<Slot>> {
-        let mut tenants = lock(&self.tenants);
-        let tenant = tenants.entry(tenant.clone()).or_insert_with(Tenant::new);
-        tenant.closed += 1;
-        tenant.slots.values().cloned().collect()
-    }
-
     pub(crate) fn refuse_held(&self, tenant: &TenantId) -> Result<()> {
-        let held = lock(&self.tenants).get(tenant).is_some_and(|tenant| tenant.closed > 0);
-        if held { Err(Error::Busy) } else { Ok(()) }
+        if self.closed.holds(tenant) { Err(Error::Busy) } else { Ok(()) }
     }
 
     /// Drops slots that only the map holds; an open one is held by the list of open ones, too.
     fn forget_closed(&self) {
         lock(&self.tenants).retain(|_, tenant| {
             tenant.slots.retain(|_, slot| Arc::strong_count(slot) > 1);
-            tenant.closed > 0 || !tenant.slots.is_empty()
+            !tenant.slots.is_empty()
         });
     }
 }
 
 impl Tenant {
     fn new() -> Self {
-        Self { share: pool::share(), slots: HashMap::new(), closed: 0 }
+        Self { share: pool::share(), slots: HashMap::new() }
     }
 }
 

@@ -20,6 +20,8 @@ mod tests;
 const OWN_DIRECTORY: &[&str] = &["sessions", "memory", "cron", "channels", "devices", "nodes"];
 const DATABASE: &str = "state.db";
 const WAL: &str = "state.db-wal";
+const INDEX: &str = ".sqlite";
+const INDEX_WAL: &str = ".sqlite-wal";
 const PLUGINS: &str = "plugins";
 const WORKSPACE: &str = "sandbox/work";
 
@@ -86,6 +88,31 @@ impl TenantDir {
 
     /// Every family's database that there is, or was where only its WAL is left; makes nothing.
     pub fn databases(&self) -> Result<Vec<DatabasePlace>, DirectoryError> {
+        let mut found = Vec::new();
+        for (path, directory) in self.database_directories()? {
+            // What is there and no file is a finding of whoever opens it.
+            let is_there = |name| !matches!(directory.metadata(&fixed(name)), Ok(None));
+            if is_there(DATABASE) || is_there(WAL) {
+                found.push(DatabasePlace::new(directory, &path));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Every vector index that there is, or was where only its WAL is left; makes nothing.
+    pub fn indexes(&self) -> Result<Vec<DatabasePlace>, DirectoryError> {
+        let mut found = Vec::new();
+        for (path, directory) in self.database_directories()? {
+            let entries = directory.list(&TenantPath::root(), None, usize::MAX)?;
+            let mut names: Vec<IndexName> = entries.iter().filter_map(|entry| index_of(&entry.name)).collect();
+            names.dedup();
+            found.extend(names.iter().map(|name| DatabasePlace::of_index(directory.clone(), &path, name)));
+        }
+        Ok(found)
+    }
+
+    /// The directories that there are for databases, each with its path; makes none.
+    fn database_directories(&self) -> Result<Vec<(String, Directory)>, DirectoryError> {
         let mut directories: Vec<String> = OWN_DIRECTORY.iter().map(|&family| family.to_owned()).collect();
         match self.root.list(&fixed(PLUGINS), None, usize::MAX) {
             Ok(entries) => directories.extend(
@@ -99,11 +126,8 @@ impl TenantDir {
         }
         let mut found = Vec::new();
         for path in directories {
-            let Ok(directory) = self.root.existing_subdirectory(&path.parse::<TenantPath>()?) else { continue };
-            // What is there and no file is a finding of whoever opens it.
-            let is_there = |name| !matches!(directory.metadata(&fixed(name)), Ok(None));
-            if is_there(DATABASE) || is_there(WAL) {
-                found.push(DatabasePlace::new(directory, &path));
+            if let Ok(directory) = self.root.existing_subdirectory(&path.parse::<TenantPath>()?) {
+                found.push((path, directory));
             }
         }
         Ok(found)
@@ -113,7 +137,7 @@ impl TenantDir {
     pub fn index(&self, family: &Family, name: &IndexName) -> Result<DatabasePlace, DirectoryError> {
         let (_, path) = places(family.as_str());
         let directory = self.root.subdirectory(&fixed(&path))?;
-        Ok(DatabasePlace::named(directory, &path, format!("{name}.sqlite")))
+        Ok(DatabasePlace::of_index(directory, &path, name))
     }
 
     /// The tenant's own components. No family has this name, so none is handed this directory.
@@ -143,7 +167,16 @@ fn places(family: &str) -> (String, String) {
     }
 }
 
+/// The index that a file is of, or the WAL of.
+fn index_of(file: &str) -> Option<IndexName> {
+    file.strip_suffix(INDEX).or_else(|| file.strip_suffix(INDEX_WAL))?.parse().ok()
+}
+
 impl DatabasePlace {
+    fn of_index(directory: Directory, path: &str, name: &IndexName) -> Self {
+        Self::named(directory, path, format!("{name}{INDEX}"))
+    }
+
     fn named(directory: Directory, path: &str, name: String) -> Self {
         Self { directory, shown: format!("{path}/{name}"), name }
     }

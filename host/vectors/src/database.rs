@@ -1,7 +1,9 @@
 //! One open file: the items, their words in FTS5, their vectors in `vec0`, and vectors that are kept for later.
 //!
 //! As the documents' databases it is used by this process alone (`locking_mode=EXCLUSIVE`) and never memory-mapped.
-//! What is deleted makes the file smaller, since nobody else would come to use the room.
+//! What is deleted makes the file smaller, since nobody else would come to use the room. Its pages are large, since a
+//! search reads all vectors by as many calls of the kernel as they take pages: one of 16 KiB takes little more than one
+//! of 4. A file that was made with small ones keeps them.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
@@ -22,6 +24,14 @@ const CHUNK: usize = 256;
 
 /// Steps of SQLite's machine between two looks at whoever watches; one chunk of vectors takes a few.
 const STEPS_A_LOOK: i32 = 32;
+
+/// What is wrong with an index's file; none where nothing is. Blocks, and reads all of it.
+///
+/// # Errors
+/// As of [`openclaw_documents::quick_check_of`].
+pub fn quick_check(place: &DatabasePlace) -> openclaw_documents::Result<Option<String>> {
+    openclaw_documents::quick_check_of(place, FORMAT)
+}
 
 pub(crate) struct Database {
     connection: Connection,
@@ -49,9 +59,9 @@ impl Database {
         extension::add_to(&self.connection)?;
         self.connection.set_prepared_statement_cache_capacity(32);
         self.connection.execute_batch(
-            "PRAGMA auto_vacuum=INCREMENTAL; PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL;
-             PRAGMA synchronous=NORMAL; PRAGMA cache_size=-1024; PRAGMA temp_store=MEMORY; PRAGMA mmap_size=0;
-             PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON;",
+            "PRAGMA page_size=16384; PRAGMA auto_vacuum=INCREMENTAL; PRAGMA locking_mode=EXCLUSIVE;
+             PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-1024; PRAGMA temp_store=MEMORY;
+             PRAGMA mmap_size=0; PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON;",
         )?;
         let tables: i64 = self.connection.query_one("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
         if tables == 0 {

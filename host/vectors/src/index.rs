@@ -75,10 +75,10 @@ impl Index {
         Self { watch: Some(Arc::new(Mutex::new(goes_on))), ..self }
     }
 
-    /// Refuses a file of another number of dimensions, where there is one.
-    pub fn check(&self) -> Result<()> {
+    /// Refuses a file of another number of dimensions; answers whether there is one at all.
+    pub fn check(&self) -> Result<bool> {
         limits::dimensions(self.dimensions)?;
-        self.with(false, (), |_| Ok(()))
+        self.with(false, false, |_| Ok(true))
     }
 
     /// Adds items, or replaces those of the same id: all or none of them.

@@ -5,8 +5,8 @@
 //! tenant's, and no file that holds what is two tenants' or two agents'. Every function of an [`Index`] blocks, and
 //! belongs on a thread that may.
 //!
-//! - `database`: one open file, its schema, its writes; `search`: both rankings and what becomes of them; `words`: a
-//!   text as a query of FTS5; `kept`: vectors that need not be made again.
+//! - `database`: one open file, its schema, its writes; `search`: both rankings and what becomes of them; `nearest`:
+//!   that of the vectors; `words`: a text as a query of FTS5; `kept`: vectors that need not be made again.
 //! - `store`: which are open; `extension`: sqlite-vec, put into a connection.
 
 mod database;
@@ -15,6 +15,7 @@ mod extension;
 mod index;
 mod kept;
 mod limits;
+mod nearest;
 mod search;
 mod store;
 mod words;
@@ -23,11 +24,12 @@ mod words;
 #[allow(clippy::disallowed_methods, reason = "tests make and look at files of their own")]
 mod tests;
 
+pub use database::quick_check;
 pub use error::{Error, Result};
 pub use extension::add_to as add_sqlite_vec;
 pub use index::{GoesOn, Hit, Index, Item, Kept, Query};
 pub use limits::{
-    ATTRIBUTE_BYTES, DIMENSIONS, ID_BYTES, ITEMS, KEPT, KEY_BYTES, NUMBERS, QUERY_BYTES, RESULTS, TEXT_BYTES, WRITES,
-    most_items,
+    ATTRIBUTE_BYTES, DIMENSIONS, FILE_BYTES, ID_BYTES, ITEMS, KEPT, KEY_BYTES, NUMBERS, QUERY_BYTES, RESULTS,
+    TEXT_BYTES, WRITES, most_items,
 };
-pub use store::{Closed, IndexId, Store};
+pub use store::{IndexId, Store};

@@ -16,6 +16,8 @@ pub const QUERY_BYTES: usize = 64 << 10;
 pub const ATTRIBUTE_BYTES: usize = 8 << 10;
 /// Longest id of an item, in bytes.
 pub const ID_BYTES: usize = 1 << 10;
+/// What a file takes before anything is in it, in bytes: a page for each table of its schema.
+pub const FILE_BYTES: usize = 400 << 10;
 /// Most results of a search.
 pub const RESULTS: usize = 1_000;
 /// Most items, ids or keys of one call.

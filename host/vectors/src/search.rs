@@ -8,7 +8,8 @@ use std::collections::HashMap;
 
 use rusqlite::{Connection, params};
 
-use crate::database::{bytes_of, direction_of};
+use crate::database::direction_of;
+use crate::nearest::{Ranking, nearest, order};
 use crate::{Hit, Query, words};
 
 /// How many more each ranking finds than are asked for, where both count, and how many at the most.
@@ -17,9 +18,6 @@ const CANDIDATES_MOST: usize = 4_000;
 
 /// Where the results end, whatever their number, in bytes.
 const ANSWER_BYTES: usize = 4 << 20;
-
-/// Rows with their scores.
-type Ranking = Vec<(i64, f32)>;
 
 pub(crate) fn search(connection: &Connection, query: &Query) -> rusqlite::Result<Vec<Hit>> {
     let ranking = match (direction_of(&query.vector), words::query_of(&query.text)) {
@@ -33,16 +31,6 @@ pub(crate) fn search(connection: &Connection, query: &Query) -> rusqlite::Result
         }
     };
     hits(connection, &ranking, query.limit)
-}
-
-fn nearest(connection: &Connection, vector: &[f32], most: usize) -> rusqlite::Result<Ranking> {
-    let mut statement =
-        connection.prepare_cached("SELECT rowid, distance FROM items_vector WHERE embedding MATCH ?1 AND k = ?2")?;
-    let rows = statement.query_map(params![bytes_of(vector), most.cast_signed()], |row| {
-        let (id, distance): (i64, f32) = (row.get(0)?, row.get(1)?);
-        Ok((id, (1.0 - distance).clamp(0.0, 1.0)))
-    })?;
-    rows.collect()
 }
 
 fn matching(connection: &Connection, words: &str, most: usize) -> rusqlite::Result<Ranking> {
@@ -64,7 +52,7 @@ fn merged(vectors: Ranking, texts: Ranking, vector_weight: f32) -> Ranking {
         *scores.entry(row).or_default() += (1.0 - vector_weight) * score;
     }
     let mut ranking: Ranking = scores.into_iter().collect();
-    ranking.sort_by(|(one, score), (other, best)| best.total_cmp(score).then(one.cmp(other)));
+    ranking.sort_unstable_by(order);
     ranking
 }
 

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use openclaw_documents::{Closed, ClosedTenants};
 use openclaw_tenancy::{DatabasePlace, Family, IndexName, TenantId};
 
 use crate::database::Database;
@@ -36,17 +37,13 @@ pub struct Store {
 
 pub(crate) struct Shared {
     started: Instant,
-    tenants: Mutex<HashMap<TenantId, Tenant>>,
+    tenants: Mutex<HashMap<TenantId, Slots>>,
+    closed: ClosedTenants,
     /// Slots with an open file.
     open: Mutex<Vec<Arc<Slot>>>,
 }
 
-#[derive(Default)]
-struct Tenant {
-    slots: HashMap<(Family, IndexName), Arc<Slot>>,
-    /// How many [`Closed`] hold this tenant's indexes closed.
-    closed: usize,
-}
+type Slots = HashMap<(Family, IndexName), Arc<Slot>>;
 
 /// The place of one index: its file, where it is open.
 pub(crate) struct Slot {
@@ -77,9 +74,8 @@ impl Store {
     /// Closes a tenant's indexes once what runs on them has ended. Until the answer is dropped they stay closed, and
     /// what is asked of them is `Busy`. Blocks.
     pub fn close_tenant(&self, tenant: &TenantId) -> Closed {
-        let slots = self.shared.hold_closed(tenant);
-        let closed = Closed { shared: Arc::clone(&self.shared), tenant: tenant.clone() };
-        for slot in slots {
+        let closed = self.shared.closed.hold(tenant);
+        for slot in self.shared.slots_of(tenant) {
             let mut open = lock(&slot.open);
             self.shared.close(&slot, &mut open);
         }
@@ -107,24 +103,14 @@ impl Store {
     }
 }
 
-/// Holds a tenant's indexes closed while it lives.
-#[must_use = "the indexes may be opened again when this is dropped"]
-pub struct Closed {
-    shared: Arc<Shared>,
-    tenant: TenantId,
-}
-
-impl Drop for Closed {
-    fn drop(&mut self) {
-        if let Some(tenant) = lock(&self.shared.tenants).get_mut(&self.tenant) {
-            tenant.closed -= 1;
-        }
-    }
-}
-
 impl Default for Shared {
     fn default() -> Self {
-        Self { started: Instant::now(), tenants: Mutex::default(), open: Mutex::default() }
+        Self {
+            started: Instant::now(),
+            tenants: Mutex::default(),
+            closed: ClosedTenants::default(),
+            open: Mutex::default(),
+        }
     }
 }
 
@@ -164,29 +150,25 @@ impl Shared {
     }
 
     pub(crate) fn refuse_held(&self, tenant: &TenantId) -> Result<()> {
-        let held = lock(&self.tenants).get(tenant).is_some_and(|tenant| tenant.closed > 0);
-        if held { Err(Error::Busy) } else { Ok(()) }
+        if self.closed.holds(tenant) { Err(Error::Busy) } else { Ok(()) }
     }
 
     fn slot(&self, id: IndexId) -> Arc<Slot> {
         let mut tenants = lock(&self.tenants);
-        let slots = &mut tenants.entry(id.tenant.clone()).or_default().slots;
+        let slots = tenants.entry(id.tenant.clone()).or_default();
         let slot = slots.entry((id.family.clone(), id.name.clone()));
         Arc::clone(slot.or_insert_with(|| Arc::new(Slot { id, open: Mutex::default(), used_at: AtomicU64::new(0) })))
     }
 
-    fn hold_closed(&self, tenant: &TenantId) -> Vec<Arc<Slot>> {
-        let mut tenants = lock(&self.tenants);
-        let tenant = tenants.entry(tenant.clone()).or_default();
-        tenant.closed += 1;
-        tenant.slots.values().cloned().collect()
+    fn slots_of(&self, tenant: &TenantId) -> Vec<Arc<Slot>> {
+        lock(&self.tenants).get(tenant).map(|slots| slots.values().cloned().collect()).unwrap_or_default()
     }
 
     /// Drops slots that only the map holds; an open one is held by the list of open ones, too.
     fn forget_closed(&self) {
-        lock(&self.tenants).retain(|_, tenant| {
-            tenant.slots.retain(|_, slot| Arc::strong_count(slot) > 1);
-            tenant.closed > 0 || !tenant.slots.is_empty()
+        lock(&self.tenants).retain(|_, slots| {
+            slots.retain(|_, slot| Arc::strong_count(slot) > 1);
+            !slots.is_empty()
         });
     }
 }

@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use super::*;
 
 mod bounds;
+mod files;
 
 struct Tenant {
     home: tempfile::TempDir,
@@ -101,8 +102,10 @@ fn nothing_is_made_before_something_is_written() {
     let tenant = Tenant::new();
     let index = tenant.index("a", "main", 2);
     assert_eq!((index.count(), index.delete(&["x".into()]), index.remove()), (Ok(0), Ok(0), Ok(false)));
+    assert_eq!(index.check(), Ok(false));
     assert!(!tenant.file("a", "main").exists());
     index.upsert(&[item("one", [1.0, 0.0], "")]).unwrap();
+    assert_eq!(index.check(), Ok(true));
     assert_eq!(index.remove(), Ok(true));
     assert!(!tenant.file("a", "main").exists());
     assert_eq!(index.count(), Ok(0), "and it can be begun anew");
@@ -188,19 +191,39 @@ fn a_damaged_file_is_an_error_and_can_be_removed() {
     assert_eq!(index.count(), Ok(0));
 }
 
+/// By its definition.
+fn cosine(one: &[f32], other: &[f32]) -> f64 {
+    let dot =
+        |one: &[f32], other: &[f32]| -> f64 { one.iter().zip(other).map(|(x, y)| f64::from(*x) * f64::from(*y)).sum() };
+    dot(one, other) / (dot(one, one) * dot(other, other)).sqrt()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(16))]
 
-    /// The nearest of `vec0` is the nearest of all, across the chunks that it keeps them in.
+    /// They are those that have the highest cosines, across the chunks that `vec0` keeps them in and without what was
+    /// removed from these.
     #[test]
-    fn the_nearest_is_the_nearest(angles in prop::collection::vec(0.0_f32..6.2, 1..600), wanted in 0.0_f32..6.2) {
+    fn the_nearest_are_all_that_are_nearest(
+        vectors in prop::collection::vec(prop::collection::vec(-1.0_f32..1.0, 19), 1..600),
+        removed in prop::collection::vec(0_usize..600, 0..40),
+        limit in 1_usize..400,
+    ) {
         let tenant = Tenant::new();
-        let index = tenant.index("a", "main", 2);
-        let at = |angle: f32| [angle.cos(), angle.sin()];
-        let items: Vec<Item> = angles.iter().enumerate().map(|(n, a)| item(&n.to_string(), at(*a), "")).collect();
-        index.upsert(&items).unwrap();
-        let hits = index.search(&Query { limit: 1, ..by_vector(at(wanted)) }).unwrap();
-        let best = angles.iter().map(|angle| (angle - wanted).cos()).fold(0.0, f32::max);
-        prop_assert!((hits[0].score - best).abs() < 1e-3, "{} {}", hits[0].score, best);
+        let index = tenant.index("a", "main", 19);
+        let (wanted, others) = vectors.split_first().unwrap();
+        let of = |(n, vector): (usize, &Vec<f32>)| Item { vector: vector.clone(), ..item(&n.to_string(), [0.0; 2], "") };
+        index.upsert(&others.iter().enumerate().map(of).collect::<Vec<_>>()).unwrap();
+        index.delete(&removed.iter().map(ToString::to_string).collect::<Vec<_>>()).unwrap();
+        let hits = index.search(&Query { limit, vector: wanted.clone(), ..by_text("") }).unwrap();
+        let left = others.iter().enumerate().filter(|(n, _)| !removed.contains(n));
+        let mut cosines: Vec<f64> = left.map(|(_, vector)| cosine(wanted, vector)).collect();
+        cosines.retain(|cosine| *cosine > 1e-5);
+        cosines.sort_by(|one, other| other.total_cmp(one));
+        prop_assert!(hits.len() >= limit.min(cosines.len()));
+        for (hit, cosine) in hits.iter().zip(cosines) {
+            prop_assert!((f64::from(hit.score) - cosine).abs() < 1e-5, "{hit:?} {cosine}");
+        }
     }
+
 }

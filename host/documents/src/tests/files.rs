@@ -1,6 +1,7 @@
 //! Files that are missing, damaged, full or not what they seem.
 
 use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::fs::PermissionsExt;
 
 use rusqlite::Connection;
 
@@ -36,6 +37,18 @@ async fn a_damaged_database_is_named_and_left_as_it_is() {
     assert_eq!(db.transact(vec![put("k", "v", Expectation::Any)]).await, Err(damaged.clone()));
     assert_eq!(std::fs::read(&file).unwrap(), vec![b'x'; 8_192]);
     assert!(damaged.to_string().starts_with("the sessions database is damaged"));
+}
+
+#[tokio::test]
+async fn no_other_user_reads_a_database_a_copy_of_it_or_what_is_beside_it() {
+    let home = tempfile::tempdir().unwrap();
+    let db = database(&Store::new(settings()), home.path(), "a");
+    db.transact(vec![put("k", "v", Expectation::Any)]).await.unwrap();
+    assert!(db.keep_copy(1).await.unwrap());
+    for name in ["state.db", "state.db-wal", "state.db.before-1"] {
+        let mode = std::fs::metadata(home.path().join("a").join(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
 }
 
 #[tokio::test]

@@ -28,6 +28,8 @@ const VECTORS_AHEAD: usize = 256;
 pub struct OwnIndex {
     index: store::Index,
     dimensions: usize,
+    /// What the first write takes, where there is no file yet.
+    file_bytes: usize,
 }
 
 impl vectors::Host for CallState {
@@ -39,8 +41,9 @@ impl vectors::Host for CallState {
     ) -> Result<Resource<OwnIndex>, CapabilityError> {
         let dimensions = dimensions as usize;
         let index = self.index(&name, dimensions)?;
-        self.on_index(index.clone(), store::Index::check).await?;
-        Ok(self.table.push(OwnIndex { index, dimensions })?)
+        let is_there = self.on_index(index.clone(), store::Index::check).await?;
+        let file_bytes = if is_there { 0 } else { store::FILE_BYTES };
+        Ok(self.table.push(OwnIndex { index, dimensions, file_bytes })?)
     }
 
     async fn remove(&mut self, _call: Resource<Call>, name: String) -> Result<bool, CapabilityError> {
@@ -55,11 +58,11 @@ impl vectors::Host for CallState {
 
 impl vectors::HostIndex for CallState {
     async fn upsert(&mut self, index: Resource<OwnIndex>, items: Vec<Item>) -> Result<(), CapabilityError> {
-        let OwnIndex { index, dimensions } = self.opened_index(&index)?;
+        let OwnIndex { index, dimensions, file_bytes } = self.opened_index(&index)?;
         // The words are kept twice, as they are and as they are found.
         let bytes = items.iter().map(|item| item.text.len() * 2 + item.id.len() + item.attributes.len() + ITEM_BYTES);
         let vectors = (items.len() + VECTORS_AHEAD) * dimensions * size_of::<f32>();
-        let _room = self.room_for((bytes.sum::<usize>() + vectors) as u64).await?;
+        let _room = self.room_for((bytes.sum::<usize>() + vectors + file_bytes) as u64).await?;
         let items: Vec<store::Item> = items.into_iter().map(store::Item::from).collect();
         self.on_index(index, move |index| index.upsert(&items)).await
     }
@@ -97,9 +100,9 @@ impl vectors::HostIndex for CallState {
     }
 
     async fn keep(&mut self, index: Resource<OwnIndex>, vectors: Vec<Kept>) -> Result<(), CapabilityError> {
-        let OwnIndex { index, dimensions } = self.opened_index(&index)?;
+        let OwnIndex { index, dimensions, file_bytes } = self.opened_index(&index)?;
         let each = dimensions * size_of::<f32>() + ITEM_BYTES;
-        let _room = self.room_for((vectors.len() * each) as u64).await?;
+        let _room = self.room_for((vectors.len() * each + file_bytes) as u64).await?;
         let vectors: Vec<store::Kept> =
             vectors.into_iter().map(|kept| store::Kept { key: kept.key, vector: kept.vector }).collect();
         self.on_index(index, move |index| index.keep(&vectors)).await

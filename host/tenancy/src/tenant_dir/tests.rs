@@ -123,6 +123,23 @@ fn an_index_lies_beside_its_familys_database_and_is_none_of_the_databases() {
 }
 
 #[test]
+fn indexes_are_those_that_there_are_each_once() {
+    let (parent, _home, tenant) = tenant();
+    assert!(tenant.indexes().unwrap().is_empty());
+    for (name, index) in [("memory", "main"), ("memory", "lost"), ("crm", "a-b")] {
+        tenant.index(&family(name), &index.parse().unwrap()).unwrap();
+    }
+    let files = ["memory/main.sqlite", "memory/main.sqlite-wal", "memory/lost.sqlite-wal", "plugins/crm/a-b.sqlite"];
+    for file in files.into_iter().chain(["memory/state.db", "memory/files/own.sqlite", "memory/NONE.sqlite"]) {
+        let file = parent.path().join("tenants/acme").join(file);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, "").unwrap();
+    }
+    let shown: Vec<String> = tenant.indexes().unwrap().into_iter().map(|place| place.shown).collect();
+    assert_eq!(shown, ["memory/lost.sqlite", "memory/main.sqlite", "plugins/crm/a-b.sqlite"]);
+}
+
+#[test]
 fn sqlite_opens_a_database_by_its_handle() {
     let (parent, _home, tenant) = tenant();
     let place = tenant.family(&family("sessions")).unwrap().database;

@@ -1,17 +1,20 @@
-//! Whether every tenant's own files can be used: its overlay, and its families' databases.
+//! Whether every tenant's own files can be used: its overlay, its families' databases, and their vector indexes.
 //!
 //! Databases are looked at one after another, without a lock and without a trace.
 
 use openclaw_config::store::{ConfigStore, FILE, Overrides, Place, Subject};
 use openclaw_config::{Damaged, GatewayConfig};
-use openclaw_documents::{Error, quick_check};
-use openclaw_tenancy::{Home, TenantDir, TenantId, TenantPath};
+use openclaw_documents::Error;
+use openclaw_tenancy::{DatabasePlace, Home, TenantDir, TenantId, TenantPath};
 
 use super::finding::Finding;
 use super::report::Report;
 use crate::error::CliError;
 
 const CHECK: &str = "tenants";
+
+const RESTORE: &str =
+    "calls that need it fail: stop the gateway and restore the file from a backup (without -wal beside it)";
 
 /// One finding for each file that cannot be used; one for all, where there is none.
 pub(super) fn check(
@@ -41,15 +44,20 @@ pub(super) fn check(
     Ok(())
 }
 
-/// How many databases a tenant has, and what is wrong with them.
+/// How many databases a tenant has, its indexes among them, and what is wrong with them.
 fn check_databases(id: &TenantId, directory: &TenantDir) -> (usize, Vec<Finding>) {
-    match directory.databases() {
-        Ok(places) => {
-            let findings = places.iter().filter_map(|place| {
-                let found = quick_check(place).transpose()?;
-                Some(database(&format!("tenants/{id}/{}", place.shown), found))
-            });
-            (places.len(), findings.collect())
+    match directory.databases().and_then(|databases| Ok((databases, directory.indexes()?))) {
+        Ok((databases, indexes)) => {
+            let again = format!(
+                "calls that search it fail until its component makes it anew, as `openclaw call memory.index \
+                 agentId=<agent> force=true --tenant {id}` does of an agent's memory"
+            );
+            let of_databases = databases
+                .iter()
+                .filter_map(|place| database(id, place, openclaw_documents::quick_check(place), RESTORE));
+            let of_indexes =
+                indexes.iter().filter_map(|place| database(id, place, openclaw_vectors::quick_check(place), &again));
+            (databases.len() + indexes.len(), of_databases.chain(of_indexes).collect())
         }
         Err(error) => {
             let message = format!("tenants/{id}: {error}");
@@ -79,16 +87,18 @@ fn newest_backup(directory: &TenantDir) -> Option<String> {
     backups.min().map(|(_, name)| name)
 }
 
-fn database(path: &str, found: Result<String, Error>) -> Finding {
-    match found {
-        Ok(damage) => Finding::fail(
-            CHECK,
-            format!("{path} is damaged: {damage}"),
-            "calls that need it fail: stop the gateway and restore the file from a backup (without -wal beside it)",
-        ),
+fn database(
+    id: &TenantId,
+    place: &DatabasePlace,
+    checked: Result<Option<String>, Error>,
+    advice: &str,
+) -> Option<Finding> {
+    let path = format!("tenants/{id}/{}", place.shown);
+    Some(match checked.transpose()? {
+        Ok(damage) => Finding::fail(CHECK, format!("{path} is damaged: {damage}"), advice),
         Err(Error::Busy) => {
             Finding::warn(CHECK, format!("{path} is written all the time and was not checked"), "try again later")
         }
         Err(error) => Finding::fail(CHECK, format!("{path}: {error}"), "the gateway must own its state directory"),
-    }
+    })
 }
