@@ -44,10 +44,13 @@ fn file(name: &str) -> PathBuf {
     workspace().join(format!("target/languages/{name}.wasm"))
 }
 
-/// The languages that are not built, each with how it is.
+/// The languages that are not built, each with why, or with how it is.
 pub(crate) fn missing() -> impl Iterator<Item = String> {
-    let missing = NAMES.iter().filter(|name| !file(name).is_file());
-    missing.map(|name| format!("a handler in {name}: it is not built (scripts/build-languages {name})"))
+    NAMES.iter().filter(|name| !file(name).is_file()).map(|name| {
+        let skipped = std::fs::read_to_string(file(name).with_extension("skipped"));
+        let why = skipped.unwrap_or_else(|_| format!("it is not built (scripts/build-languages {name})"));
+        format!("a handler in {name}: {why}")
+    })
 }
 
 fn answers(name: &'static str) {

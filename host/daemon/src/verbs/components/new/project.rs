@@ -161,6 +161,8 @@ fn text(path: &str) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use wit_bindgen_core::wit_parser::Resolve;
+
     use super::*;
 
     #[test]
@@ -172,6 +174,21 @@ mod tests {
                 assert!(!file.text.contains(NAME), "{language:?}: {}", file.path.display());
             }
             assert!(files.iter().any(|file| file.text.contains("lookup.hello")), "{language:?}");
+        }
+    }
+
+    #[test]
+    fn the_world_of_a_project_can_be_read_whatever_its_family_is_called() {
+        for language in [Language::JavaScript, Language::Python, Language::C] {
+            // What is no name in WIT, and what is a word of its own there.
+            for family in ["look_up", "interface"] {
+                let directory = tempfile::tempdir().unwrap();
+                for file in files(language, family) {
+                    file.write_below(directory.path()).unwrap();
+                }
+                let refused = Resolve::default().push_path(directory.path().join("wit")).err();
+                assert!(refused.is_none(), "{language:?}, {family}: {refused:?}");
+            }
         }
     }
 
