@@ -22,6 +22,9 @@ const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 const HEADER: usize = 100;
 pub(crate) const BUSY: Duration = Duration::from_secs(5);
 const STATEMENTS: usize = 128;
+/// Pages of the log of changes (16 MiB) before the writer puts them into the file: what is written again and again,
+/// such as counters and what is open, goes there once.
+const LOG_PAGES: u32 = 4_096;
 
 /// What every connection to one file shares.
 pub(crate) struct Database {
@@ -85,6 +88,7 @@ impl Database {
             Durability::PowerSafe => "FULL",
         };
         connection.pragma_update(None, "synchronous", synchronous)?;
+        connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
         connection.pragma_update(None, "foreign_keys", true)?;
         connection.pragma_update(None, "trusted_schema", false)?;
         // What is deleted is overwritten: a page that is free does not hold it still.

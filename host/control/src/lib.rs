@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+mod batch;
 mod error;
 mod file;
 mod readers;
@@ -24,6 +25,7 @@ use std::sync::{Arc, mpsc};
 use rusqlite::{Connection, Transaction};
 use tokio::sync::oneshot;
 
+pub use batch::{Batch, Common};
 pub use error::ControlError;
 use file::Database;
 use readers::Readers;

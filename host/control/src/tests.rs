@@ -195,3 +195,93 @@ fn database_bytes() -> Vec<u8> {
     drop(db);
     std::fs::read(path).unwrap()
 }
+
+/// What the notes of a batch have in common: how many they are, written once.
+#[derive(Default)]
+struct Added(i64);
+
+impl crate::Common for Added {
+    fn write(self, tx: &rusqlite::Transaction<'_>) -> Result<(), ControlError> {
+        tx.execute("INSERT INTO batches VALUES (?1)", [self.0])?;
+        Ok(())
+    }
+}
+
+fn batch() -> (TempDir, ControlDb, crate::Batch<Added>) {
+    let (home, _path, db) = fresh();
+    db.migrate("batches", &["CREATE TABLE batches (notes INTEGER NOT NULL) STRICT"]).unwrap();
+    (home, db.clone(), crate::Batch::new(db, Added::default))
+}
+
+fn sizes(db: &ControlDb) -> Vec<i64> {
+    let read = |db: &rusqlite::Connection| {
+        let mut rows = db.prepare("SELECT notes FROM batches ORDER BY notes")?;
+        Ok(rows.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
+    };
+    db.read_blocking(read).unwrap()
+}
+
+/// Keeps the writer busy until it is told, so that what comes meanwhile waits together.
+fn busy(db: &ControlDb) -> std::sync::mpsc::Sender<()> {
+    let (done, wait) = std::sync::mpsc::channel::<()>();
+    let (begun, has_begun) = std::sync::mpsc::channel();
+    let db = db.clone();
+    std::thread::spawn(move || {
+        db.write_blocking(move |_| {
+            begun.send(()).unwrap();
+            wait.recv().unwrap();
+            Ok(())
+        })
+    });
+    has_begun.recv().unwrap();
+    done
+}
+
+#[tokio::test]
+async fn writes_that_wait_together_share_what_is_written_once() {
+    let (_home, db, batch) = batch();
+    let done = busy(&db);
+    let (answers, mut answered) = tokio::sync::mpsc::unbounded_channel();
+    for n in 0..10 {
+        let answers = answers.clone();
+        let note = move |tx: &rusqlite::Transaction<'_>, added: &mut Added| {
+            added.0 += 1;
+            add(tx, &n.to_string())
+        };
+        batch.submit(note, move |id| answers.send((n + 1, id.unwrap())).unwrap());
+    }
+    done.send(()).unwrap();
+    for _ in 0..10 {
+        let (n, id) = answered.recv().await.unwrap();
+        assert_eq!(n, id, "each in its turn");
+    }
+    assert_eq!(sizes(&db), [10]);
+}
+
+#[tokio::test]
+async fn of_a_batch_an_error_or_a_panic_undoes_itself_alone() {
+    let (_home, db, batch) = batch();
+    let done = busy(&db);
+    let (answers, mut answered) = tokio::sync::mpsc::unbounded_channel();
+    for text in ["one", "refused", "panics", "two"] {
+        let answers = answers.clone();
+        let note = move |tx: &rusqlite::Transaction<'_>, added: &mut Added| {
+            added.0 += 1;
+            let id = add(tx, text)?;
+            match text {
+                "refused" => Err(ControlError::rejected(std::fmt::Error)),
+                "panics" => panic!("a bug in one of them"),
+                _ => Ok(id),
+            }
+        };
+        batch.submit(note, move |id| answers.send(id).unwrap());
+    }
+    done.send(()).unwrap();
+    let mut results = Vec::new();
+    for _ in 0..4 {
+        results.push(answered.recv().await.unwrap());
+    }
+    assert!(matches!(results[..], [Ok(1), Err(ControlError::Rejected(_)), Err(ControlError::Panicked), Ok(2)]));
+    assert_eq!(count(&db), 2);
+    assert_eq!(sizes(&db), [1, 1], "what failed left nothing in common");
+}

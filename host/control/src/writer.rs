@@ -30,8 +30,8 @@ type Answer = Box<dyn FnOnce(Result<(), &str>) + Send>;
 pub(crate) type Job = Box<dyn FnOnce(Result<&Transaction<'_>, &str>) -> Outcome + Send>;
 
 pub(crate) struct Outcome {
-    keep: bool,
-    answer: Answer,
+    pub(crate) keep: bool,
+    pub(crate) answer: Answer,
 }
 
 /// Makes a closure a job that hands its result to `reply` after the commit.
@@ -82,8 +82,12 @@ impl Writer {
     }
 
     pub(crate) async fn send(&self, job: Job) -> Result<(), ControlError> {
-        let place = Arc::clone(&self.places).acquire_owned().await;
-        self.enqueue(job, Some(place.map_err(|_| ControlError::Closed)?))
+        let place = self.place().await?;
+        self.enqueue(job, Some(place))
+    }
+
+    pub(crate) async fn place(&self) -> Result<OwnedSemaphorePermit, ControlError> {
+        Arc::clone(&self.places).acquire_owned().await.map_err(|_| ControlError::Closed)
     }
 
     pub(crate) fn send_blocking(&self, job: Job) -> Result<(), ControlError> {

@@ -3,12 +3,13 @@
 //! Every decision is made on the database's one writer thread, inside the transaction that writes it
 //! down. What is open when the ledger opens belongs to a process that is no more, and is estimated.
 
+use std::borrow::Cow;
 use std::ops::RangeInclusive;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use openclaw_control::{ControlDb, ControlError};
+use openclaw_control::{Batch, ControlDb, ControlError};
 use openclaw_tenancy::TenantId;
 use rusqlite::{Connection, Transaction, params};
 
@@ -16,13 +17,15 @@ use super::{LedgerError, UsageLedger, rows as requests};
 use crate::card::{RateCard, Unpriced};
 use crate::price::{CostTooLarge, TokenCounts};
 use crate::refusal::Refusal;
-use crate::window::{CalendarUnit, Period, calendar_window, zone_name};
+use crate::window::{CalendarUnit, Period, Window, calendar_window, zone_name};
 
 mod admit;
 mod check;
 mod close;
 mod days;
+mod group;
 mod meters;
+mod open;
 mod records;
 mod reservation;
 pub(crate) mod rollup;
@@ -33,10 +36,11 @@ mod sql;
 mod tests;
 
 use admit::{Asks, Room, admit, sandbox_room};
-use days::Account;
+use days::Owner;
+use group::Group;
+use open::{OpenCalls, Reserved};
 use records::Amounts;
-use reservation::Held;
-use rows::Reserved;
+use reservation::{Asked, Held, Writes};
 
 pub use admit::{Limits, SoftLimit};
 pub use check::Discrepancy;
@@ -49,7 +53,8 @@ pub(crate) use sql::unsigned;
 
 /// A quarter of an hour: refused calls are counted by it, since every zone's hours are made of them.
 const QUARTER_MS: i64 = 900_000;
-const OWNER: &str = "owner";
+/// How often the ledger was opened.
+const OPENINGS: &str = "owner";
 
 /// Why a call may not be made.
 #[derive(Debug, thiserror::Error)]
@@ -67,29 +72,35 @@ pub enum ReserveError {
 /// What the ledger knows of calls, beside its tables.
 pub(super) struct Calls {
     card: RwLock<Arc<RateCard>>,
-    /// The opening of the ledger that reservations belong to.
-    owner: i64,
+    /// The day that was last asked for.
+    day: Mutex<Option<Window>>,
+    open: Arc<OpenCalls>,
+    /// What reserves calls and ends them.
+    writes: Writes,
 }
 
 impl Calls {
     pub(super) fn open(control: &ControlDb, zone: &TimeZone) -> Result<Self, ControlError> {
         control.migrate("usage_calls", schema::STEPS)?;
         let (of_ledger, name) = (zone.clone(), zone_name(zone));
-        let owner = control.write_blocking(move |tx| {
-            close::estimate_all(tx, None)?;
+        let open = control.write_blocking(move |tx| {
+            let before: i64 = rows::state(tx, OPENINGS)?.and_then(|openings| openings.parse().ok()).unwrap_or_default();
+            rows::set_state(tx, OPENINGS, &(before + 1).to_string())?;
+            let open = OpenCalls::new(before + 1);
+            close::estimate_all(tx, &open, None)?;
             rollup::adopt_zone(tx, &of_ledger, &name)?;
-            let before: i64 = rows::state(tx, OWNER)?.and_then(|owner| owner.parse().ok()).unwrap_or_default();
-            rows::set_state(tx, OWNER, &(before + 1).to_string())?;
-            Ok(before + 1)
+            Ok(open)
         })?;
-        Ok(Self { card: RwLock::new(Arc::new(RateCard::empty())), owner })
+        let of_group = Arc::clone(&open);
+        let writes = Writes(Arc::new(Batch::new(control.clone(), move || Group::new(Arc::clone(&of_group)))));
+        Ok(Self { card: RwLock::new(Arc::new(RateCard::empty())), day: Mutex::default(), open, writes })
     }
 
     /// Removes all that is of a tenant.
     pub(super) fn forget(db: &Connection, tenant: &str, zone: &TimeZone) -> Result<(), ControlError> {
         // The mark is to be the last row's: first everything is rolled up that is before it.
         while rollup::roll_up_some(db, zone)? {}
-        for table in ["calls", "reservations", "days", "rollups", "refused_calls", "metered", "peaks"] {
+        for table in ["calls", "open_calls", "days", "rollups", "refused_calls", "metered", "peaks"] {
             db.execute(&format!("DELETE FROM usage_{table} WHERE tenant = ?1"), [tenant])?;
         }
         rollup::set_mark_to_last(db)
@@ -119,14 +130,16 @@ impl UsageLedger {
     pub async fn reserve(&self, call: ModelCall, limits: Limits, now: Timestamp) -> Result<Reservation, ReserveError> {
         let now = to_millis(now);
         let card = self.rate_card();
-        let prices = card.rule(&call.model, now)?.prices.clone();
-        let worst = prices.worst_case(call.input_tokens, call.max_output_tokens, call.cache_writes)?;
+        let prices = &card.rule(&call.model, now)?.prices;
+        let (input_tokens, cache_writes) = (call.input_tokens, call.cache_writes);
+        let worst = prices.worst_case(input_tokens, call.max_output_tokens, cache_writes)?;
         let reserved = Reserved {
             id: CallId::mint(now),
-            caller: call.caller.clone(),
-            method: call.method.clone(),
-            provider: call.provider.clone(),
-            model: call.model.clone(),
+            owners: Owner::of_caller(&call.caller),
+            caller: call.caller,
+            method: call.method,
+            provider: call.provider,
+            model: call.model,
             rate_card_version: card.version().to_owned(),
             tokens: worst.tokens,
             amounts: Amounts { cost: worst.cost, tokens: worst.tokens.total(), sandbox_ms: 0 },
@@ -134,13 +147,13 @@ impl UsageLedger {
             started_at: now,
             expires_at: call.expires_at,
         };
-        let largest = move |room: Room| {
-            let by_tokens = room.tokens.map_or(u64::MAX, |room| room.saturating_sub(call.input_tokens));
-            let wanted = call.max_output_tokens.min(by_tokens);
-            Some(
-                room.cost
-                    .map_or(wanted, |room| prices.largest_output(call.input_tokens, wanted, call.cache_writes, room)),
-            )
+        let (of_card, most) = (Arc::clone(&card), call.max_output_tokens);
+        let largest = move |reserved: &Reserved, room: Room| {
+            let by_tokens = room.tokens.map_or(u64::MAX, |room| room.saturating_sub(input_tokens));
+            let wanted = most.min(by_tokens);
+            let Some(room) = room.cost else { return Some(wanted) };
+            let prices = &of_card.rule(&reserved.model, reserved.started_at).ok()?.prices;
+            Some(prices.largest_output(input_tokens, wanted, cache_writes, room))
         };
         let (held, soft_limits) = self.admit(reserved, card, Asks::Model, limits, now, largest).await?;
         Ok(Reservation { held, soft_limits })
@@ -156,10 +169,12 @@ impl UsageLedger {
         (now, expires_at): (Timestamp, Timestamp),
     ) -> Result<SandboxReservation, ReserveError> {
         let now = to_millis(now);
+        // A workload counts for its tenant and agent: what is metered is of no component.
+        let caller = Caller { component: String::new(), ..caller };
         let reserved = Reserved {
             id: CallId::mint(now),
-            // A workload counts for its tenant and agent: what is metered is of no component.
-            caller: Caller { component: String::new(), ..caller },
+            owners: Owner::of_caller(&caller),
+            caller,
             method: String::new(),
             provider: String::new(),
             model: String::new(),
@@ -171,12 +186,11 @@ impl UsageLedger {
             expires_at,
         };
         let (card, asks) = (self.rate_card(), Asks::Sandbox { least_ms: *time_ms.start() });
-        let (held, _) = self.admit(reserved, card, asks, limits, now, |_| None).await?;
+        let (held, _) = self.admit(reserved, card, asks, limits, now, |_, _| None).await?;
         Ok(SandboxReservation { held })
     }
 
-    /// On a task of its own: where the caller goes away meanwhile, the reservation is dropped and so
-    /// given back.
+    /// Where the caller goes away meanwhile, what was reserved is given back.
     async fn admit(
         &self,
         reserved: Reserved,
@@ -184,43 +198,43 @@ impl UsageLedger {
         asks: Asks,
         limits: Limits,
         now: Timestamp,
-        largest: impl FnOnce(Room) -> Option<u64> + Send + 'static,
+        largest: impl Fn(&Reserved, Room) -> Option<u64> + Send + 'static,
     ) -> Result<(Held, Vec<SoftLimit>), ReserveError> {
-        let (control, zone, owner) = (self.control.clone(), self.zone.clone(), self.calls.owner);
-        let admitted = tokio::spawn(async move {
-            let mut row = reserved;
-            let rule = card.rule(&row.model, row.started_at).ok().filter(|_| asks == Asks::Model);
-            let entry = rule.map_or_else(String::new, |rule| rule.entry.to_owned());
-            let decided = control.write(move |tx| {
-                if let Asks::Sandbox { least_ms } = asks
-                    && let Some(room) = sandbox_room(tx, &row.caller, asks, &limits, (now, &zone))?
-                {
-                    row.amounts.sandbox_ms = row.amounts.sandbox_ms.min(room).max(least_ms);
+        let kept = reserved.to_json();
+        let asked = Asked::new(reserved, self.calls.writes.clone());
+        let (reserved, prices, zone) = (Arc::clone(&asked.reserved), Arc::clone(&card), self.zone.clone());
+        let decide = move |tx: &Transaction<'_>, group: &mut Group| {
+            let mut call = Cow::Borrowed(&*reserved);
+            let mut kept = Cow::Borrowed(&kept);
+            if let Asks::Sandbox { least_ms } = asks
+                && let Some(room) = sandbox_room((tx, &mut *group), &call.owners, asks, &limits, (now, &zone))?
+            {
+                let granted = call.amounts.sandbox_ms.min(room).max(least_ms);
+                call.to_mut().amounts.sandbox_ms = granted;
+                kept = Cow::Owned(call.to_json());
+            }
+            match admit((tx, &mut *group), &call, asks, &limits, (now, &zone), &largest)? {
+                Ok(soft_limits) => Ok(Ok((group.reserve(tx, &call, &kept)?, call.amounts, soft_limits))),
+                Err(refusal) => {
+                    let rule = prices.rule(&call.model, now).ok().filter(|_| asks == Asks::Model);
+                    count_refusal(tx, &call, rule.map_or("", |rule| rule.entry), refusal.quota, &zone)?;
+                    Ok(Err(refusal))
                 }
-                let Reserved { caller, amounts, .. } = &row;
-                match admit(tx, caller, asks, amounts, &limits, (now, &zone), largest)? {
-                    Ok(soft_limits) => {
-                        rows::insert_reserved(tx, &row, owner)?;
-                        for account in Account::of_caller(caller) {
-                            account.reserve(tx, row.day_ms, amounts)?;
-                        }
-                        Ok(Ok((row, soft_limits)))
-                    }
-                    Err(refusal) => {
-                        count_refusal(tx, &row, &entry, refusal.quota, &zone)?;
-                        Ok(Err(refusal))
-                    }
-                }
-            });
-            let (reserved, soft_limits) = decided.await.map_err(LedgerError::from)?.map_err(ReserveError::Refused)?;
-            Ok((Held::new(reserved, card, control, asks.is_of_sandbox()), soft_limits))
-        });
-        admitted.await.unwrap_or_else(|_| Err(LedgerError::from(ControlError::Closed).into()))
+            }
+        };
+        match self.calls.writes.0.write(decide).await.map_err(LedgerError::from)? {
+            Ok((cohort, amounts, soft_limits)) => Ok((asked.admitted(cohort, amounts, card), soft_limits)),
+            Err(refusal) => {
+                asked.refused();
+                Err(ReserveError::Refused(refusal))
+            }
+        }
     }
 
     /// Estimates the calls that are open past their time; for a timer. Answers how many.
     pub async fn expire(&self, now: Timestamp) -> Result<usize, LedgerError> {
-        Ok(self.control.write(move |tx| Ok(close::estimate_all(tx, Some(now))?)).await?)
+        let open = Arc::clone(&self.calls.open);
+        Ok(self.control.write(move |tx| Ok(close::estimate_all(tx, &open, Some(now))?)).await?)
     }
 
     /// Counts tools that an agent used.
@@ -285,8 +299,14 @@ impl UsageLedger {
         Ok(self.control.read(read).await?)
     }
 
+    /// The beginning of the day; of most calls that of the call before.
     fn day_ms(&self, now: Timestamp) -> i64 {
-        calendar_window(now, CalendarUnit::Day, &self.zone).start.as_millisecond()
+        let mut day = self.calls.day.lock().unwrap_or_else(PoisonError::into_inner);
+        let day = match &mut *day {
+            Some(day) if day.holds(now) => day,
+            day => day.insert(calendar_window(now, CalendarUnit::Day, &self.zone)),
+        };
+        day.start.as_millisecond()
     }
 }
 

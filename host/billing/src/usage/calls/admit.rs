@@ -1,13 +1,17 @@
 //! Whether a call fits into its quotas, decided on the writer's thread: of callers at once each sees
 //! what the one before has reserved.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use openclaw_tenancy::{PicoUsd, Quotas, TenantId};
 use rusqlite::{Connection, Result};
 
-use super::days::{Account, Used};
-use super::records::{Amounts, Caller};
+use super::days::{Account, Owner, Used};
+use super::group::Group;
+use super::open::Reserved;
+use super::records::Amounts;
 use crate::refusal::{Amount, CalendarRefusal, Refusal};
 use crate::window::{CalendarUnit, Window, calendar_window};
 
@@ -92,15 +96,14 @@ struct Standing {
 /// The soft limits that the call passes, or why it is refused. Of several quotas that refuse, the one
 /// that holds longest is named.
 pub(super) fn admit(
-    db: &Connection,
-    caller: &Caller,
+    books: (&Connection, &mut Group),
+    call: &Reserved,
     asks: Asks,
-    needed: &Amounts,
     limits: &Limits,
     (now, zone): (Timestamp, &TimeZone),
-    largest: impl FnOnce(Room) -> Option<u64>,
+    largest: impl Fn(&Reserved, Room) -> Option<u64>,
 ) -> Result<std::result::Result<Vec<SoftLimit>, Box<Refusal>>> {
-    let standings = standings(db, caller, asks, needed, limits, (now, zone))?;
+    let standings = standings(books, &call.owners, asks, &call.amounts, limits, (now, zone))?;
     let passed = |standing: &&Standing| standing.used + standing.reserved + standing.needed > standing.limit.most;
     let hard = || standings.iter().filter(|standing| !standing.limit.soft);
     let mut refusing = None;
@@ -119,7 +122,7 @@ pub(super) fn admit(
             cost: room(Measure::Cost).map(PicoUsd::from_pico),
             tokens: room(Measure::Tokens).map(|room| u64::try_from(room).unwrap_or(u64::MAX)),
         };
-        return Ok(Err(Box::new(standing.refusal(now, &caller.tenant, largest(room)))));
+        return Ok(Err(Box::new(standing.refusal(now, &call.caller.tenant, largest(call, room)))));
     }
     let soft = standings.iter().filter(|standing| standing.limit.soft).filter(passed);
     Ok(Ok(soft.map(Standing::warning).collect()))
@@ -127,36 +130,36 @@ pub(super) fn admit(
 
 /// How much of the sandbox's time the hard limits leave, in milliseconds; `None` without one.
 pub(super) fn sandbox_room(
-    db: &Connection,
-    caller: &Caller,
+    books: (&Connection, &mut Group),
+    owners: &[Arc<Owner>],
     asks: Asks,
     limits: &Limits,
     at: (Timestamp, &TimeZone),
 ) -> Result<Option<u64>> {
-    let standings = standings(db, caller, asks, &Amounts::default(), limits, at)?;
+    let standings = standings(books, owners, asks, &Amounts::default(), limits, at)?;
     let left = |standing: &Standing| standing.limit.most.saturating_sub(standing.used + standing.reserved);
     let hard = standings.iter().filter(|standing| !standing.limit.soft);
     Ok(hard.map(left).min().map(|room| u64::try_from(room).unwrap_or(u64::MAX)))
 }
 
 fn standings(
-    db: &Connection,
-    caller: &Caller,
+    (db, group): (&Connection, &mut Group),
+    owners: &[Arc<Owner>],
     asks: Asks,
     needed: &Amounts,
     limits: &Limits,
     (now, zone): (Timestamp, &TimeZone),
 ) -> Result<Vec<Standing>> {
     let mut standings = Vec::new();
-    for account in Account::of_caller(caller) {
-        let mut set = limits.of(&account, asks);
+    for owner in owners {
+        let mut set = limits.of(&owner.account(), asks);
         for unit in [CalendarUnit::Day, CalendarUnit::Month] {
             let of_unit: Vec<Limit> = set.extract_if(.., |limit| limit.unit == unit).collect();
             if of_unit.is_empty() {
                 continue;
             }
             let window = calendar_window(now, unit, zone);
-            let used = account.used(db, window.start.as_millisecond(), window.next.as_millisecond())?;
+            let used = group.used(db, owner, (window.start.as_millisecond(), window.next.as_millisecond()))?;
             standings.extend(of_unit.into_iter().map(|limit| Standing::of(limit, window.clone(), &used, needed)));
         }
     }

@@ -11,7 +11,7 @@ use super::close::stored_card;
 use super::days::{Account, Day, Used, used};
 use super::records::Amounts;
 use super::rollup::{Adder, RollupUnit, days_of_rows, mark, of_window};
-use super::rows;
+use super::{open, rows};
 use crate::card::RateCard;
 
 /// Two numbers of the ledger that should be one.
@@ -41,7 +41,8 @@ fn days(db: &Connection, zone: &TimeZone, since_ms: i64) -> Result<Vec<Discrepan
     let spent = days_of_rows(db, zone, since_ms)?;
     let mut expected: HashMap<_, Used> =
         spent.into_iter().map(|(key, spent)| (key, Used { spent, reserved: Amounts::default() })).collect();
-    for open in rows::reserved_where(db, "day_ms >= ?1", [since_ms])? {
+    let open = open::rows(db, None)?.into_iter().flat_map(|(_, calls)| calls);
+    for open in open.filter(|open| open.day_ms >= since_ms) {
         for account in Account::of_caller(&open.caller) {
             expected.entry(Day::of(account, open.day_ms)).or_default().reserved.add(&open.amounts);
         }

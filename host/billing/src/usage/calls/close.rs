@@ -2,64 +2,74 @@
 //! id, so that ending it twice is ending it once.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use openclaw_config::File;
 use openclaw_tenancy::PicoUsd;
-use rusqlite::{Connection, Result, params};
+use rusqlite::{Connection, Result};
 
-use super::days::Account;
-use super::meters;
+use super::group::Group;
+use super::open::{self, OpenCalls, Reserved};
 use super::records::{Amounts, CallRow, MeterKind, Outcome, Settlement};
-use super::rows::{self, Reserved};
+use super::{meters, rows};
 use crate::card::RateCard;
 use crate::price::TokenCounts;
 
-/// Makes the reservation the call's row. The row that is there already where it was ended before; none
-/// where it was released.
+/// How a call that is to be settled stands.
+#[derive(Debug)]
+pub(super) enum Settled {
+    Now,
+    /// Its row where it was ended before; none where it was released.
+    Before(Option<Box<CallRow>>),
+}
+
+/// What a reservation becomes; its row.
+pub(super) fn row_of(reserved: &Reserved, card: &RateCard, settlement: Settlement) -> CallRow {
+    match cost(card, reserved, &settlement.tokens) {
+        Some(cost) => row(reserved, settlement, cost),
+        // No provider counts like that: the worst case that was agreed to stands.
+        None => {
+            let (tokens, outcome) = (reserved.tokens, Outcome::Estimated);
+            row(reserved, Settlement { tokens, outcome, ..settlement }, reserved.amounts.cost)
+        }
+    }
+}
+
+/// Makes a call of the cohort its row.
 pub(super) fn settle(
     db: &Connection,
-    reserved: &Reserved,
-    card: &RateCard,
-    settlement: &Settlement,
-) -> Result<Option<CallRow>> {
-    if !rows::remove_reserved(db, reserved.id)? {
-        return rows::find(db, reserved.caller.tenant.as_str(), reserved.id);
+    group: &mut Group,
+    (cohort, reserved): (i64, &Reserved),
+    row: &CallRow,
+) -> Result<Settled> {
+    if write(db, group, (cohort, reserved), row)? {
+        return Ok(Settled::Now);
     }
-    let row = match cost(card, reserved, &settlement.tokens) {
-        Some(cost) => row(reserved, settlement, settlement.tokens, cost, settlement.outcome),
-        // No provider counts like that: the worst case that was agreed to stands.
-        None => row(reserved, settlement, reserved.tokens, reserved.amounts.cost, Outcome::Estimated),
-    };
-    write(db, reserved, &row)?;
-    Ok(Some(row))
+    Ok(Settled::Before(find(db, reserved)?.map(Box::new)))
+}
+
+/// The row of a call that has ended.
+pub(super) fn find(db: &Connection, reserved: &Reserved) -> Result<Option<CallRow>> {
+    rows::find(db, reserved.caller.tenant.as_str(), reserved.id)
 }
 
 /// Gives back what was set aside for a call that never reached the provider.
-pub(super) fn release(db: &Connection, reserved: &Reserved) -> Result<()> {
-    if rows::remove_reserved(db, reserved.id)? {
-        charge(db, reserved, &Amounts::default())?;
-        for account in Account::of_caller(&reserved.caller) {
-            account.forget_unused(db, reserved.day_ms)?;
-        }
-    }
-    Ok(())
+pub(super) fn release(db: &Connection, group: &mut Group, reserved: &Reserved) -> Result<()> {
+    group.release(db, reserved).map(drop)
 }
 
-/// Ends a call of which nobody knows how it went: its whole input is billed (a sandbox: its whole time).
+/// Ends a call of which nobody knows how it went: its whole input is billed (a sandbox: its whole time). False where
+/// it has ended.
 pub(super) fn estimate(
     db: &Connection,
-    reserved: &Reserved,
+    group: &mut Group,
+    (cohort, reserved): (i64, &Reserved),
     card: Option<&RateCard>,
     ended_at: Option<Timestamp>,
-) -> Result<()> {
-    if !rows::remove_reserved(db, reserved.id)? {
-        return Ok(());
-    }
-    if reserved.provider.is_empty() {
-        let Reserved { id, caller, started_at, .. } = reserved;
-        meters::insert(db, *id, caller, (MeterKind::SandboxMs, reserved.amounts.sandbox_ms), *started_at, true)?;
-        return charge(db, reserved, &reserved.amounts);
+) -> Result<bool> {
+    if reserved.is_of_sandbox() {
+        return charge_sandbox(db, group, (cohort, reserved), reserved.amounts.sandbox_ms, true);
     }
     let input = TokenCounts { output_text: 0, output_reasoning: 0, ..reserved.tokens };
     let known = card.and_then(|card| cost(card, reserved, &input));
@@ -73,37 +83,46 @@ pub(super) fn estimate(
         first_token_at: None,
         ended_at: reserved.started_at,
     };
-    let row = CallRow { ended_at, ..row(reserved, &unknown, tokens, cost, Outcome::Estimated) };
-    write(db, reserved, &row)
+    write(db, group, (cohort, reserved), &CallRow { ended_at, ..row(reserved, unknown, cost) })
 }
 
 /// Ends a sandboxed workload by the time that it took. What it took to end one at its limit is not its own.
-pub(super) fn settle_sandbox(db: &Connection, reserved: &Reserved, millis: u64, peak_bytes: u64) -> Result<()> {
-    if !rows::remove_reserved(db, reserved.id)? {
-        return Ok(());
-    }
-    let Reserved { id, caller, started_at, .. } = reserved;
+pub(super) fn settle_sandbox(
+    db: &Connection,
+    group: &mut Group,
+    (cohort, reserved): (i64, &Reserved),
+    millis: u64,
+    peak_bytes: u64,
+) -> Result<()> {
     let millis = millis.min(reserved.amounts.sandbox_ms);
-    meters::insert(db, *id, caller, (MeterKind::SandboxMs, millis), *started_at, false)?;
-    meters::note_peak(db, caller, peak_bytes, *started_at)?;
-    charge(db, reserved, &Amounts { sandbox_ms: millis, ..Amounts::default() })
+    if charge_sandbox(db, group, (cohort, reserved), millis, false)? {
+        meters::note_peak(db, &reserved.caller, peak_bytes, reserved.started_at)?;
+    }
+    Ok(())
 }
 
 /// Estimates whatever a process that is no more left open, or what is open past its time.
-pub(super) fn estimate_all(db: &Connection, expired_at: Option<Timestamp>) -> Result<usize> {
-    let open = match expired_at {
-        None => rows::reserved_where(db, "true", [])?,
-        Some(now) => rows::reserved_where(db, "expires_at_ms <= ?1", params![now.as_millisecond()])?,
-    };
-    let mut cards: HashMap<&str, Option<RateCard>> = HashMap::new();
-    for reserved in &open {
-        let version = reserved.rate_card_version.as_str();
-        if !cards.contains_key(version) {
-            cards.insert(version, stored_card(db, version)?);
+pub(super) fn estimate_all(db: &Connection, open: &Arc<OpenCalls>, expired_at: Option<Timestamp>) -> Result<usize> {
+    let mut group = Group::new(Arc::clone(open));
+    let mut cards: HashMap<String, Option<RateCard>> = HashMap::new();
+    let mut estimated = 0;
+    for (cohort, calls) in open::rows(db, expired_at)? {
+        let (lost, running): (Vec<_>, Vec<_>) =
+            calls.into_iter().partition(|call| expired_at.is_none_or(|now| call.expires_at <= now));
+        for call in lost {
+            let version = &call.rate_card_version;
+            if !cards.contains_key(version) {
+                cards.insert(version.clone(), stored_card(db, version)?);
+            }
+            let card = cards[version].as_ref();
+            estimated += usize::from(estimate(db, &mut group, (cohort, &call), card, expired_at)?);
         }
-        estimate(db, reserved, cards[version].as_ref(), expired_at)?;
+        if running.is_empty() {
+            open::remove(db, cohort)?;
+        }
     }
-    Ok(open.len())
+    group.write_to(db)?;
+    Ok(estimated)
 }
 
 /// A card as it was when rows were priced by it.
@@ -117,8 +136,7 @@ fn cost(card: &RateCard, reserved: &Reserved, tokens: &TokenCounts) -> Option<Pi
     rule.prices.cost(tokens).ok().map(|cost| cost.total)
 }
 
-fn row(reserved: &Reserved, settlement: &Settlement, tokens: TokenCounts, cost: PicoUsd, outcome: Outcome) -> CallRow {
-    let settlement = settlement.clone();
+fn row(reserved: &Reserved, settlement: Settlement, cost: PicoUsd) -> CallRow {
     CallRow {
         id: reserved.id,
         caller: reserved.caller.clone(),
@@ -127,25 +145,38 @@ fn row(reserved: &Reserved, settlement: &Settlement, tokens: TokenCounts, cost: 
         model_requested: reserved.model.clone(),
         model_served: settlement.model_served,
         provider_request_id: settlement.provider_request_id,
-        tokens,
+        tokens: settlement.tokens,
         tool_calls: settlement.tool_calls,
         cost,
         rate_card_version: reserved.rate_card_version.clone(),
         started_at: reserved.started_at,
         first_token_at: settlement.first_token_at,
         ended_at: Some(settlement.ended_at),
-        outcome,
+        outcome: settlement.outcome,
     }
 }
 
-fn write(db: &Connection, reserved: &Reserved, row: &CallRow) -> Result<()> {
-    rows::insert(db, row)?;
-    charge(db, reserved, &Amounts { cost: row.cost, tokens: row.tokens.total(), sandbox_ms: 0 })
+/// A call that is in no row of open calls was forgotten with its tenant, or ended long ago.
+fn write(db: &Connection, group: &mut Group, (cohort, call): (i64, &Reserved), row: &CallRow) -> Result<bool> {
+    let is_written = group.is_known(db, cohort)? && rows::insert(db, row)?;
+    if is_written {
+        group.settle(call, &Amounts { cost: row.cost, tokens: row.tokens.total(), sandbox_ms: 0 });
+    }
+    Ok(is_written)
 }
 
-fn charge(db: &Connection, reserved: &Reserved, spent: &Amounts) -> Result<()> {
-    for account in Account::of_caller(&reserved.caller) {
-        account.settle(db, reserved.day_ms, &reserved.amounts, spent)?;
+fn charge_sandbox(
+    db: &Connection,
+    group: &mut Group,
+    (cohort, reserved): (i64, &Reserved),
+    millis: u64,
+    estimated: bool,
+) -> Result<bool> {
+    let Reserved { id, caller, started_at, .. } = reserved;
+    let is_written = group.is_known(db, cohort)?
+        && meters::insert(db, *id, caller, (MeterKind::SandboxMs, millis), *started_at, estimated)?;
+    if is_written {
+        group.settle(reserved, &Amounts { sandbox_ms: millis, ..Amounts::default() });
     }
-    Ok(())
+    Ok(is_written)
 }

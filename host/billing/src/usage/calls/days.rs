@@ -3,10 +3,12 @@
 //! A call belongs to the day in which it was admitted, whenever it ends: so a budget that held at
 //! admission holds for good. A month is the sum of its days.
 
-use rusqlite::{Connection, Result, Row, params};
+use std::sync::Arc;
+
+use rusqlite::{Connection, Error, Result, Row, params};
 
 use super::records::{Amounts, Caller};
-use super::sql::{Sum, signed, unsigned};
+use super::sql::{Sum, signed};
 
 /// Whose counter: a tenant's, one of its agents', or one of its components'.
 #[derive(Debug, Clone, Copy, Default)]
@@ -18,6 +20,15 @@ pub(super) struct Account<'a> {
     pub(super) component: &'a str,
 }
 
+/// An account, as a key: its names are one text, since it is looked for twice a call.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Owner {
+    names: String,
+    /// Where the agent's and the component's begin.
+    agent_at: usize,
+    component_at: usize,
+}
+
 /// A day of an account, as a key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Day {
@@ -25,6 +36,24 @@ pub(super) struct Day {
     pub(super) agent: String,
     pub(super) component: String,
     pub(super) start_ms: i64,
+}
+
+impl Owner {
+    /// Whose counters a call is in.
+    pub(super) fn of_caller(caller: &Caller) -> Vec<Arc<Self>> {
+        let owner = |Account { tenant, agent, component }| Self {
+            names: [tenant, agent, component].concat(),
+            agent_at: tenant.len(),
+            component_at: tenant.len() + agent.len(),
+        };
+        Account::of_caller(caller).map(|account| Arc::new(owner(account))).collect()
+    }
+
+    pub(super) fn account(&self) -> Account<'_> {
+        let (tenant, others) = self.names.split_at(self.agent_at);
+        let (agent, component) = others.split_at(self.component_at - self.agent_at);
+        Account { tenant, agent, component }
+    }
 }
 
 impl Day {
@@ -57,63 +86,99 @@ impl<'a> Account<'a> {
     }
 
     /// The sum of the days that begin in `[start, next)`.
-    pub(super) fn used(self, db: &Connection, start_ms: i64, next_ms: i64) -> Result<Used> {
+    pub(super) fn counts(self, db: &Connection, start_ms: i64, next_ms: i64) -> Result<Counts> {
         db.prepare_cached(
             "SELECT sum(cost_milli), sum(cost_pico), sum(tokens), sum(sandbox_ms),
                     sum(reserved_milli), sum(reserved_pico), sum(reserved_tokens), sum(reserved_sandbox_ms)
              FROM usage_days WHERE tenant = ?1 AND agent = ?2 AND component = ?3 AND day_ms >= ?4 AND day_ms < ?5",
         )?
-        .query_row(params![self.tenant, self.agent, self.component, start_ms, next_ms], used)
+        .query_row(params![self.tenant, self.agent, self.component, start_ms, next_ms], Counts::read)
     }
 
-    /// Sets an amount aside.
-    pub(super) fn reserve(self, db: &Connection, day_ms: i64, amounts: &Amounts) -> Result<()> {
-        let cost = Sum::of(amounts.cost);
+    /// Adds what became of a day's counters.
+    pub(super) fn add(self, db: &Connection, day_ms: i64, change: &Counts) -> Result<()> {
+        let [milli, pico, tokens, sandbox_ms, reserved @ ..] = &change.0;
+        let [reserved_milli, reserved_pico, reserved_tokens, reserved_sandbox_ms] = reserved;
         db.prepare_cached(
-            "INSERT INTO usage_days (tenant, agent, day_ms, reserved_milli, reserved_pico, reserved_tokens,
-                                     reserved_sandbox_ms, component)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO UPDATE SET
-             reserved_milli = reserved_milli + ?4, reserved_pico = reserved_pico + ?5,
-             reserved_tokens = reserved_tokens + ?6, reserved_sandbox_ms = reserved_sandbox_ms + ?7",
+            "INSERT INTO usage_days (tenant, agent, component, day_ms, cost_milli, cost_pico, tokens, sandbox_ms,
+                                     reserved_milli, reserved_pico, reserved_tokens, reserved_sandbox_ms)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) ON CONFLICT DO UPDATE SET
+             cost_milli = cost_milli + ?5, cost_pico = cost_pico + ?6, tokens = tokens + ?7,
+             sandbox_ms = sandbox_ms + ?8, reserved_milli = reserved_milli + ?9, reserved_pico = reserved_pico + ?10,
+             reserved_tokens = reserved_tokens + ?11, reserved_sandbox_ms = reserved_sandbox_ms + ?12",
         )?
         .execute(params![
             self.tenant,
             self.agent,
-            day_ms,
-            cost.milli,
-            cost.pico,
-            signed(amounts.tokens),
-            signed(amounts.sandbox_ms),
             self.component,
+            day_ms,
+            milli,
+            pico,
+            tokens,
+            sandbox_ms,
+            reserved_milli,
+            reserved_pico,
+            reserved_tokens,
+            reserved_sandbox_ms,
         ])
         .map(drop)
+    }
+}
+
+/// The counters as the table has them, or a change of them: spent and reserved, money in two columns.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Counts([i64; 8]);
+
+impl Counts {
+    fn read(row: &Row<'_>) -> Result<Self> {
+        let mut counts = [0; 8];
+        for (column, count) in counts.iter_mut().enumerate() {
+            *count = row.get::<_, Option<i64>>(column)?.unwrap_or_default();
+        }
+        Ok(Self(counts))
+    }
+
+    /// An amount is set aside.
+    pub(super) fn reserved(amounts: &Amounts) -> Self {
+        let [milli, pico, tokens, sandbox_ms] = columns(amounts);
+        Self([0, 0, 0, 0, milli, pico, tokens, sandbox_ms])
     }
 
     /// What was set aside is no longer, and `spent` is.
-    pub(super) fn settle(self, db: &Connection, day_ms: i64, reserved: &Amounts, spent: &Amounts) -> Result<()> {
-        let (before, after) = (Sum::of(reserved.cost), Sum::of(spent.cost));
-        db.prepare_cached(
-            "UPDATE usage_days SET cost_milli = cost_milli + ?4, cost_pico = cost_pico + ?5, tokens = tokens + ?6,
-             sandbox_ms = sandbox_ms + ?7, reserved_milli = reserved_milli - ?8, reserved_pico = reserved_pico - ?9,
-             reserved_tokens = reserved_tokens - ?10, reserved_sandbox_ms = reserved_sandbox_ms - ?11
-             WHERE tenant = ?1 AND agent = ?2 AND day_ms = ?3 AND component = ?12",
-        )?
-        .execute(params![
-            self.tenant,
-            self.agent,
-            day_ms,
-            after.milli,
-            after.pico,
-            signed(spent.tokens),
-            signed(spent.sandbox_ms),
-            before.milli,
-            before.pico,
-            signed(reserved.tokens),
-            signed(reserved.sandbox_ms),
-            self.component,
-        ])
-        .map(drop)
+    pub(super) fn settled(reserved: &Amounts, spent: &Amounts) -> Self {
+        let [milli, pico, tokens, sandbox_ms] = columns(spent);
+        let [reserved_milli, reserved_pico, reserved_tokens, reserved_sandbox_ms] = columns(reserved);
+        let freed = [-reserved_milli, -reserved_pico, -reserved_tokens, -reserved_sandbox_ms];
+        Self([milli, pico, tokens, sandbox_ms, freed[0], freed[1], freed[2], freed[3]])
     }
+
+    pub(super) fn add(&mut self, change: &Self) {
+        for (count, change) in self.0.iter_mut().zip(change.0) {
+            *count = count.saturating_add(change);
+        }
+    }
+
+    pub(super) fn used(&self) -> Result<Used> {
+        Ok(Used { spent: self.amounts(0)?, reserved: self.amounts(4)? })
+    }
+
+    fn amounts(&self, first: usize) -> Result<Amounts> {
+        let [milli, pico] = [self.0[first], self.0[first + 1]];
+        let unsigned = |column: usize| {
+            let count = self.0[column];
+            u64::try_from(count).map_err(|_| Error::IntegralValueOutOfRange(column, count))
+        };
+        Ok(Amounts {
+            cost: Sum { milli, pico }.amount().ok_or(Error::IntegralValueOutOfRange(first, pico))?,
+            tokens: unsigned(first + 2)?,
+            sandbox_ms: unsigned(first + 3)?,
+        })
+    }
+}
+
+fn columns(amounts: &Amounts) -> [i64; 4] {
+    let Sum { milli, pico } = Sum::of(amounts.cost);
+    [milli, pico, signed(amounts.tokens), signed(amounts.sandbox_ms)]
 }
 
 impl Account<'_> {
@@ -132,16 +197,9 @@ impl Account<'_> {
     }
 }
 
+/// From the columns in the order of [`Counts`], which come first.
 pub(super) fn used(row: &Row<'_>) -> Result<Used> {
-    Ok(Used { spent: amounts(row, 0)?, reserved: amounts(row, 4)? })
-}
-
-fn amounts(row: &Row<'_>, first: usize) -> Result<Amounts> {
-    Ok(Amounts {
-        cost: Sum::read(row, first)?,
-        tokens: unsigned(row, first + 2)?,
-        sandbox_ms: unsigned(row, first + 3)?,
-    })
+    Counts::read(row)?.used()
 }
 
 #[cfg(test)]

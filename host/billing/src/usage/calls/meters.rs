@@ -13,7 +13,7 @@ mod tests;
 
 const HOUR_MS: i64 = 3_600_000;
 
-/// Writes one event; nothing where it is there already.
+/// Writes one event; false where it is there already.
 pub(super) fn insert(
     db: &Connection,
     id: CallId,
@@ -21,8 +21,9 @@ pub(super) fn insert(
     (kind, amount): (MeterKind, u64),
     at: Timestamp,
     estimated: bool,
-) -> Result<()> {
-    db.prepare_cached("INSERT INTO usage_metered VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING")?
+) -> Result<bool> {
+    let inserted = db
+        .prepare_cached("INSERT INTO usage_metered VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING")?
         .execute(params![
             caller.tenant.as_str(),
             id.to_string(),
@@ -33,8 +34,8 @@ pub(super) fn insert(
             signed(amount),
             at.as_millisecond(),
             estimated,
-        ])
-        .map(drop)
+        ])?;
+    Ok(inserted > 0)
 }
 
 /// Writes the size of a tenant's directory: one row an hour, which has the largest of what was measured.

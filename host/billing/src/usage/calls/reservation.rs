@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
-use openclaw_control::{ControlDb, ControlError};
+use openclaw_control::{Batch, ControlError};
+use rusqlite::Transaction;
+use tokio::sync::oneshot;
 
 use super::admit::SoftLimit;
-use super::close;
-use super::records::{CallId, CallRow, Settlement};
-use super::rows::Reserved;
+use super::close::{self, Settled};
+use super::group::Group;
+use super::open::{Cohort, Reserved};
+use super::records::{Amounts, CallId, CallRow, Settlement};
 use crate::card::RateCard;
 use crate::price::TokenCounts;
 use crate::usage::LedgerError;
@@ -33,17 +36,26 @@ pub struct SandboxReservation {
 #[derive(Debug)]
 pub(super) struct Held {
     reserved: Arc<Reserved>,
+    cohort: Arc<Cohort>,
     card: Arc<RateCard>,
-    control: Control,
+    writes: Writes,
     phase: Phase,
 }
 
-#[derive(Clone)]
-struct Control(ControlDb);
+/// A call that it is not known of yet whether it is admitted: given back where its caller goes away meanwhile.
+pub(super) struct Asked {
+    writes: Writes,
+    pub(super) reserved: Arc<Reserved>,
+    is_answered: bool,
+}
 
-impl std::fmt::Debug for Control {
+/// Where calls are written.
+#[derive(Clone)]
+pub(super) struct Writes(pub(super) Arc<Batch<Group>>);
+
+impl std::fmt::Debug for Writes {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("ControlDb")
+        f.write_str("Writes")
     }
 }
 
@@ -86,15 +98,25 @@ impl Reservation {
     /// Makes the call a row, durable when this answers; on an error it may be tried again. A second
     /// time answers the row of the first.
     pub async fn settle(&mut self, settlement: Settlement) -> Result<CallRow, LedgerError> {
-        let (reserved, card) = (Arc::clone(&self.held.reserved), Arc::clone(&self.held.card));
-        let row = self.held.end(move |tx| Ok(close::settle(tx, &reserved, &card, &settlement)?)).await?;
-        row.ok_or(LedgerError::Released)
+        let (cohort, reserved) = self.held.call();
+        if self.held.phase == Phase::Ended {
+            let find = move |tx: &Transaction<'_>, _: &mut Group| Ok(close::find(tx, &reserved)?);
+            return self.held.end(find).await?.ok_or(LedgerError::Released);
+        }
+        let row = Arc::new(close::row_of(&reserved, &self.held.card, settlement));
+        let written = Arc::clone(&row);
+        let settle =
+            move |tx: &Transaction<'_>, group: &mut Group| Ok(close::settle(tx, group, (cohort, &reserved), &written)?);
+        match self.held.end(settle).await? {
+            Settled::Now => Ok(Arc::unwrap_or_clone(row)),
+            Settled::Before(row) => row.map(|row| *row).ok_or(LedgerError::Released),
+        }
     }
 
     /// Gives the place back; for a call that never reached the provider.
     pub async fn release(mut self) -> Result<(), LedgerError> {
-        let reserved = Arc::clone(&self.held.reserved);
-        self.held.end(move |tx| Ok(close::release(tx, &reserved)?)).await
+        let (_, reserved) = self.held.call();
+        self.held.end(move |tx, group| Ok(close::release(tx, group, &reserved)?)).await
     }
 }
 
@@ -106,15 +128,18 @@ impl SandboxReservation {
 
     /// Charges the time that the workload took, never more than it was given, and keeps the most memory that it had.
     pub async fn settle(mut self, millis: u64, peak_bytes: u64) -> Result<(), LedgerError> {
-        let reserved = Arc::clone(&self.held.reserved);
-        self.held.end(move |tx| Ok(close::settle_sandbox(tx, &reserved, millis, peak_bytes)?)).await
+        let (cohort, reserved) = self.held.call();
+        let settle = move |tx: &Transaction<'_>, group: &mut Group| {
+            Ok(close::settle_sandbox(tx, group, (cohort, &reserved), millis, peak_bytes)?)
+        };
+        self.held.end(settle).await
     }
 }
 
 impl Held {
-    pub(super) fn new(reserved: Reserved, card: Arc<RateCard>, control: ControlDb, sent: bool) -> Self {
-        let phase = if sent { Phase::Sent } else { Phase::Reserved };
-        Self { reserved: Arc::new(reserved), card, control: Control(control), phase }
+    /// The number of its row of open calls, and what was set aside.
+    fn call(&self) -> (i64, Arc<Reserved>) {
+        (self.cohort.seq, Arc::clone(&self.reserved))
     }
 
     /// Ends nothing, as a killed process.
@@ -123,41 +148,92 @@ impl Held {
         self.phase = Phase::Ended;
     }
 
-    /// Writes an end, on a task of its own: a caller that goes away while it is written stops nothing.
+    /// Writes an end; it is queued before this first waits, so that a caller that goes away stops nothing.
     async fn end<T, F>(&mut self, write: F) -> Result<T, LedgerError>
     where
         T: Send + 'static,
-        F: FnOnce(&rusqlite::Transaction<'_>) -> Result<T, ControlError> + Send + 'static,
+        F: FnMut(&Transaction<'_>, &mut Group) -> Result<T, ControlError> + Send + 'static,
     {
         let before = std::mem::replace(&mut self.phase, Phase::Ended);
-        let control = self.control.clone();
-        let written = tokio::spawn(async move { control.0.write(write).await }).await;
-        let outcome = written.unwrap_or(Err(ControlError::Closed));
+        let (reply, answer) = oneshot::channel();
+        self.submit(before, write, move |ended| drop(reply.send(ended)));
+        let outcome = answer.await.unwrap_or(Err(ControlError::Closed));
         if outcome.is_err() {
             self.phase = before;
         }
         Ok(outcome?)
     }
+
+    fn submit<T, F>(&self, before: Phase, write: F, reply: impl FnOnce(Result<T, ControlError>) + Send + 'static)
+    where
+        T: Send + 'static,
+        F: FnMut(&Transaction<'_>, &mut Group) -> Result<T, ControlError> + Send + 'static,
+    {
+        // Only its first end is one.
+        let ending = (before != Phase::Ended).then(|| Arc::clone(&self.cohort));
+        let reply = move |ended: Result<T, ControlError>| {
+            if let (Ok(_), Some(cohort)) = (&ended, ending) {
+                cohort.end_call();
+            }
+            reply(ended);
+        };
+        self.writes.0.submit(write, reply);
+    }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        let phase = self.phase;
-        // Without a runtime the process is about to end, and the next one finds the reservation.
-        let (Ok(runtime), true) = (tokio::runtime::Handle::try_current(), phase != Phase::Ended) else { return };
-        let (control, reserved, card) = (self.control.clone(), Arc::clone(&self.reserved), Arc::clone(&self.card));
-        runtime.spawn(async move {
-            let id = reserved.id;
-            let ended = control.0.write(move |tx| {
-                let closed = match phase {
-                    Phase::Sent => close::estimate(tx, &reserved, Some(&card), None),
-                    _ => close::release(tx, &reserved),
+        let (before, id) = (std::mem::replace(&mut self.phase, Phase::Ended), self.reserved.id);
+        let ((cohort, reserved), card) = (self.call(), Arc::clone(&self.card));
+        match before {
+            Phase::Ended => {}
+            Phase::Sent => {
+                let estimate = move |tx: &Transaction<'_>, group: &mut Group| {
+                    Ok(close::estimate(tx, group, (cohort, &reserved), Some(&card), None)?)
                 };
-                Ok(closed?)
-            });
-            if let Err(error) = ended.await {
-                tracing::warn!(%id, %error, "a call that was given up stays reserved until it expires");
+                self.submit(before, estimate, move |ended| warn(id, ended));
             }
-        });
+            Phase::Reserved => {
+                let release = move |tx: &Transaction<'_>, group: &mut Group| Ok(close::release(tx, group, &reserved)?);
+                self.submit(before, release, move |ended| warn(id, ended));
+            }
+        }
+    }
+}
+
+impl Asked {
+    pub(super) fn new(reserved: Reserved, writes: Writes) -> Self {
+        Self { writes, reserved: Arc::new(reserved), is_answered: false }
+    }
+
+    pub(super) fn refused(mut self) {
+        self.is_answered = true;
+    }
+
+    /// Of a workload the provider is the sandbox, which runs it at once.
+    pub(super) fn admitted(mut self, cohort: Arc<Cohort>, amounts: Amounts, card: Arc<RateCard>) -> Held {
+        self.is_answered = true;
+        let mut reserved = Arc::clone(&self.reserved);
+        if reserved.amounts != amounts {
+            reserved = Arc::new(Reserved { amounts, ..(*reserved).clone() });
+        }
+        let phase = if reserved.is_of_sandbox() { Phase::Sent } else { Phase::Reserved };
+        Held { reserved, cohort, card, writes: self.writes.clone(), phase }
+    }
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        if !self.is_answered {
+            let (reserved, id) = (Arc::clone(&self.reserved), self.reserved.id);
+            let release = move |tx: &Transaction<'_>, group: &mut Group| Ok(close::release(tx, group, &reserved)?);
+            self.writes.0.submit(release, move |ended| warn(id, ended));
+        }
+    }
+}
+
+fn warn<T>(id: CallId, ended: Result<T, ControlError>) {
+    if let Err(error) = ended {
+        tracing::warn!(%id, %error, "a call that was given up stays reserved until it expires");
     }
 }

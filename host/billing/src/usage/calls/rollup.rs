@@ -12,7 +12,7 @@ use openclaw_control::ControlError;
 use openclaw_tenancy::PicoUsd;
 use rusqlite::{Connection, Result, Row, params};
 
-use super::days::{Account, Day};
+use super::days::{Account, Counts, Day};
 use super::limit;
 use super::records::{Amounts, CallRow, Outcome};
 use super::rows;
@@ -264,8 +264,7 @@ pub(super) fn adopt_zone(db: &Connection, zone: &TimeZone, name: &str) -> std::r
     }
     db.execute_batch("DELETE FROM usage_rollups; DELETE FROM usage_days;")?;
     for (day, spent) in days_of_rows(db, zone, i64::MIN)? {
-        day.account().reserve(db, day.start_ms, &Amounts::default())?;
-        day.account().settle(db, day.start_ms, &Amounts::default(), &spent)?;
+        day.account().add(db, day.start_ms, &Counts::settled(&Amounts::default(), &spent))?;
     }
     rows::set_state(db, MARK, "0")?;
     rows::set_state(db, ZONE, name)

@@ -1,17 +1,30 @@
-//! Rows of calls and of open reservations.
+//! Rows of calls, and values of the ledger's own.
 
 use openclaw_control::ControlError;
-use rusqlite::{Connection, OptionalExtension, Params, Result, Row, params};
+use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 
-use super::records::{Amounts, CallId, CallRow, Caller, Outcome};
+use super::records::{CallId, CallRow, Caller, Outcome};
 use super::sql::{optional_time, parsed, pico, read_pico, signed, time, unsigned};
 use crate::price::TokenCounts;
 
+macro_rules! columns {
+    () => {
+        "id, tenant, agent, session, run, method, provider, model_requested, model_served, provider_request_id,
+         input_uncached, input_cache_read, input_cache_write, input_cache_write_1h, output_text, output_reasoning,
+         tool_calls, cost_pico_usd, rate_card_version, started_at_ms, first_token_at_ms, ended_at_ms, outcome,
+         component"
+    };
+}
+
 /// What [`read`] reads, in its order.
-pub(super) const COLUMNS: &str = "id, tenant, agent, session, run, method, provider, model_requested, model_served,
-    provider_request_id, input_uncached, input_cache_read, input_cache_write, input_cache_write_1h, output_text,
-    output_reasoning, tool_calls, cost_pico_usd, rate_card_version, started_at_ms, first_token_at_ms, ended_at_ms,
-    outcome, component";
+pub(super) const COLUMNS: &str = columns!();
+
+const INSERT: &str = concat!(
+    "INSERT INTO usage_calls (",
+    columns!(),
+    ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22,
+     ?23, ?24) ON CONFLICT DO NOTHING"
+);
 
 pub(super) fn read(row: &Row<'_>) -> Result<CallRow> {
     let outcome: String = row.get(22)?;
@@ -53,13 +66,10 @@ pub(super) fn read_tokens(row: &Row<'_>, first: usize) -> Result<TokenCounts> {
     Ok(TokenCounts::from_array(counts))
 }
 
-pub(super) fn insert(db: &Connection, row: &CallRow) -> Result<()> {
+/// False where a row of this name is there already, which stays.
+pub(super) fn insert(db: &Connection, row: &CallRow) -> Result<bool> {
     let tokens = row.tokens.to_array().map(signed);
-    db.prepare_cached(&format!(
-        "INSERT INTO usage_calls ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,
-         ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24)"
-    ))?
-    .execute(params![
+    let inserted = db.prepare_cached(INSERT)?.execute(params![
         row.id.to_string(),
         row.caller.tenant.as_str(),
         row.caller.agent,
@@ -84,99 +94,14 @@ pub(super) fn insert(db: &Connection, row: &CallRow) -> Result<()> {
         row.ended_at.map(jiff::Timestamp::as_millisecond),
         row.outcome.name(),
         row.caller.component,
-    ])
-    .map(drop)
+    ])?;
+    Ok(inserted > 0)
 }
 
 pub(super) fn find(db: &Connection, tenant: &str, id: CallId) -> Result<Option<CallRow>> {
     db.prepare_cached(&format!("SELECT {COLUMNS} FROM usage_calls WHERE tenant = ?1 AND id = ?2"))?
         .query_row(params![tenant, id.to_string()], read)
         .optional()
-}
-
-/// A reservation, as it is kept until its call is settled.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Reserved {
-    pub(super) id: CallId,
-    pub(super) caller: Caller,
-    pub(super) method: String,
-    /// Empty for a sandboxed workload.
-    pub(super) provider: String,
-    pub(super) model: String,
-    pub(super) rate_card_version: String,
-    pub(super) tokens: TokenCounts,
-    pub(super) amounts: Amounts,
-    /// The day that it is charged to.
-    pub(super) day_ms: i64,
-    pub(super) started_at: jiff::Timestamp,
-    pub(super) expires_at: jiff::Timestamp,
-}
-
-const RESERVED: &str = "id, tenant, agent, session, run, method, provider, model, rate_card_version, input_uncached,
-    input_cache_read, input_cache_write, input_cache_write_1h, output_text, output_reasoning, cost_pico_usd, sandbox_ms,
-    day_ms, started_at_ms, expires_at_ms, component";
-
-pub(super) fn insert_reserved(db: &Connection, row: &Reserved, owner: i64) -> Result<()> {
-    let tokens = row.tokens.to_array().map(signed);
-    db.prepare_cached(&format!(
-        "INSERT INTO usage_reservations ({RESERVED}, owner) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12,
-         ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)"
-    ))?
-    .execute(params![
-        row.id.to_string(),
-        row.caller.tenant.as_str(),
-        row.caller.agent,
-        row.caller.session,
-        row.caller.run,
-        row.method,
-        row.provider,
-        row.model,
-        row.rate_card_version,
-        tokens[0],
-        tokens[1],
-        tokens[2],
-        tokens[3],
-        tokens[4],
-        tokens[5],
-        pico(row.amounts.cost),
-        signed(row.amounts.sandbox_ms),
-        row.day_ms,
-        row.started_at.as_millisecond(),
-        row.expires_at.as_millisecond(),
-        row.caller.component,
-        owner,
-    ])
-    .map(drop)
-}
-
-fn read_reserved(row: &Row<'_>) -> Result<Reserved> {
-    let tokens = read_tokens(row, 9)?;
-    Ok(Reserved {
-        id: parsed(row, 0)?,
-        caller: read_caller(row, 20)?,
-        method: row.get(5)?,
-        provider: row.get(6)?,
-        model: row.get(7)?,
-        rate_card_version: row.get(8)?,
-        tokens,
-        amounts: Amounts { cost: read_pico(row, 15)?, tokens: tokens.total(), sandbox_ms: unsigned(row, 16)? },
-        day_ms: row.get(17)?,
-        started_at: time(row, 18)?,
-        expires_at: time(row, 19)?,
-    })
-}
-
-/// The open reservations that fulfil a condition.
-pub(super) fn reserved_where(db: &Connection, condition: &str, values: impl Params) -> Result<Vec<Reserved>> {
-    db.prepare_cached(&format!("SELECT {RESERVED} FROM usage_reservations WHERE {condition}"))?
-        .query_map(values, read_reserved)?
-        .collect()
-}
-
-/// Takes an open reservation away; false where there is none.
-pub(super) fn remove_reserved(db: &Connection, id: CallId) -> Result<bool> {
-    let removed = db.prepare_cached("DELETE FROM usage_reservations WHERE id = ?1")?.execute([id.to_string()])?;
-    Ok(removed > 0)
 }
 
 /// The card of a version, as it was stored.

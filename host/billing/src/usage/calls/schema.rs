@@ -1,5 +1,7 @@
 //! The tables of metered calls.
 //!
+//! `usage_open_calls` is what is reserved (`open.rs`); a call that has a row of its own is not open any more.
+//!
 //! Amounts of money that are sums have two columns, thousandths of a dollar and the pico-USD beyond
 //! them: SQLite's integers have 64 bits, and ten million dear rows do not fit into one.
 
@@ -80,5 +82,18 @@ pub(super) const STEPS: &[&str] = &[
 ",
     "
     CREATE INDEX usage_rollups_by_tenant ON usage_rollups (tenant, unit, start_ms);
+",
+    "
+    CREATE TABLE usage_open_calls (
+        seq INTEGER PRIMARY KEY, tenant TEXT NOT NULL, expires_at_ms INTEGER NOT NULL, calls TEXT NOT NULL
+    ) STRICT;
+    INSERT INTO usage_open_calls (tenant, expires_at_ms, calls)
+        SELECT tenant, expires_at_ms, json_array(json_array(
+            json_array(id, agent, session, run, component),
+            json_array(method, provider, model, rate_card_version),
+            json_array(json_array(input_uncached, input_cache_read, input_cache_write, input_cache_write_1h,
+                                  output_text, output_reasoning), cost_pico_usd, sandbox_ms),
+            json_array(day_ms, started_at_ms, expires_at_ms))) FROM usage_reservations;
+    DROP TABLE usage_reservations;
 ",
 ];

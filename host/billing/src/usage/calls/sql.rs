@@ -23,9 +23,15 @@ impl Sum {
 
     /// Two columns; nothing for the sum of no rows.
     pub(super) fn read(row: &Row<'_>, first: usize) -> Result<PicoUsd> {
-        let part = |column| row.get::<_, Option<i64>>(column).map(|part| i128::from(part.unwrap_or_default()));
-        let pico = part(first)? * MILLI as i128 + part(first + 1)?;
-        u128::try_from(pico).map(PicoUsd::from_pico).map_err(|_| Error::IntegralValueOutOfRange(first, pico as i64))
+        let part = |column| row.get::<_, Option<i64>>(column).map(Option::unwrap_or_default);
+        let sum = Self { milli: part(first)?, pico: part(first + 1)? };
+        sum.amount().ok_or(Error::IntegralValueOutOfRange(first, sum.pico))
+    }
+
+    /// None of what is less than nothing.
+    pub(super) fn amount(self) -> Option<PicoUsd> {
+        let pico = i128::from(self.milli) * MILLI as i128 + i128::from(self.pico);
+        u128::try_from(pico).ok().map(PicoUsd::from_pico)
     }
 }
 

@@ -16,6 +16,7 @@ use openclaw_control::{ControlDb, Durability};
 use openclaw_tenancy::{PicoUsd, Quotas, TenantId};
 use tempfile::TempDir;
 
+use super::days::Account;
 use super::*;
 use crate::{Amount, CacheWrites, Measured, Period, RateCard, UsageLedger};
 
@@ -117,15 +118,16 @@ async fn assert_agrees(ledger: &UsageLedger) {
 }
 
 async fn used(ledger: &UsageLedger, agent: &'static str) -> (PicoUsd, PicoUsd) {
-    let read =
-        move |db: &Connection| Ok(Account { tenant: "acme", agent, component: "" }.used(db, i64::MIN, i64::MAX)?);
+    let read = move |db: &Connection| {
+        Ok(Account { tenant: "acme", agent, component: "" }.counts(db, i64::MIN, i64::MAX)?.used()?)
+    };
     let used = ledger.control.read(read).await.unwrap();
     (used.spent.cost, used.reserved.cost)
 }
 
 async fn used_by_component(ledger: &UsageLedger, component: &'static str) -> (PicoUsd, PicoUsd) {
     let account = Account { tenant: "acme", component, ..Account::default() };
-    let used = ledger.control.read(move |db| Ok(account.used(db, i64::MIN, i64::MAX)?)).await.unwrap();
+    let used = ledger.control.read(move |db| Ok(account.counts(db, i64::MIN, i64::MAX)?.used()?)).await.unwrap();
     (used.spent.cost, used.reserved.cost)
 }
 

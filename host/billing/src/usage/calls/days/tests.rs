@@ -19,8 +19,8 @@ fn a_day_of_an_agent_that_used_nothing_leaves_no_row() {
     }
     let release = |agent: &str| {
         for account in Account::of("acme", agent, "chat") {
-            account.reserve(&db, 0, &reserved()).unwrap();
-            account.settle(&db, 0, &reserved(), &Amounts::default()).unwrap();
+            account.add(&db, 0, &Counts::reserved(&reserved())).unwrap();
+            account.add(&db, 0, &Counts::settled(&reserved(), &Amounts::default())).unwrap();
             account.forget_unused(&db, 0).unwrap();
         }
     };
@@ -29,7 +29,7 @@ fn a_day_of_an_agent_that_used_nothing_leaves_no_row() {
     }
     assert_eq!(days(&db), [(String::new(), String::new())], "the tenant's own day alone");
     let [_, agent, _] = Account::of("acme", "one", "chat").collect::<Vec<_>>()[..] else { panic!("three accounts") };
-    agent.reserve(&db, 0, &reserved()).unwrap();
+    agent.add(&db, 0, &Counts::reserved(&reserved())).unwrap();
     release("one");
     assert_eq!(days(&db).len(), 2, "what another call has set aside stays");
 }

@@ -14,8 +14,9 @@ async fn sandbox_seconds_are_reserved_and_charged_as_they_were() {
     reserve(58_500).await.unwrap().settle(0, 0).await.unwrap();
     drop(reserve(1_000).await.unwrap());
     let charged = || async {
-        let read =
-            |db: &Connection| Ok(Account { tenant: "acme", ..Account::default() }.used(db, i64::MIN, i64::MAX)?);
+        let read = |db: &Connection| {
+            Ok(Account { tenant: "acme", ..Account::default() }.counts(db, i64::MIN, i64::MAX)?.used()?)
+        };
         ledger.control.read(read).await.unwrap()
     };
     while charged().await.reserved.sandbox_ms > 0 {

@@ -171,3 +171,123 @@ async fn a_call_keeps_the_card_that_it_was_reserved_with() {
     assert_eq!(next.settle(ended(tokens(100, 0))).await.unwrap().cost, micro(5_000));
     assert_agrees(&ledger).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_older_release_left_open_is_an_estimated_row() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("control.db");
+    let older = move || {
+        let db = ControlDb::open(&path, Durability::Process).unwrap();
+        db.migrate("usage_calls", &schema::STEPS[..4]).unwrap();
+        let card = card(CARD);
+        let (version, text) = (card.version().to_owned(), card.text().to_owned());
+        let id = CallId::mint(noon()).to_string();
+        let open = move |tx: &Transaction<'_>| {
+            let (day, at) = (at("2026-11-26T00:00:00Z").as_millisecond(), noon().as_millisecond());
+            tx.execute("INSERT INTO rate_cards VALUES (?1, ?2)", [&version, &text])?;
+            tx.execute(
+                "INSERT INTO usage_reservations VALUES (?1, 'acme', 'main', 's', NULL, 'chat.send', 'local', 'small',
+                 ?2, 100, 0, 0, 0, 50, 0, 200000000, 0, ?3, ?4, ?4, 1, 'chat')",
+                params![id, version, day, at],
+            )?;
+            tx.execute_batch("INSERT INTO usage_state VALUES ('zone', 'UTC')")?;
+            for (agent, component) in [("", ""), ("main", ""), ("", "chat")] {
+                tx.execute(
+                    "INSERT INTO usage_days (tenant, agent, component, day_ms, reserved_pico, reserved_tokens)
+                     VALUES ('acme', ?1, ?2, ?3, 200000000, 150)",
+                    params![agent, component, day],
+                )?;
+            }
+            Ok(())
+        };
+        db.write_blocking(open).unwrap();
+    };
+    tokio::task::spawn_blocking(older).await.unwrap();
+    let ledger = open_in(home.path(), TimeZone::UTC).await;
+    let rows = rows_of(&ledger).await;
+    assert_eq!(
+        (rows.len(), rows[0].outcome, rows[0].cost, &rows[0].caller),
+        (1, Outcome::Estimated, micro(100), &caller())
+    );
+    assert_eq!(used(&ledger, "").await, (micro(100), PicoUsd::ZERO));
+    assert_agrees(&ledger).await;
+    close(ledger).await;
+}
+
+async fn open_rows(ledger: &UsageLedger) -> i64 {
+    let count = |db: &Connection| Ok(db.query_row("SELECT count(*) FROM usage_open_calls", [], |row| row.get(0))?);
+    ledger.control.read(count).await.unwrap()
+}
+
+/// Reserves so many calls at once, as a group or several.
+async fn reserve_at_once(ledger: &Arc<UsageLedger>, count: usize) -> Vec<Reservation> {
+    let calls: Vec<_> = (0..count)
+        .map(|_| {
+            let ledger = ledger.clone();
+            tokio::spawn(async move { ledger.reserve(call(noon()), Limits::default(), noon()).await.unwrap() })
+        })
+        .collect();
+    let mut reservations = Vec::new();
+    for call in calls {
+        reservations.push(call.await.unwrap());
+    }
+    reservations
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_that_were_admitted_together_end_each_in_its_own_way() {
+    let home = tempfile::tempdir().unwrap();
+    let ledger = open_in(home.path(), TimeZone::UTC).await;
+    let mut reservations = reserve_at_once(&ledger, 200).await;
+    assert!(open_rows(&ledger).await < 200, "many are a row");
+    let mut settled = reservations.split_off(100);
+    let released = reservations.split_off(50);
+    for reservation in released {
+        reservation.release().await.unwrap();
+        assert_agrees(&ledger).await;
+    }
+    for reservation in &mut settled {
+        reservation.settle(ended(tokens(10, 5))).await.unwrap();
+    }
+    assert_eq!(used(&ledger, "").await, (micro(20 * 100), micro(200 * 50)));
+    assert_agrees(&ledger).await;
+    reservations.into_iter().for_each(killed);
+    close(ledger).await;
+
+    let after = open_in(home.path(), TimeZone::UTC).await;
+    assert_eq!(used(&after, "").await, (micro(20 * 100 + 100 * 50), PicoUsd::ZERO));
+    assert_eq!(rows_of(&after).await.len(), 150);
+    assert_eq!(open_rows(&after).await, 0);
+    assert_agrees(&after).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_rows_of_calls_that_have_ended_are_used_again_and_removed_by_the_timer() {
+    let (_home, ledger) = ledger().await;
+    for _ in 0..20 {
+        let mut reservation = ledger.reserve(call(noon()), Limits::default(), noon()).await.unwrap();
+        reservation.settle(ended(tokens(10, 5))).await.unwrap();
+    }
+    assert_eq!(open_rows(&ledger).await, 1);
+    assert_eq!(ledger.expire(noon() + SignedDuration::from_mins(10)).await.unwrap(), 0, "none was open");
+    assert_eq!(open_rows(&ledger).await, 0);
+    let mut next = ledger.reserve(call(noon()), Limits::default(), noon()).await.unwrap();
+    next.settle(ended(tokens(10, 5))).await.unwrap();
+    assert_agrees(&ledger).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_of_a_tenant_that_was_deleted_meanwhile_is_no_row() {
+    let (_home, ledger) = ledger().await;
+    let mut settled = ledger.reserve(call(noon()), Limits::default(), noon()).await.unwrap();
+    settled.settle(ended(tokens(10, 5))).await.unwrap();
+    let mut running = ledger.reserve(call(noon()), Limits::default(), noon()).await.unwrap();
+    ledger.forget(&acme()).await.unwrap();
+    assert!(matches!(running.settle(ended(tokens(10, 5))).await, Err(LedgerError::Released)));
+    let _next = ledger.reserve(call(noon()), Limits::default(), noon()).await.unwrap();
+    for late in [&mut settled, &mut running] {
+        assert!(matches!(late.settle(ended(tokens(10, 5))).await, Err(LedgerError::Released)));
+    }
+    assert_eq!(rows_of(&ledger).await, []);
+    assert_agrees(&ledger).await;
+}

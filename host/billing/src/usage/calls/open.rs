@@ -1,0 +1,212 @@
+//! The calls that are admitted and have not ended.
+//!
+//! Those of a tenant that were admitted in one group are one row, since a row for each would cost nearly as much as
+//! the calls' own. A call ends by its own row (a workload by what was metered of it), in the transaction that writes
+//! it; one that never was is taken out here. A row all of whose calls have ended says nothing more: the next takes its
+//! place, or it goes with the timer that looks for what is open past its time.
+
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+use openclaw_tenancy::PicoUsd;
+use rusqlite::types::Type;
+use rusqlite::{Connection, Error, OptionalExtension, Result, params};
+use serde::Deserialize;
+
+use super::days::Owner;
+use super::records::{Amounts, CallId, Caller};
+use super::sql::pico;
+use crate::price::TokenCounts;
+
+/// Openings of the ledger do not share numbers: what belongs to an earlier one is found to have ended.
+const NUMBERS: u32 = 32;
+
+/// What is set aside for a call until it ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Reserved {
+    pub(super) id: CallId,
+    pub(super) caller: Caller,
+    pub(super) method: String,
+    /// Empty for a sandboxed workload.
+    pub(super) provider: String,
+    pub(super) model: String,
+    pub(super) rate_card_version: String,
+    pub(super) tokens: TokenCounts,
+    pub(super) amounts: Amounts,
+    /// The day that it is charged to.
+    pub(super) day_ms: i64,
+    pub(super) started_at: Timestamp,
+    pub(super) expires_at: Timestamp,
+    /// Of the caller.
+    pub(super) owners: Vec<Arc<Owner>>,
+}
+
+/// The same as it is kept, in lists, which are short; its tenant is the row's.
+#[derive(Deserialize)]
+struct Kept {
+    whose: (String, String, Option<String>, Option<String>, String),
+    asked: (String, String, String, String),
+    amounts: ([u64; 6], i64, u64),
+    times_ms: (i64, i64, i64),
+}
+
+/// The rows of this opening of the ledger.
+#[derive(Debug)]
+pub(super) struct OpenCalls {
+    next: AtomicI64,
+    /// Rows all of whose calls have ended.
+    free: Mutex<Vec<i64>>,
+}
+
+/// The calls of one row.
+#[derive(Debug)]
+pub(super) struct Cohort {
+    pub(super) seq: i64,
+    running: AtomicUsize,
+    open: Arc<OpenCalls>,
+}
+
+impl Reserved {
+    pub(super) fn is_of_sandbox(&self) -> bool {
+        self.provider.is_empty()
+    }
+
+    /// As it is kept.
+    pub(super) fn to_json(&self) -> String {
+        let Self { caller: Caller { agent, session, run, component, .. }, amounts, .. } = self;
+        let kept = (
+            (self.id.to_string(), agent, session, run, component),
+            (&self.method, &self.provider, &self.model, &self.rate_card_version),
+            (self.tokens.to_array(), pico(amounts.cost), amounts.sandbox_ms),
+            (self.day_ms, self.started_at.as_millisecond(), self.expires_at.as_millisecond()),
+        );
+        serde_json::to_string(&kept).unwrap_or_default()
+    }
+}
+
+impl Kept {
+    /// None where it is not the ledger's own writing.
+    fn into_reserved(self, tenant: &str) -> Option<Reserved> {
+        let (id, agent, session, run, component) = self.whose;
+        let (method, provider, model, rate_card_version) = self.asked;
+        let (tokens, cost, sandbox_ms) = self.amounts;
+        let (day_ms, started_at_ms, expires_at_ms) = self.times_ms;
+        let caller = Caller { tenant: tenant.parse().ok()?, agent, session, run, component };
+        let (tokens, cost) = (TokenCounts::from_array(tokens), PicoUsd::from_pico(u128::try_from(cost).ok()?));
+        Some(Reserved {
+            id: id.parse().ok()?,
+            owners: Owner::of_caller(&caller),
+            caller,
+            method,
+            provider,
+            model,
+            rate_card_version,
+            tokens,
+            amounts: Amounts { cost, tokens: tokens.total(), sandbox_ms },
+            day_ms,
+            started_at: Timestamp::from_millisecond(started_at_ms).ok()?,
+            expires_at: Timestamp::from_millisecond(expires_at_ms).ok()?,
+        })
+    }
+}
+
+impl OpenCalls {
+    /// Of the so-manieth opening.
+    pub(super) fn new(opening: i64) -> Arc<Self> {
+        Arc::new(Self { next: AtomicI64::new(opening << NUMBERS), free: Mutex::default() })
+    }
+
+    /// It takes the place of one that has ended.
+    pub(super) fn begin_cohort(self: &Arc<Self>) -> Arc<Cohort> {
+        let free = self.free().pop();
+        let seq = free.unwrap_or_else(|| self.next.fetch_add(1, Ordering::Relaxed));
+        Arc::new(Cohort { seq, running: AtomicUsize::new(0), open: Arc::clone(self) })
+    }
+
+    fn free(&self) -> MutexGuard<'_, Vec<i64>> {
+        self.free.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Cohort {
+    pub(super) fn add_call(&self) {
+        self.running.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// To be told once of each call, when its end is committed.
+    pub(super) fn end_call(&self) {
+        if self.running.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.open.free().push(self.seq);
+        }
+    }
+}
+
+pub(super) fn put(db: &Connection, seq: i64, tenant: &str, expires_at_ms: i64, calls: &str) -> Result<()> {
+    db.prepare_cached("REPLACE INTO usage_open_calls VALUES (?1, ?2, ?3, ?4)")?
+        .execute(params![seq, tenant, expires_at_ms, calls])
+        .map(drop)
+}
+
+pub(super) fn remove(db: &Connection, seq: i64) -> Result<()> {
+    db.prepare_cached("DELETE FROM usage_open_calls WHERE seq = ?1")?.execute([seq]).map(drop)
+}
+
+pub(super) fn exists(db: &Connection, seq: i64) -> Result<bool> {
+    db.prepare_cached("SELECT 1 FROM usage_open_calls WHERE seq = ?1")?.exists([seq])
+}
+
+/// Takes a call out that has no row of its own; none where it has ended.
+pub(super) fn take(db: &Connection, tenant: &str, id: CallId) -> Result<Option<Reserved>> {
+    let find = "SELECT seq, calls FROM usage_open_calls WHERE tenant = ?1 AND instr(calls, ?2)";
+    let found: Option<(i64, String)> = db
+        .prepare_cached(find)?
+        .query_row(params![tenant, id.to_string()], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let Some((seq, text)) = found else { return Ok(None) };
+    let (taken, left): (Vec<_>, Vec<_>) = parsed(tenant, &text)?.into_iter().partition(|call| call.id == id);
+    let left: Vec<_> = left.iter().map(Reserved::to_json).collect();
+    if left.is_empty() {
+        remove(db, seq)?;
+    } else {
+        db.prepare_cached("UPDATE usage_open_calls SET calls = ?2 WHERE seq = ?1")?
+            .execute(params![seq, format!("[{}]", left.join(","))])?;
+    }
+    let ended = has_ended(db, tenant, id)?;
+    Ok(taken.into_iter().next().filter(|_| !ended))
+}
+
+/// The rows which have a call that expires by then, or all, each with its calls that have not ended.
+pub(super) fn rows(db: &Connection, expired_at: Option<Timestamp>) -> Result<Vec<(i64, Vec<Reserved>)>> {
+    let by = expired_at.unwrap_or(Timestamp::MAX).as_millisecond();
+    let mut statement =
+        db.prepare_cached("SELECT seq, tenant, calls FROM usage_open_calls WHERE expires_at_ms <= ?1 ORDER BY seq")?;
+    let mut found = statement.query([by])?;
+    let mut rows = Vec::new();
+    while let Some(row) = found.next()? {
+        let (seq, tenant, text): (i64, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let mut calls = Vec::new();
+        for call in parsed(&tenant, &text)? {
+            if !has_ended(db, &tenant, call.id)? {
+                calls.push(call);
+            }
+        }
+        rows.push((seq, calls));
+    }
+    Ok(rows)
+}
+
+fn has_ended(db: &Connection, tenant: &str, id: CallId) -> Result<bool> {
+    db.prepare_cached(
+        "SELECT 1 FROM usage_calls WHERE tenant = ?1 AND id = ?2
+         UNION ALL SELECT 1 FROM usage_metered WHERE tenant = ?1 AND id = ?2",
+    )?
+    .exists(params![tenant, id.to_string()])
+}
+
+#[allow(clippy::disallowed_methods, reason = "the ledger's own writing")]
+fn parsed(tenant: &str, text: &str) -> Result<Vec<Reserved>> {
+    let kept: Vec<Kept> =
+        serde_json::from_str(text).map_err(|error| Error::FromSqlConversionFailure(2, Type::Text, Box::new(error)))?;
+    kept.into_iter().map(|call| call.into_reserved(tenant).ok_or(Error::InvalidQuery)).collect()
+}

@@ -1,0 +1,199 @@
+//! Writes of one kind that run together, so that what they have in common is written once for all of them.
+//!
+//! Those that wait when the writer comes to them share a savepoint and a value of the kind, which each may read and
+//! change. Where one fails, all are undone and run again, each for itself: it undoes itself alone. They are as many as
+//! have a place in the writer's queue, and what ends those; all are asked for from one runtime.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rusqlite::Transaction;
+use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+
+use crate::file::Database;
+use crate::writer::{Job, Outcome};
+use crate::{ControlDb, ControlError};
+
+/// What the writes of a batch have in common.
+pub trait Common {
+    /// Writes what the writes have left in it. Once, behind the last of them.
+    fn write(self, tx: &Transaction<'_>) -> Result<(), ControlError>;
+}
+
+/// A queue of writes that share a `C`; they run in the order in which they came.
+pub struct Batch<C> {
+    control: ControlDb,
+    queue: Arc<Queue<C>>,
+}
+
+struct Queue<C> {
+    begin: Box<dyn Fn() -> C + Send + Sync>,
+    waiting: Mutex<Vec<Waiting<C>>>,
+    database: Arc<Database>,
+}
+
+struct Waiting<C> {
+    write: Box<dyn Write<C>>,
+    place: Option<OwnedSemaphorePermit>,
+}
+
+/// A write whose result is of any type.
+trait Write<C>: Send {
+    fn run(&mut self, tx: &Transaction<'_>, common: &mut C) -> Result<(), ControlError>;
+    fn fail(&mut self, error: ControlError);
+    fn answer(self: Box<Self>, commit: Result<(), &str>, database: &Database);
+}
+
+struct Of<F, R, T> {
+    f: F,
+    result: Option<Result<T, ControlError>>,
+    reply: R,
+}
+
+impl<C: Common + 'static> Batch<C> {
+    /// `begin` makes what the next writes have in common.
+    pub fn new(control: ControlDb, begin: impl Fn() -> C + Send + Sync + 'static) -> Self {
+        let database = Arc::clone(&control.database);
+        let queue = Queue { begin: Box::new(begin), waiting: Mutex::default(), database };
+        Self { control, queue: Arc::new(queue) }
+    }
+
+    /// Runs `f` on the writer's thread; answers after the commit. It waits for a place in the queue, and is in it once
+    /// it has one: a caller that goes away then stops nothing. `f` must not wait for anything, and runs a second time
+    /// where another of its batch failed.
+    pub async fn write<T, F>(&self, f: F) -> Result<T, ControlError>
+    where
+        T: Send + 'static,
+        F: FnMut(&Transaction<'_>, &mut C) -> Result<T, ControlError> + Send + 'static,
+    {
+        let place = self.control.writer.place().await?;
+        let (reply, answer) = oneshot::channel();
+        // A caller that went away no longer needs the answer.
+        self.push(f, |result| drop(reply.send(result)), Some(place));
+        answer.await.unwrap_or(Err(ControlError::Closed))
+    }
+
+    /// The same without waiting, for what ends something that waited for its place. `reply` must not wait either.
+    pub fn submit<T, F>(&self, f: F, reply: impl FnOnce(Result<T, ControlError>) + Send + 'static)
+    where
+        T: Send + 'static,
+        F: FnMut(&Transaction<'_>, &mut C) -> Result<T, ControlError> + Send + 'static,
+    {
+        self.push(f, reply, None);
+    }
+
+    fn push<T, F, R>(&self, f: F, reply: R, place: Option<OwnedSemaphorePermit>)
+    where
+        T: Send + 'static,
+        F: FnMut(&Transaction<'_>, &mut C) -> Result<T, ControlError> + Send + 'static,
+        R: FnOnce(Result<T, ControlError>) + Send + 'static,
+    {
+        let write = Box::new(Of { f, result: None, reply });
+        let is_first = {
+            let mut waiting = self.queue.lock();
+            waiting.push(Waiting { write, place });
+            waiting.len() == 1
+        };
+        // One wake-up for all answers: the writer has better things to do.
+        let runtime = if is_first { Handle::try_current().ok() } else { None };
+        if is_first && let Err(error) = self.control.writer.send_blocking(Arc::clone(&self.queue).job(runtime)) {
+            self.queue.answer(self.queue.take(), Err(&error.to_string()));
+        }
+    }
+}
+
+impl<C: Common + 'static> Queue<C> {
+    fn lock(&self) -> MutexGuard<'_, Vec<Waiting<C>>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// All that waits; the next to come finds the queue empty.
+    fn take(&self) -> Vec<Waiting<C>> {
+        let mut taken = std::mem::take(&mut *self.lock());
+        for waiting in &mut taken {
+            waiting.place = None;
+        }
+        taken
+    }
+
+    fn job(self: Arc<Self>, runtime: Option<Handle>) -> Job {
+        Box::new(move |tx: Result<&Transaction<'_>, &str>| {
+            let mut taken = self.take();
+            let keep = tx.is_ok_and(|tx| self.run(tx, &mut taken));
+            let answer = Box::new(move |commit: Result<(), &str>| {
+                let commit = if keep { commit } else { commit.and(Err("it was undone")) };
+                let Some(runtime) = runtime else { return self.answer(taken, commit) };
+                let commit = commit.map_err(str::to_owned);
+                runtime.spawn(async move { self.answer(taken, commit.as_ref().copied().map_err(String::as_str)) });
+            });
+            Outcome { keep, answer }
+        })
+    }
+
+    fn answer(&self, taken: Vec<Waiting<C>>, commit: Result<(), &str>) {
+        for waiting in taken {
+            waiting.write.answer(commit, &self.database);
+        }
+    }
+
+    /// False where the savepoints themselves fail, so that nothing may be kept.
+    fn run(&self, tx: &Transaction<'_>, taken: &mut [Waiting<C>]) -> bool {
+        let outcome = self.run_together(tx, taken);
+        let Ok(Err(error)) = outcome else { return outcome.is_ok() };
+        if let [alone] = taken {
+            alone.write.fail(error);
+            return true;
+        }
+        taken.chunks_mut(1).all(|alone| self.run(tx, alone))
+    }
+
+    /// In a savepoint; the outer error is one of the whole transaction.
+    fn run_together(
+        &self,
+        tx: &Transaction<'_>,
+        taken: &mut [Waiting<C>],
+    ) -> rusqlite::Result<Result<(), ControlError>> {
+        tx.prepare_cached("SAVEPOINT batch")?.execute([])?;
+        let all = AssertUnwindSafe(|| {
+            let mut common = (self.begin)();
+            for waiting in taken {
+                waiting.write.run(tx, &mut common)?;
+            }
+            common.write(tx)
+        });
+        let result = catch_unwind(all).unwrap_or(Err(ControlError::Panicked));
+        if result.is_err() {
+            tx.prepare_cached("ROLLBACK TO batch")?.execute([])?;
+        }
+        tx.prepare_cached("RELEASE batch")?.execute([])?;
+        Ok(result)
+    }
+}
+
+impl<C, F, R, T> Write<C> for Of<F, R, T>
+where
+    F: FnMut(&Transaction<'_>, &mut C) -> Result<T, ControlError> + Send,
+    R: FnOnce(Result<T, ControlError>) + Send,
+    T: Send,
+{
+    fn run(&mut self, tx: &Transaction<'_>, common: &mut C) -> Result<(), ControlError> {
+        self.result = Some(Ok((self.f)(tx, common)?));
+        Ok(())
+    }
+
+    fn fail(&mut self, error: ControlError) {
+        self.result = Some(Err(error));
+    }
+
+    fn answer(self: Box<Self>, commit: Result<(), &str>, database: &Database) {
+        let Self { f, result, reply } = *self;
+        // What it holds is the caller's own again.
+        drop(f);
+        reply(match (result, commit) {
+            (Some(Err(error)), _) => database.located(Err(error)),
+            (_, Err(reason)) => Err(ControlError::NotCommitted(reason.to_owned())),
+            (result, Ok(())) => result.unwrap_or(Err(ControlError::Closed)),
+        });
+    }
+}
