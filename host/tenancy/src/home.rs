@@ -1,11 +1,13 @@
 //! The state directory (`~/.openclaw`): its lock, its paths, whose directories are in it.
 
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::fs::{FlockOperation, Mode, OFlags, StatVfs};
 use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process};
 
 use crate::directory::{Directory, DirectoryError, FileKind};
 use crate::{ComponentFiles, TenantDir, TenantId, TenantPath};
@@ -23,6 +25,11 @@ mod tests;
 
 const TENANTS: &str = "tenants";
 const LOCK: &str = "daemon.lock";
+
+/// A process that was just being started when its gateway was killed has the lock until it is a program of its own:
+/// two seconds are waited for that.
+const LOOKS: u32 = 200;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
 const COMPONENTS: &str = "components";
 const CONTROL_DB: &str = "control.db";
 const AUDIT: &str = "audit.jsonl";
@@ -120,22 +127,27 @@ impl Home {
     /// Takes the state directory for this process.
     ///
     /// # Errors
-    /// `Held` with the pid of the process that has it.
+    /// `Held` with the pid of the process that has it. What a killed one was just starting is waited for.
     pub fn lock(&self) -> Result<HomeLock, HomeError> {
         let failed = |error: DirectoryError| self.file_error(LOCK, error);
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let handle = rustix::fs::openat(&self.root, LOCK, flags, Mode::RUSR | Mode::WUSR)
             .map_err(|error| failed(error.into()))?;
-        let taken = rustix::fs::flock(&handle, FlockOperation::NonBlockingLockExclusive);
         let mut file = File::from(handle);
-        match taken {
-            Ok(()) => {}
-            Err(Errno::WOULDBLOCK) => {
-                return Err(HomeError::Held { path: self.path.clone(), pid: holder(&mut file) });
+        let mut looks = 0;
+        while let Err(error) = rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            if error != Errno::WOULDBLOCK {
+                return Err(failed(error.into()));
             }
-            Err(error) => return Err(failed(error.into())),
+            let pid = holder(&mut file);
+            looks += 1;
+            if looks > LOOKS || pid.is_none_or(is_running) {
+                return Err(HomeError::Held { path: self.path.clone(), pid });
+            }
+            std::thread::sleep(BETWEEN_LOOKS);
         }
         file.set_len(0)
+            .and_then(|()| file.rewind())
             .and_then(|()| writeln!(file, "{}", std::process::id()))
             .map_err(|error| failed(error.into()))?;
         Ok(HomeLock { _file: file })
@@ -294,8 +306,14 @@ fn free_bytes(disk: &StatVfs) -> u64 {
 
 fn holder(file: &mut File) -> Option<u32> {
     let mut text = String::new();
+    file.rewind().ok()?;
     file.take(32).read_to_string(&mut text).ok()?;
     text.trim().parse().ok()
+}
+
+fn is_running(pid: u32) -> bool {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    pid.is_some_and(|pid| test_kill_process(pid) != Err(Errno::SRCH))
 }
 
 #[allow(clippy::disallowed_methods, reason = "a directory that the operator names")]

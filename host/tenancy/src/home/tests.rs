@@ -1,5 +1,8 @@
+use std::fs::File;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+
+use rustix::fs::FlockOperation;
 
 use super::{Home, HomeError};
 
@@ -90,6 +93,26 @@ fn a_held_home_is_refused_with_the_holders_pid_and_free_when_the_holder_ends() {
     assert!(error.to_string().contains(&std::process::id().to_string()));
     drop(lock);
     home.lock().unwrap();
+}
+
+/// A gateway that was killed amid a fork left the lock to a child for a moment: whoever started the next one read that
+/// the directory was in use by a process that was no more.
+#[test]
+fn what_a_killed_process_was_starting_is_waited_for() {
+    let parent = tempfile::tempdir().unwrap();
+    let home = Home::open(parent.path()).unwrap();
+    let path = parent.path().join("daemon.lock");
+    std::fs::write(&path, "4194303\n").unwrap();
+    let of_child = File::open(&path).unwrap();
+    rustix::fs::flock(&of_child, FlockOperation::NonBlockingLockExclusive).unwrap();
+    let (begins, begun) = std::sync::mpsc::channel();
+    let next = std::thread::spawn(move || {
+        begins.send(()).unwrap();
+        home.lock().map(drop)
+    });
+    begun.recv().unwrap();
+    drop(of_child);
+    next.join().unwrap().unwrap();
 }
 
 #[test]
