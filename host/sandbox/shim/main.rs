@@ -1,15 +1,13 @@
 //! The static helper that the sandbox crate carries along.
 //!
-//! * `shim enter UID GID FDS BWRAP…`: outside, as root. Puts what is to be bound within the user's reach, becomes the
-//!   user and then bubblewrap.
+//! * `shim start FDS…`: outside. Enters a cgroup and waits for an order; as root puts what is to be bound within the
+//!   user's reach and becomes the user; then becomes bubblewrap.
 //! * `shim exec FD`: inside bubblewrap. Reads a job from the descriptor, sets limits and terminal up, and becomes the
 //!   command. What prevents it goes back through the descriptor.
 //! * `shim init file|stdin`: inside a container, as its first process. Its job is a file, or what it reads first.
 //! * `shim forward`: inside, with an allow list. Passes connections to 127.0.0.1:3128 on to the proxy's socket.
 //! * `shim reap`: outside. Reads what is to be cleaned up, and does so when its input closes: when we are dead.
 
-#[path = "enter.rs"]
-mod enter;
 #[path = "exec.rs"]
 mod exec;
 #[path = "forward.rs"]
@@ -22,6 +20,10 @@ mod job;
 mod mount;
 #[path = "reap.rs"]
 mod reap;
+#[path = "receive.rs"]
+mod receive;
+#[path = "start.rs"]
+mod start;
 #[path = "system.rs"]
 mod system;
 
@@ -30,7 +32,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
     match (arguments.next().as_deref(), arguments) {
-        (Some("enter"), arguments) => enter::run(arguments),
+        (Some("start"), entrances) => start::run(entrances),
         (Some("exec"), mut arguments) => match arguments.next().and_then(|descriptor| descriptor.parse().ok()) {
             Some(descriptor) => exec::run(descriptor),
             None => ExitCode::from(2),

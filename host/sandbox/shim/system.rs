@@ -2,7 +2,7 @@
 
 use std::ffi::{c_int, c_uint, c_ulong};
 use std::io;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, IntoRawFd};
 
 unsafe extern "C" {
     fn setsid() -> c_int;
@@ -13,6 +13,7 @@ unsafe extern "C" {
     #[link_name = "wait"]
     fn wait_for_any(status: *mut c_int) -> c_int;
     fn dup2(from: c_int, to: c_int) -> c_int;
+    fn fcntl(descriptor: c_int, request: c_int, ...) -> c_int;
     fn getppid() -> c_int;
     fn prctl(option: c_int, ...) -> c_int;
     fn setgroups(count: usize, groups: *const c_uint) -> c_int;
@@ -102,6 +103,13 @@ pub fn wait() -> Option<(u32, c_int)> {
 pub fn take_number(descriptor: &impl AsRawFd, number: c_int) -> io::Result<()> {
     // SAFETY: two integers; whoever asks knows that nothing here holds the number.
     result(unsafe { dup2(descriptor.as_raw_fd(), number) })
+}
+
+/// Under its number, for what we become.
+pub fn keep_over_exec(descriptor: impl IntoRawFd) -> io::Result<()> {
+    const F_SETFD: c_int = 2;
+    // SAFETY: three integers; the descriptor is ours, and is never closed.
+    result(unsafe { fcntl(descriptor.into_raw_fd(), F_SETFD, 0 as c_int) })
 }
 
 pub fn parent_process() -> c_int {

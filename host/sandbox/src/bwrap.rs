@@ -3,6 +3,7 @@
 mod arguments;
 mod child;
 mod maker;
+mod order;
 mod program;
 mod root;
 mod spawner;
@@ -15,7 +16,7 @@ use futures_util::future::BoxFuture;
 
 use maker::{Maker, Ready};
 use root::RootFiles;
-use spawner::Spawner;
+use spawner::{Origin, Spawner};
 
 use crate::backend::check_strict;
 use crate::cgroup::{Hierarchy, IO_NOT_WEIGHED};
@@ -56,23 +57,19 @@ impl Bwrap {
     pub fn open(options: BwrapOptions) -> Result<Self, Error> {
         let version = program::version(&options.program)?;
         let (files, root) = RootFiles::open(options.tree.as_ref())?;
-        let maker = Maker {
-            egress: Egress::new(&options.directory, &options.reaper),
-            shim: Shim::install(&options.directory)?,
-            spawner: Spawner::start()?,
-            hierarchy: Hierarchy::find(),
-            program: options.program,
-            reaper: options.reaper,
-            files,
-        };
+        let egress = Egress::new(&options.directory, &options.reaper);
+        let shim = Shim::install(&options.directory)?;
+        let origin = Origin { shim, hierarchy: Hierarchy::find(), reaper: options.reaper };
+        let spawner = Spawner::start(origin.clone())?;
+        let maker = Maker { program: options.program, egress, origin, spawner, files };
         let pool = Arc::new(Pool::new(options.pool));
         Ok(Self { version, root, strict: options.strict, maker: Arc::new(maker), pool })
     }
 
     /// The same without cgroups, as where there are none.
-    pub fn without_cgroups(self) -> Self {
-        let maker = Arc::new(self.maker.without_cgroups());
-        Self { maker, ..self }
+    pub fn without_cgroups(self) -> Result<Self, Error> {
+        let maker = Arc::new(self.maker.without_cgroups()?);
+        Ok(Self { maker, ..self })
     }
 
     /// Makes a sandbox ready for the next plain workload of this tenant. Where that fails, the workload will say why.
@@ -89,7 +86,7 @@ impl Bwrap {
 
     fn support(&self) -> Support {
         let approximated = [Limit::Memory, Limit::Cpu, Limit::Pids].map(|limit| (limit, Enforcement::Approximated));
-        Support::enforced_except(if self.maker.hierarchy.is_some() { Vec::new() } else { approximated.to_vec() })
+        Support::enforced_except(if self.maker.origin.hierarchy.is_some() { Vec::new() } else { approximated.to_vec() })
     }
 }
 
@@ -101,13 +98,13 @@ impl Backend for Bwrap {
                 "workloads see the host's /usr, read-only: build the image to give them a tree of their own".into(),
             );
         }
-        if self.maker.hierarchy.is_none() {
+        if self.maker.origin.hierarchy.is_none() {
             notes.push(
                 "no cgroup is ours: memory, cpu and pids are limited by process, and all workloads together by nothing; run as root, or by systemd with Delegate=yes"
                     .into(),
             );
         }
-        if self.maker.hierarchy.as_ref().is_some_and(|hierarchy| !hierarchy.weighs_io()) {
+        if self.maker.origin.hierarchy.as_ref().is_some_and(|hierarchy| !hierarchy.weighs_io()) {
             notes.push(IO_NOT_WEIGHED.to_owned());
         }
         let (version, root, limits) = (self.version.clone(), self.root.clone(), self.support());
@@ -115,7 +112,10 @@ impl Backend for Bwrap {
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {
-        Box::pin(self.pool.close())
+        Box::pin(async {
+            self.pool.close().await;
+            self.maker.spawner.close().await;
+        })
     }
 
     fn start<'a>(&'a self, tenant: &'a Tenant, workload: Workload) -> BoxFuture<'a, Result<Session, Error>> {

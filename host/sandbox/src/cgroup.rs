@@ -8,9 +8,11 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use rustix::fs::{Mode, OFlags};
+use tokio::task::spawn_blocking;
 
 pub(crate) use locate::{Hierarchy, IO_NOT_WEIGHED};
 pub(crate) use read::{Counters, of_process};
@@ -26,6 +28,8 @@ pub(crate) struct Group {
     name: String,
     /// Processes of ours in it.
     overhead: u32,
+    /// What it was last given.
+    limits: Option<Limits>,
     /// Each of its directories; forgotten when they are gone.
     owed: Vec<Owed>,
 }
@@ -76,7 +80,7 @@ impl Group {
     pub(crate) fn create(hierarchy: &Hierarchy, limits: &Limits, overhead: u32, reaper: &Reaper) -> io::Result<Self> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let name = format!("openclaw-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        let mut group = Self { hierarchy: hierarchy.clone(), name, overhead, owed: Vec::new() };
+        let mut group = Self { hierarchy: hierarchy.clone(), name, overhead, limits: None, owed: Vec::new() };
         let directories = group.directories();
         for directory in directories.each() {
             group.owed.push(reaper.owe(Kind::Cgroup, directory));
@@ -88,7 +92,11 @@ impl Group {
 
     /// Sets its limits anew.
     #[allow(clippy::disallowed_methods, reason = "the kernel's own files")]
-    pub(crate) fn limit(&self, limits: &Limits) -> io::Result<()> {
+    pub(crate) fn limit(&mut self, limits: &Limits) -> io::Result<()> {
+        if self.limits.as_ref() == Some(limits) {
+            return Ok(());
+        }
+        self.limits = None;
         for (file, value) in settings(&self.directories(), limits, self.overhead) {
             // Absent where the kernel does not account for swap, or where there is none.
             let optional = file.ends_with("memory.swap.max") || file.ends_with("memory.memsw.limit_in_bytes");
@@ -97,6 +105,7 @@ impl Group {
                 other => other?,
             }
         }
+        self.limits = Some(limits.clone());
         Ok(())
     }
 
@@ -132,16 +141,42 @@ impl Group {
     }
 }
 
+/// To remove a group is tried so often, with a pause between.
+const TRIES: u32 = 200;
+const PAUSE: Duration = Duration::from_millis(5);
+
 impl Group {
-    /// Removes it, once the kernel has done with its last process, which is a moment after that has ended.
-    pub(crate) async fn remove(mut self) {
-        const TRIES: u32 = 200;
+    /// Removes it, once the kernel has done with its last process, which is a moment after that has ended. By a thread
+    /// that may wait: another process that enters a group meanwhile has the kernel hold this up.
+    pub(crate) async fn remove(self) {
+        let mut group = self;
+        for _ in 0..TRIES {
+            let tried = spawn_blocking(move || {
+                let gone = group.try_remove();
+                (group, gone)
+            });
+            match tried.await {
+                Ok((left, false)) => group = left,
+                // Or the runtime ends, and has dropped it.
+                _ => return,
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        group.warn();
+    }
+
+    /// The same where there is no runtime.
+    pub(crate) fn remove_at_once(mut self) {
         for _ in 0..TRIES {
             if self.try_remove() {
                 return;
             }
-            tokio::time::sleep(Duration::from_millis(5)).await;
+            thread::sleep(PAUSE);
         }
+        self.warn();
+    }
+
+    fn warn(&self) {
         tracing::warn!(group = self.name, "a cgroup is left until the gateway ends");
     }
 
@@ -172,6 +207,8 @@ fn settings(directories: &Directories, limits: &Limits, overhead: u32) -> Vec<(P
     let in_memory = |file| directories.memory.join(file);
     let mut settings = match directories.version {
         Version::One => vec![
+            // With swap it is never less than without: what is raised is raised here first, what is lowered below.
+            (in_memory("memory.memsw.limit_in_bytes"), memory.clone()),
             (in_memory("memory.limit_in_bytes"), memory.clone()),
             (in_memory("memory.memsw.limit_in_bytes"), memory),
             (directories.cpu.join("cpu.cfs_period_us"), PERIOD.to_string()),

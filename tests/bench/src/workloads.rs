@@ -1,5 +1,5 @@
 //! P9: a workload that does nothing, from spawn to exit: made for it, and taken ready from the pool, beside bubblewrap
-//! alone with the same flags and beside fork and exec.
+//! alone with the same flags and beside fork and exec. And how many a second, where so many are wanted at once.
 
 use std::{
     fs::{self, File},
@@ -14,6 +14,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use openclaw_sandbox::{Backend, Bwrap, BwrapOptions, Reaper, Reason, Tenant, TenantUser, Workload};
 use serde_json::json;
+use tokio::task::JoinSet;
 
 use crate::{
     Setting,
@@ -25,6 +26,8 @@ const BWRAP: &str = "/usr/bin/bwrap";
 const USER: u32 = 200_001;
 /// Starts of each kind for a round of the setting.
 const STARTS: usize = 15;
+/// So many at once.
+const CROWDS: [usize; 3] = [1, 4, 16];
 
 /// Microseconds of each start.
 #[derive(Default)]
@@ -33,6 +36,13 @@ struct Times {
     alone: Vec<f64>,
     cold: Vec<f64>,
     warm: Vec<f64>,
+}
+
+/// Starts a second of each kind, where so many are wanted at once.
+struct Rate {
+    crowd: usize,
+    alone: f64,
+    cold: f64,
 }
 
 pub(crate) fn measure(setting: &Setting, report: &mut Report) -> Result<()> {
@@ -54,8 +64,22 @@ pub(crate) fn measure(setting: &Setting, report: &mut Report) -> Result<()> {
     row("workload `true`, p50", cold, ("bwrap", alone), "≤ 1.2 ×", cold <= 1.2 * alone);
     row("workload `true`, p50", cold, ("fork+exec", bare), "≤ 8 ×", cold <= 8.0 * bare);
     row("the same from the pool, p50", warm, ("fork+exec", bare), "≤ 5 ms", warm <= 5000.0);
+    let rates = runtime.block_on(rates(STARTS * setting.rounds))?;
+    for Rate { crowd, alone, cold } in &rates {
+        report.row(Row {
+            id: "P9",
+            what: format!("workloads `true`, {crowd} at once"),
+            measured: format!("{cold:.0} starts/s"),
+            baseline: format!("bwrap {alone:.0} starts/s"),
+            ratio: Some(cold / alone),
+            target: String::new(),
+            verdict: Verdict::Info,
+        });
+    }
     let Times { bare, alone, cold, warm } = times;
-    report.details("P9", json!({ "forkExecUs": bare, "bwrapUs": alone, "coldUs": cold, "warmUs": warm }));
+    let rates: Vec<_> = rates.iter().map(|rate| json!([rate.crowd, rate.alone, rate.cold])).collect();
+    let times = json!({ "forkExecUs": bare, "bwrapUs": alone, "coldUs": cold, "warmUs": warm, "perSecond": rates });
+    report.details("P9", times);
     Ok(())
 }
 
@@ -80,6 +104,41 @@ async fn starts(count: usize) -> Result<Times> {
         times.warm.push(run(&pooled, &tenant).await?);
     }
     Ok(times)
+}
+
+async fn rates(count: usize) -> Result<Vec<Rate>> {
+    let home = tempfile::tempdir()?;
+    let directory = home.path().join("sandbox");
+    let (program, reaper) = (BWRAP.into(), Reaper::start(&directory)?);
+    let backend = Bwrap::open(BwrapOptions { program, directory, tree: None, strict: false, pool: 0, reaper })?;
+    let (backend, workspace) = (Arc::new(backend), home.path().join("work"));
+    let tenant = tenant(&workspace)?;
+    let mut rates = Vec::new();
+    for crowd in CROWDS {
+        let each = count.div_ceil(crowd);
+        let per_second = |started: Instant| (each * crowd) as f64 / started.elapsed().as_secs_f64();
+        let (started, mut running) = (Instant::now(), JoinSet::new());
+        for _ in 0..crowd {
+            let workspace = workspace.clone();
+            running.spawn_blocking(move || (0..each).try_for_each(|_| spawned(&mut alone(&workspace)).map(drop)));
+        }
+        running.join_all().await.into_iter().collect::<Result<()>>()?;
+        let alone = per_second(started);
+        let (started, mut running) = (Instant::now(), JoinSet::new());
+        for _ in 0..crowd {
+            let (backend, tenant) = (backend.clone(), tenant.clone());
+            running.spawn(async move {
+                for _ in 0..each {
+                    run(&*backend, &tenant).await?;
+                }
+                Ok(())
+            });
+        }
+        running.join_all().await.into_iter().collect::<Result<()>>()?;
+        rates.push(Rate { crowd, alone, cold: per_second(started) });
+    }
+    backend.close().await;
+    Ok(rates)
 }
 
 pub(crate) fn tenant(workspace: &Path) -> Result<Tenant> {

@@ -1,14 +1,14 @@
 //! bubblewrap's arguments. They go to it by descriptor, so that neither a user of the machine nor the workload reads
 //! them, and name everything that is bound by descriptor, so that nothing is looked up by path again.
 
-use std::fmt::Display;
 use std::fs::File;
 use std::io::{Seek, Write};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 use rustix::fs::MemfdFlags;
 
+use super::order::FIRST;
 use super::root::{HOST_ETC, RootFiles};
 use crate::limits::SHM_BYTES;
 use crate::{Error, Mount, Tenant, WORK, Workload, paths, seccomp, shim};
@@ -18,19 +18,20 @@ use crate::{Error, Mount, Tenant, WORK, Workload, paths, seccomp, shim};
 pub(super) struct Arguments {
     bytes: Vec<u8>,
     descriptors: Vec<OwnedFd>,
-    /// Of these, what is bound.
-    bound: Vec<RawFd>,
+    /// The numbers of those that are bound.
+    bound: Vec<usize>,
 }
 
 /// What bubblewrap is started with.
 pub(super) struct Given {
-    /// For `--args`.
-    pub(super) list: OwnedFd,
-    /// What the list names, to stay open for bubblewrap.
-    pub(super) named: Vec<OwnedFd>,
-    /// Those of them that bubblewrap binds, which its user must be able to reach.
-    pub(super) bound: Vec<RawFd>,
+    /// The list of arguments, for `--args`, and after it what it names.
+    pub(super) descriptors: Vec<OwnedFd>,
+    /// Numbers of those that bubblewrap binds, which its user must be able to reach.
+    pub(super) bound: Vec<usize>,
 }
+
+/// The list's own number; what it names follows.
+pub(super) const LIST: usize = FIRST;
 
 /// What is bound besides the root and the workspace.
 pub(super) struct Extras {
@@ -60,7 +61,9 @@ impl Arguments {
     }
 
     pub(super) fn give(self) -> Result<Given, Error> {
-        Ok(Given { list: data(&self.bytes)?, named: self.descriptors, bound: self.bound })
+        let mut descriptors = vec![data(&self.bytes)?];
+        descriptors.extend(self.descriptors);
+        Ok(Given { descriptors, bound: self.bound })
     }
 
     fn namespaces(&mut self) {
@@ -138,14 +141,17 @@ impl Arguments {
         }
     }
 
-    fn descriptor(&mut self, option: &str, descriptor: OwnedFd) {
-        self.add(&[option, &number(&descriptor)]);
+    /// Its number is the one that it has in bubblewrap.
+    fn descriptor(&mut self, option: &str, descriptor: OwnedFd) -> usize {
+        let number = LIST + 1 + self.descriptors.len();
+        self.add(&[option, &number.to_string()]);
         self.descriptors.push(descriptor);
+        number
     }
 
     fn bind(&mut self, option: &str, descriptor: OwnedFd, target: &str) {
-        self.bound.push(descriptor.as_raw_fd());
-        self.descriptor(option, descriptor);
+        let number = self.descriptor(option, descriptor);
+        self.bound.push(number);
         self.add(&[target]);
     }
 
@@ -155,11 +161,6 @@ impl Arguments {
         self.add(&[target]);
         Ok(())
     }
-}
-
-pub(super) fn number(descriptor: &impl AsRawFd) -> String {
-    let number: &dyn Display = &descriptor.as_raw_fd();
-    number.to_string()
 }
 
 fn copy(descriptor: impl AsFd) -> Result<OwnedFd, Error> {

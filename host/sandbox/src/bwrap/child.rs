@@ -15,6 +15,8 @@ use tokio::net::UnixStream;
 use tokio::net::unix::pipe;
 use tokio::runtime::Handle;
 
+use super::order::Order;
+use super::spawner::Starter;
 use crate::cgroup::{Counters, Group};
 use crate::descriptor::watched;
 use crate::processes;
@@ -36,6 +38,8 @@ pub(super) struct Child {
     terminal: Option<Terminal>,
     accounting: Accounting,
     exit: Option<Exit>,
+    /// Nothing of it is left but its cgroup.
+    collected: bool,
     /// Until it is ready, what becomes of its processes when we die is the reaper's business.
     _owed: Owed,
 }
@@ -64,27 +68,42 @@ struct Report {
 }
 
 impl Child {
-    /// `pid` is bubblewrap's. Waits until the shim is there, or bubblewrap has failed: only then does every process of
-    /// the sandbox end with its parent, so that a command that is sent later is never run without us.
-    pub(super) async fn watch(
-        pid: u32,
-        status: Status,
-        control: UnixStream,
-        terminal: Option<Terminal>,
-        accounting: Accounting,
-        owed: Owed,
-    ) -> Result<Self, Error> {
-        let failed = Error::io::<io::Error>;
-        let outer_pid =
-            pid_of(pid).ok_or(io::ErrorKind::InvalidInput.into()).map_err(failed("bubblewrap's process"))?;
-        let outer = pidfd(outer_pid).map_err(failed("bubblewrap's process"))?;
-        // Whoever gives up from here on drops it, and so ends it.
-        let (inner, exit) = (None, None);
-        let mut child = Self { outer, outer_pid, inner, status, control, terminal, accounting, exit, _owed: owed };
-        child.inner = child.status.child_pid().await.and_then(|pid| Some((pid, pidfd(pid_of(pid)?).ok()?)));
+    /// From here on whoever gives up drops it, and so ends it.
+    pub(super) fn adopt(starter: Starter, status: Status, terminal: Option<Terminal>) -> Result<Self, Error> {
+        let Starter { pid: outer_pid, process, control, group, owed } = starter;
+        let adopt = || -> io::Result<Self> {
+            control.set_nonblocking(true)?;
+            let (outer, control) = (watched(process)?, UnixStream::from_std(control)?);
+            let polled = Accounting::Polled { memory_limit: u64::MAX, seen: Counters::default() };
+            let accounting = group.map_or(polled, |group| Accounting::Group(Box::new(group)));
+            let (inner, exit, collected) = (None, None, false);
+            Ok(Self { outer, outer_pid, inner, status, control, terminal, accounting, exit, collected, _owed: owed })
+        };
+        adopt().map_err(Error::io("bubblewrap's process"))
+    }
+
+    /// Once it is in its cgroup and has its limits it becomes bubblewrap. Waits until the shim is there, or bubblewrap
+    /// has failed: only then does every process of the sandbox end with its parent, so that a command that is sent
+    /// later is never run without us.
+    pub(super) async fn become_sandbox(&mut self, order: Order, limits: &Limits) -> Result<(), Error> {
+        self.entered().await.map_err(Error::io("the workload's cgroup"))?;
+        self.limit(limits)?;
+        order.send(&self.control).map_err(Error::io("bubblewrap does not start"))?;
+        // Or their ends would never come.
+        drop(order);
         // Nothing comes where bubblewrap has failed; its end will tell.
-        let _ = child.control.read_exact(&mut [0]).await;
-        Ok(child)
+        let _ = self.control.read_exact(&mut [0]).await;
+        self.inner = self.status.child_pid().await.and_then(|pid| Some((pid, pidfd(pid_of(pid)?).ok()?)));
+        Ok(())
+    }
+
+    async fn entered(&mut self) -> io::Result<()> {
+        let mut said = [0; 256];
+        let length = self.control.read(&mut said).await?;
+        match &said[..length] {
+            b"+" => Ok(()),
+            why => Err(io::Error::other(String::from_utf8_lossy(why).into_owned())),
+        }
     }
 
     /// The first process of the sandbox.
@@ -103,9 +122,9 @@ impl Child {
     }
 
     /// The limits of the workload that begins in it.
-    pub(super) fn limit(&mut self, limits: &Limits) -> io::Result<()> {
+    pub(super) fn limit(&mut self, limits: &Limits) -> Result<(), Error> {
         match &mut self.accounting {
-            Accounting::Group(group) => group.limit(limits),
+            Accounting::Group(group) => group.limit(limits).map_err(Error::io("the workload's limits")),
             Accounting::Polled { memory_limit, .. } => {
                 *memory_limit = limits.memory_bytes;
                 Ok(())
@@ -125,6 +144,9 @@ impl Child {
 
     /// After its end.
     pub(super) async fn clean_up(mut self) {
+        let _ = self.outer.readable().await;
+        let _ = waitpid(Some(self.outer_pid), WaitOptions::empty());
+        self.collected = true;
         self.take_accounting().remove().await;
     }
 
@@ -152,12 +174,14 @@ impl Process for Child {
         if let Some(exit) = &self.exit {
             return exit.clone();
         }
-        // Readable when the process has ended; so is the inner one's.
-        let _ = self.outer.readable().await;
+        // bubblewrap's own end follows what it says of the command's; the kernel takes its time to undo its mounts.
+        if self.status.exit_code().await.is_none() {
+            let _ = self.outer.readable().await;
+        }
+        // Readable when the process has ended.
         if let Some((_, inner)) = &self.inner {
             let _ = inner.readable().await;
         }
-        let _ = waitpid(Some(self.outer_pid), WaitOptions::empty());
         let exit = self.exit().await;
         self.exit = Some(exit.clone());
         exit
@@ -198,7 +222,7 @@ impl Process for Child {
 impl Drop for Child {
     /// Nobody waits for it: whoever wanted it gave up, or the runtime ends.
     fn drop(&mut self) {
-        if self.exit.is_some() {
+        if self.collected {
             return;
         }
         for process in self.inner.iter().map(|(_, inner)| inner).chain([&self.outer]) {

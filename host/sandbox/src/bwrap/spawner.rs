@@ -1,82 +1,211 @@
-//! Starts bubblewrap from one thread that lives as long as we do: the kernel sends the parent-death signal when the
-//! *thread* that made a process ends, and a runtime's threads come and go.
+//! Keeps processes that only have to be told what to become: the shim, each in a cgroup of its own already. Whoever
+//! moves a process to a cgroup waits until every processor of the machine has taken note, which takes longer than all
+//! else that a start does; and it depends on no tenant.
+//!
+//! They are made by one thread that lives as long as we do: the kernel sends the parent-death signal when the *thread*
+//! that made a process ends, and a runtime's threads come and go.
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::sync::mpsc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::FdFlags;
-use rustix::process::{Pid, Signal, WaitOptions, kill_process_group, waitpid};
+use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, pidfd_open, pidfd_send_signal, waitpid};
 use tokio::sync::oneshot;
 
-use crate::cgroup::go_first;
+use crate::cgroup::{Group, Hierarchy, go_first};
 use crate::reaper::Owed;
-use crate::{Error, Reaper};
+use crate::shim::Shim;
+use crate::{Error, Limits, Reaper};
 
-/// A process to start.
-pub(super) struct Launch {
-    pub(super) program: PathBuf,
-    pub(super) arguments: Vec<String>,
-    /// stdin, stdout, stderr.
-    pub(super) streams: [OwnedFd; 3],
-    /// All that it inherits besides, under their own numbers.
-    pub(super) inherited: Vec<OwnedFd>,
-    /// A process that writes `0` there is in the cgroup.
-    pub(super) entrances: Vec<OwnedFd>,
+/// So many are kept.
+const KEPT: usize = 4;
+
+/// What is taken is made again once nobody has asked for so long: not while the sandbox is made that it was taken for.
+const CALM: Duration = Duration::from_millis(20);
+
+/// A process that will enter its cgroup, or has, and then waits for an order (`shim/start.rs`). It ends when `control`
+/// is closed.
+#[derive(Debug)]
+pub(super) struct Starter {
+    /// Of its group of processes too.
+    pub(super) pid: Pid,
+    pub(super) process: OwnedFd,
+    pub(super) control: UnixStream,
+    /// None where there are none. Of the limits it has the defaults.
+    pub(super) group: Option<Group>,
+    pub(super) owed: Owed,
+}
+
+/// How they are made.
+#[derive(Clone, Debug)]
+pub(super) struct Origin {
+    pub(super) shim: Shim,
+    /// Where cgroups can be made.
+    pub(super) hierarchy: Option<Hierarchy>,
     pub(super) reaper: Reaper,
 }
 
-/// A process to start, and who wants it.
-type Order = (Launch, oneshot::Sender<io::Result<(u32, Owed)>>);
-
-/// The thread.
+/// The thread, and what it keeps.
 #[derive(Clone, Debug)]
 pub(super) struct Spawner {
-    launches: mpsc::Sender<Order>,
+    wishes: mpsc::Sender<Wish>,
+    kept: Arc<Mutex<Vec<Starter>>>,
+}
+
+/// What is asked of the thread.
+enum Wish {
+    /// One, at once.
+    One(oneshot::Sender<io::Result<Starter>>),
+    /// As many as are kept.
+    Refill,
+    /// This one has ended before it was needed.
+    Collect(Box<Starter>),
+    /// None is needed any more; none but what is asked for is made from here on.
+    Close(oneshot::Sender<()>),
 }
 
 impl Spawner {
-    pub(super) fn start() -> Result<Self, Error> {
-        let (launches, waiting) = mpsc::channel::<Order>();
-        let work = move || {
-            for (launch, answer) in waiting {
-                // Where nobody wants it any more, it goes.
-                if let Err(Ok((pid, _owed))) = answer.send(launch.spawn())
-                    && let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw)
-                {
-                    let _ = kill_process_group(pid, Signal::KILL);
-                    let _ = waitpid(Some(pid), WaitOptions::empty());
-                }
-            }
-        };
-        let thread = thread::Builder::new().name("sandbox-spawner".to_owned()).spawn(work);
-        thread.map(|_| Self { launches }).map_err(Error::io("the sandbox's thread"))
+    pub(super) fn start(origin: Origin) -> Result<Self, Error> {
+        let (wishes, waiting) = mpsc::channel();
+        let kept = Arc::default();
+        let spawner = Self { wishes, kept };
+        let kept = spawner.kept.clone();
+        let thread = thread::Builder::new().name("sandbox-spawner".to_owned());
+        let thread = thread.spawn(move || work(&origin, &waiting, &kept));
+        thread.map(|_| spawner).map_err(Error::io("the sandbox's thread"))
     }
 
-    /// The new process's id, which is its group's too. Whoever gets it waits for its end.
-    pub(super) async fn launch(&self, launch: Launch) -> Result<(u32, Owed), Error> {
-        let (answer, pid) = oneshot::channel();
+    /// One that is ready, or will be.
+    pub(super) async fn take(&self) -> Result<Starter, Error> {
+        while let Some(starter) = pop(&self.kept) {
+            if !starter.has_ended() {
+                let _ = self.wishes.send(Wish::Refill);
+                return Ok(starter);
+            }
+            // Where memory is short, they are the first to go.
+            let _ = self.wishes.send(Wish::Collect(Box::new(starter)));
+        }
+        let (answer, starter) = oneshot::channel();
         let gone = || Error::Io { what: "the sandbox's thread", source: io::ErrorKind::BrokenPipe.into() };
-        self.launches.send((launch, answer)).map_err(|_| gone())?;
-        pid.await.map_err(|_| gone())?.map_err(Error::io("bubblewrap does not start"))
+        self.wishes.send(Wish::One(answer)).map_err(|_| gone())?;
+        let _ = self.wishes.send(Wish::Refill);
+        starter.await.map_err(|_| gone())?.map_err(Error::io("bubblewrap does not start"))
+    }
+
+    /// Ends those that are kept, and keeps no more.
+    pub(super) async fn close(&self) {
+        let (answer, closed) = oneshot::channel();
+        if self.wishes.send(Wish::Close(answer)).is_ok() {
+            let _ = closed.await;
+        }
     }
 }
 
-impl Launch {
-    fn spawn(self) -> io::Result<(u32, Owed)> {
-        let Self { program, arguments, streams: [stdin, stdout, stderr], inherited, entrances, reaper } = self;
+/// Until nobody has any wishes.
+fn work(origin: &Origin, wishes: &Receiver<Wish>, kept: &Mutex<Vec<Starter>>) {
+    let (mut short, mut closed) = (false, false);
+    loop {
+        // Where none is left there is no time to lose; who waits comes first all the same.
+        let calm = if count(kept) == 0 { Duration::ZERO } else { CALM };
+        let wish =
+            if short { wishes.recv_timeout(calm) } else { wishes.recv().map_err(|_| RecvTimeoutError::Disconnected) };
+        match wish {
+            Ok(Wish::One(answer)) => {
+                // Nobody wants it any more.
+                if let Err(Ok(starter)) = answer.send(origin.start()) {
+                    starter.end();
+                }
+            }
+            Ok(Wish::Refill) => short = !closed,
+            Ok(Wish::Collect(starter)) => starter.end(),
+            Ok(Wish::Close(answer)) => {
+                (short, closed) = (false, true);
+                end_all(kept);
+                let _ = answer.send(());
+            }
+            Err(RecvTimeoutError::Timeout) => short = refill(origin, kept),
+            Err(RecvTimeoutError::Disconnected) => return end_all(kept),
+        }
+    }
+}
+
+/// Makes one, where there is room. True: there is more.
+fn refill(origin: &Origin, kept: &Mutex<Vec<Starter>>) -> bool {
+    if count(kept) >= KEPT {
+        return false;
+    }
+    match origin.start() {
+        Ok(starter) => kept.lock().unwrap_or_else(PoisonError::into_inner).insert(0, starter),
+        // Whoever needs one will be told.
+        Err(error) => {
+            tracing::debug!(%error, "no process is kept for the next sandbox");
+            return false;
+        }
+    }
+    count(kept) < KEPT
+}
+
+fn end_all(kept: &Mutex<Vec<Starter>>) {
+    while let Some(starter) = pop(kept) {
+        starter.end();
+    }
+}
+
+/// The oldest.
+fn pop(kept: &Mutex<Vec<Starter>>) -> Option<Starter> {
+    kept.lock().unwrap_or_else(PoisonError::into_inner).pop()
+}
+
+fn count(kept: &Mutex<Vec<Starter>>) -> usize {
+    kept.lock().unwrap_or_else(PoisonError::into_inner).len()
+}
+
+impl Starter {
+    fn has_ended(&self) -> bool {
+        let mut poll = [PollFd::new(&self.process, PollFlags::IN)];
+        rustix::event::poll(&mut poll, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
+    }
+
+    fn end(self) {
+        let _ = pidfd_send_signal(&self.process, Signal::KILL);
+        let _ = waitpid(Some(self.pid), WaitOptions::empty());
+        if let Some(group) = self.group {
+            group.remove_at_once();
+        }
+    }
+}
+
+impl Origin {
+    fn start(&self) -> io::Result<Starter> {
+        // bubblewrap itself and the namespace's init are in the group too.
+        let create = |hierarchy| Group::create(hierarchy, &Limits::default(), 2, &self.reaper);
+        let group = self.hierarchy.as_ref().map(create).transpose()?;
+        let entrances = group.as_ref().map(Group::entrances).transpose()?.unwrap_or_default();
+        let (control, theirs) = UnixStream::pair()?;
+        let (pid, owed) = self.spawn(theirs.into(), &entrances)?;
+        let process = pidfd_open(pid, PidfdFlags::empty())?;
+        Ok(Starter { pid, process, control, group, owed })
+    }
+
+    /// The new process leads a group of its own.
+    fn spawn(&self, control: OwnedFd, entrances: &[OwnedFd]) -> io::Result<(Pid, Owed)> {
         let parent = rustix::process::getpid();
-        let numbers: Vec<RawFd> = inherited.iter().map(AsRawFd::as_raw_fd).collect();
-        let (announcement, announced) = reaper.announcement()?;
+        let numbers: Vec<RawFd> = entrances.iter().map(AsRawFd::as_raw_fd).collect();
+        let mut command = Command::new(self.shim.path());
+        command.arg("start").args(numbers.iter().map(ToString::to_string));
+        command.env_clear().current_dir("/").process_group(0);
+        command.stdin(Stdio::from(control)).stdout(Stdio::null()).stderr(Stdio::null());
+        let (announcement, announced) = self.reaper.announcement()?;
         let prepare = move || {
             announcement.say()?;
-            for entrance in &entrances {
-                rustix::io::write(entrance, b"0")?;
-            }
             // Where there is no /proc, the kernel has its own opinion.
             let _ = go_first();
             rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
@@ -85,9 +214,6 @@ impl Launch {
             }
             inherit_only(&numbers)
         };
-        let mut command = Command::new(program);
-        command.args(arguments).env_clear().current_dir("/").process_group(0);
-        command.stdin(Stdio::from(stdin)).stdout(Stdio::from(stdout)).stderr(Stdio::from(stderr));
         #[allow(unsafe_code, reason = "what the child does between fork and exec")]
         // SAFETY: the closure makes system calls only: it takes no lock and allocates nothing.
         unsafe {
@@ -96,7 +222,8 @@ impl Launch {
         let spawned = command.spawn();
         drop(command);
         let owed = announced.owed();
-        Ok((spawned?.id(), owed.ok_or(io::ErrorKind::BrokenPipe)?))
+        let pid = i32::try_from(spawned?.id()).ok().and_then(Pid::from_raw);
+        pid.zip(owed).ok_or_else(|| io::ErrorKind::BrokenPipe.into())
     }
 }
 

@@ -55,7 +55,7 @@ pub(crate) fn bytes() -> Vec<u8> {
     bytes
 }
 
-/// Each call's rules stand together, after one comparison of its number; each jump stays within its call.
+/// A number that nothing speaks of, and what comes after all that something speaks of, have answers too.
 pub(super) fn compile(rules: &[Rule]) -> Vec<Instruction> {
     let mut by_number: BTreeMap<u32, Vec<(&[Condition], Verdict)>> = BTreeMap::new();
     for rule in rules {
@@ -64,28 +64,51 @@ pub(super) fn compile(rules: &[Rule]) -> Vec<Instruction> {
         }
     }
     let newest = by_number.keys().next_back().copied().unwrap_or(0);
+    let mut runs: Vec<Run> = Vec::new();
+    for number in 0..=newest {
+        let rules = by_number.get(&number).into_iter().flatten();
+        let mut answer: Vec<Instruction> = rules.flat_map(|(when, verdict)| check(when, *verdict)).collect();
+        answer.push(ret(RET_ERRNO | u32::from(EPERM)));
+        if runs.last().is_none_or(|before| before.answer != answer) {
+            runs.push(Run { first: number, answer });
+        }
+    }
+    runs.push(Run { first: newest + 1, answer: vec![ret(RET_ERRNO | u32::from(ENOSYS))] });
 
     // Another processor's calls, and those of 32 bits on this one, have other numbers: nothing in the table speaks of them.
     let mut program = vec![load(ARCH), jump_if_equal(ARCHITECTURE, 1, 0), ret(KILL_PROCESS), load(NUMBER)];
     program.extend([jump_if_greater(X32 - 1, 0, 1), ret(KILL_PROCESS)]);
-    for (number, rules) in by_number {
-        let body: Vec<Instruction> = rules.iter().flat_map(|(when, verdict)| check(when, *verdict)).collect();
-        // A comparison does not jump far.
-        match u8::try_from(body.len()) {
-            Ok(length) => program.push(jump_if_equal(number, 0, length)),
-            Err(_) => program.extend([jump_if_equal(number, 1, 0), jump(body.len())]),
-        }
-        program.extend(body);
-    }
-    program.extend([
-        jump_if_greater(newest, 0, 1),
-        ret(RET_ERRNO | u32::from(ENOSYS)),
-        ret(RET_ERRNO | u32::from(EPERM)),
-    ]);
+    program.extend(find(&runs));
     program
 }
 
-/// Falls through when a condition does not hold. The accumulator holds the number before and after.
+/// Numbers from `first` up to the next run's have one answer.
+struct Run {
+    first: u32,
+    /// It returns on each way.
+    answer: Vec<Instruction>,
+}
+
+/// Halves what is left until that is one run. The kernel tries the program with every number when it is installed, and
+/// to compare with one after the other would take it milliseconds.
+fn find(runs: &[Run]) -> Vec<Instruction> {
+    let (lower, upper) = runs.split_at(runs.len() / 2);
+    let Some(Run { first, answer }) = upper.first() else { return Vec::new() };
+    if lower.is_empty() {
+        return answer.clone();
+    }
+    let below = find(lower);
+    // A comparison does not jump far.
+    let mut program = match u8::try_from(below.len()) {
+        Ok(over) => vec![jump_if_greater(first - 1, over, 0)],
+        Err(_) => vec![jump_if_greater(first - 1, 0, 1), jump(below.len())],
+    };
+    program.extend(below);
+    program.extend(find(upper));
+    program
+}
+
+/// Falls through when a condition does not hold.
 fn check(when: &[Condition], verdict: Verdict) -> Vec<Instruction> {
     let decided = ret(match verdict {
         Verdict::Allow => RET_ALLOW,
@@ -102,7 +125,7 @@ fn check(when: &[Condition], verdict: Verdict) -> Vec<Instruction> {
         let rest = u8::try_from(rest).expect("a rule has few conditions");
         body.extend([load(*offset), and(*mask), jump_if_equal(*value, 0, rest)]);
     }
-    body.extend([decided, load(NUMBER)]);
+    body.push(decided);
     body
 }
 
@@ -131,7 +154,7 @@ fn ret(value: u32) -> Instruction {
 }
 
 fn jump(over: usize) -> Instruction {
-    let operand = u32::try_from(over).expect("a call has few rules");
+    let operand = u32::try_from(over).expect("there are few rules");
     Instruction { code: JUMP, if_true: 0, if_false: 0, operand }
 }
 

@@ -47,10 +47,15 @@ impl Call {
 
 /// The answer of the compiled program.
 fn by_bpf(program: &[bpf::Instruction], call: &Call) -> Answer {
-    let (mut at, mut accumulator) = (0, 0);
+    by_bpf_in_steps(program, call).0
+}
+
+/// And after how many instructions.
+fn by_bpf_in_steps(program: &[bpf::Instruction], call: &Call) -> (Answer, usize) {
+    let (mut at, mut accumulator, mut steps) = (0, 0, 0);
     loop {
         let instruction = program[at];
-        at += 1;
+        (at, steps) = (at + 1, steps + 1);
         let branch = |taken| usize::from(if taken { instruction.if_true } else { instruction.if_false });
         match instruction.code {
             bpf::LOAD => accumulator = call.word(instruction.operand),
@@ -58,9 +63,9 @@ fn by_bpf(program: &[bpf::Instruction], call: &Call) -> Answer {
             bpf::JUMP => at += instruction.operand as usize,
             bpf::JUMP_IF_EQUAL => at += branch(accumulator == instruction.operand),
             bpf::JUMP_IF_GREATER => at += branch(accumulator > instruction.operand),
-            bpf::RETURN if instruction.operand == bpf::RET_ALLOW => return Answer::Allow,
-            bpf::RETURN if instruction.operand == bpf::KILL_PROCESS => return Answer::Kill,
-            bpf::RETURN => return Answer::Errno(instruction.operand - bpf::RET_ERRNO),
+            bpf::RETURN if instruction.operand == bpf::RET_ALLOW => return (Answer::Allow, steps),
+            bpf::RETURN if instruction.operand == bpf::KILL_PROCESS => return (Answer::Kill, steps),
+            bpf::RETURN => return (Answer::Errno(instruction.operand - bpf::RET_ERRNO), steps),
             code => panic!("instruction {code:#x} is not in use"),
         }
     }
@@ -244,6 +249,10 @@ fn another_architecture_is_killed_and_a_call_from_the_future_unknown() {
 fn the_program_fits_the_kernel() {
     let program = bpf::compile(&table::rules());
     assert!(program.len() < 4096, "{}", program.len());
+    // The kernel tries it with every number whenever a sandbox is made.
+    let call = |number| Call { architecture: bpf::ARCHITECTURE, number, arguments: [0; 6] };
+    let steps: usize = (0..500).map(|number| by_bpf_in_steps(&program, &call(number)).1).sum();
+    assert!(steps < 500 * 20, "{steps}");
     assert_eq!(bpf::bytes().len(), program.len() * 8);
 }
 

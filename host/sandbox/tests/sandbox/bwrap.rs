@@ -127,7 +127,7 @@ async fn output_has_an_end() {
 #[tokio::test]
 async fn memory_has_an_end() {
     let world = World::new();
-    for backend in [world.bwrap(), world.bwrap().without_cgroups()] {
+    for backend in [world.bwrap(), world.bwrap().without_cgroups().unwrap()] {
         // Many processes: none of them alone has more than allowed. A shell whose last command is `sleep` would become
         // it and let go of the text.
         let mut workload = Workload::shell(
@@ -143,7 +143,7 @@ async fn memory_has_an_end() {
 #[tokio::test]
 async fn processes_have_an_end() {
     let world = World::new();
-    for backend in [world.bwrap(), world.bwrap().without_cgroups()] {
+    for backend in [world.bwrap(), world.bwrap().without_cgroups().unwrap()] {
         let mut workload = Workload::shell("for i in $(seq 40); do sleep 1000 & done; echo started");
         workload.limits.pids = 20;
         let outcome = backend.run(&world.tenant(1), workload).await.unwrap();
@@ -157,7 +157,7 @@ async fn processes_have_an_end() {
 #[tokio::test]
 async fn a_tenants_processes_are_counted_for_each_workload() {
     let world = World::new();
-    let (backend, tenant) = (world.bwrap().without_cgroups(), world.tenant(1));
+    let (backend, tenant) = (world.bwrap().without_cgroups().unwrap(), world.tenant(1));
     let mut first = Workload::shell("for i in $(seq 15); do sleep 1000 & done; echo up; wait");
     first.limits.pids = 20;
     let mut second = first.clone();
@@ -180,7 +180,7 @@ async fn files_have_limits() {
 #[tokio::test]
 async fn what_was_used_is_told() {
     let world = World::new();
-    for backend in [world.bwrap(), world.bwrap().without_cgroups()] {
+    for backend in [world.bwrap(), world.bwrap().without_cgroups().unwrap()] {
         let script = "i=0; while [ $i -lt 400000 ]; do i=$((i+1)); done; x=$(head -c 20000000 /dev/zero | tr '\\0' x); \
                       while [ ! -e go ]; do sleep 0.01; done";
         let session = backend.start(&world.tenant(1), Workload::shell(script)).await.unwrap();
@@ -218,7 +218,7 @@ async fn a_session_that_is_dropped_ends_its_workload() {
 #[tokio::test]
 async fn strict_refuses_what_is_not_enforced() {
     let world = World::new();
-    let backend = Bwrap::open(BwrapOptions { strict: true, ..world.options() }).unwrap().without_cgroups();
+    let backend = Bwrap::open(BwrapOptions { strict: true, ..world.options() }).unwrap().without_cgroups().unwrap();
     let error = backend.run(&world.tenant(1), Workload::new("true", [""; 0])).await.unwrap_err();
     assert!(
         matches!(&error, Error::NotEnforced(limits) if *limits == [Limit::Memory, Limit::Cpu, Limit::Pids]),

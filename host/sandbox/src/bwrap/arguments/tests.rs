@@ -16,7 +16,7 @@ fn words(root: &RootFiles, workload: &Workload, egress: bool) -> Vec<String> {
     let tenant = Tenant { id: "t".to_owned(), user, workspace: Arc::new(null()), read_only: false };
     let extras = Extras { shim: null(), egress: egress.then(null), status: null() };
     let arguments = Arguments::new(root, &tenant, workload, extras).unwrap();
-    let numbers: Vec<_> = arguments.descriptors.iter().map(number).collect();
+    let numbers: Vec<_> = (LIST + 1..).take(arguments.descriptors.len()).map(|number| number.to_string()).collect();
     let text = String::from_utf8(arguments.bytes).unwrap();
     text.split_terminator('\0')
         .map(|word| if numbers.iter().any(|n| n == word) { "FD" } else { word }.to_owned())

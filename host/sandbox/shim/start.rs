@@ -1,0 +1,145 @@
+//! Outside: is in its cgroup, and becomes what it is told to be, bubblewrap, as the tenant's user where we are root.
+//!
+//! It is started before anybody needs it, since to enter a cgroup takes longer than all that follows. The order comes
+//! by its standard input: the length of its fields in bytes (little endian, 4 bytes), then the fields, each ended by
+//! NUL: `user=UID:GID` or `our-user`, the numbers of what is to be bound with commas between them, the program, its
+//! arguments. With it come descriptors, which are numbered from `FIRST` on; the last three are the program's standard
+//! streams. The way that the order came by stays open as `CONTROL`.
+//!
+//! bubblewrap resolves what it binds to a path, what it is given by descriptor too, and the tenant's user cannot walk
+//! through the gateway's home. So each descriptor is mounted, in a mount namespace of this process's own, where
+//! everyone can go, and is opened there anew under its number. Nobody else sees these mounts, and they end with the
+//! last process that does.
+
+use std::convert::Infallible;
+use std::ffi::{c_int, c_uint};
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, ExitCode};
+use std::str::FromStr;
+
+use crate::{mount, receive, system};
+
+/// Covered in our namespace; bubblewrap itself has its place there, and needs nothing that was there before.
+const PLACE: &str = "/tmp";
+
+const CONTROL: c_int = 3;
+const FIRST: c_int = CONTROL + 1;
+
+/// What it becomes.
+struct Order {
+    user: Option<(c_uint, c_uint)>,
+    bound: Vec<c_int>,
+    program: String,
+    arguments: Vec<String>,
+}
+
+/// `ENTRANCES…`, descriptors: a process that writes `0` there is in the cgroup.
+pub fn run(entrances: impl Iterator<Item = String>) -> ExitCode {
+    let entered = enter(entrances);
+    let Ok(control) = io::stdin().as_fd().try_clone_to_owned() else { return ExitCode::from(126) };
+    let mut control = File::from(control);
+    // That we are there; or for whoever would have sent an order, why not.
+    let said = entered.as_ref().map_or_else(ToString::to_string, |()| "+".to_owned());
+    if control.write_all(said.as_bytes()).is_err() || entered.is_err() {
+        return ExitCode::from(126);
+    }
+    let Err(error) = obey(control);
+    // The workload's own stderr: whoever started it reads there what became of it.
+    eprintln!("openclaw-shim: {error}");
+    ExitCode::from(126)
+}
+
+fn enter(entrances: impl Iterator<Item = String>) -> io::Result<()> {
+    for entrance in entrances {
+        // SAFETY: it was opened for us alone, and nothing else here uses it.
+        let entrance = unsafe { OwnedFd::from_raw_fd(number(&entrance)?) };
+        File::from(entrance).write_all(b"0")?;
+    }
+    Ok(())
+}
+
+fn obey(control: File) -> io::Result<Infallible> {
+    let order = receive_order(&control)?;
+    // The command's shim speaks there, in the sandbox.
+    system::keep_over_exec(control)?;
+    if let Some((uid, gid)) = order.user {
+        let parent = system::parent_process();
+        bring_within_reach(&order.bound)?;
+        system::become_user(uid, gid)?;
+        // A change of user has undone it.
+        system::die_with_parent()?;
+        if system::parent_process() != parent {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+    }
+    Err(Command::new(order.program).args(order.arguments).env_clear().exec())
+}
+
+/// The descriptors that come with it are where the order says that they are.
+fn receive_order(mut control: &File) -> io::Result<Order> {
+    let mut length = [0; 4];
+    let mut descriptors = receive::with_descriptors(control, &mut length)?;
+    let in_place = |(descriptor, number): (&OwnedFd, c_int)| descriptor.as_raw_fd() == number;
+    if control.as_raw_fd() != CONTROL || !descriptors.iter().zip(FIRST..).all(in_place) {
+        return Err(io::ErrorKind::InvalidData.into());
+    }
+    let streams = descriptors.len().checked_sub(3).ok_or(io::ErrorKind::UnexpectedEof)?;
+    for (stream, number) in descriptors.split_off(streams).iter().zip(0..) {
+        system::take_number(stream, number)?;
+    }
+    descriptors.into_iter().for_each(|descriptor| drop(descriptor.into_raw_fd()));
+    let mut bytes = vec![0; u32::from_le_bytes(length) as usize];
+    control.read_exact(&mut bytes)?;
+    Order::read(&bytes)
+}
+
+impl Order {
+    fn read(bytes: &[u8]) -> io::Result<Self> {
+        let text = str::from_utf8(bytes).map_err(|_| io::ErrorKind::InvalidData)?;
+        let mut fields = text.split_terminator('\0').map(str::to_owned);
+        let mut next = || fields.next().ok_or(io::ErrorKind::UnexpectedEof);
+        let user = match next()?.strip_prefix("user=") {
+            Some(ids) => {
+                let (uid, gid) = ids.split_once(':').ok_or(io::ErrorKind::InvalidData)?;
+                Some((number(uid)?, number(gid)?))
+            }
+            None => None,
+        };
+        let bound = next()?.split(',').filter(|text| !text.is_empty()).map(number).collect::<io::Result<_>>()?;
+        Ok(Self { user, bound, program: next()?, arguments: fields.collect() })
+    }
+}
+
+fn number<T: FromStr>(text: &str) -> io::Result<T> {
+    text.parse().map_err(|_| io::ErrorKind::InvalidInput.into())
+}
+
+fn bring_within_reach(descriptors: &[c_int]) -> io::Result<()> {
+    // A mount is copied where it is known: in the namespace that we came from.
+    let mounts = descriptors.iter().map(|descriptor| Ok((*descriptor, mount::copy_mount(*descriptor)?)));
+    let mounts: Vec<_> = mounts.collect::<io::Result<_>>()?;
+    mount::own_mounts()?;
+    mount::mount_memory(PLACE)?;
+    for (descriptor, mount) in mounts {
+        let path = format!("{PLACE}/{descriptor}");
+        place(&mount, Path::new(&path))?;
+        let placed = OpenOptions::new().read(true).custom_flags(system::O_PATH).open(&path)?;
+        system::take_number(&placed, descriptor)?;
+    }
+    Ok(())
+}
+
+fn place(mount: &OwnedFd, path: &Path) -> io::Result<()> {
+    let is_directory = std::fs::metadata(format!("/proc/self/fd/{}", mount.as_raw_fd()))?.is_dir();
+    if is_directory {
+        DirBuilder::new().mode(0o755).create(path)?;
+    } else {
+        File::create_new(path)?;
+    }
+    mount::move_mount(mount, path)
+}
