@@ -4,7 +4,7 @@
 //! waits for a model or a command, is ended where it stands.
 
 use crate::agent::check_agent;
-use crate::lane::{Lanes, claim_of, claim_of_run};
+use crate::lane::{Lanes, MOST_WAITING, claim_of, claim_of_run};
 use crate::run::{Run, Status};
 use crate::session::canonical;
 use crate::teller::Teller;
@@ -81,9 +81,19 @@ fn end(lanes: &Lanes<'_>, key: &str, only: Option<&str>) -> Result<Vec<String>> 
     let meant = |id: &String| only.is_none_or(|only| only == id);
     let mut ended = Vec::new();
     // Those in line first, or the next would begin.
-    for run in lanes.end_waiting(key, meant, ON_REQUEST)? {
-        Teller::of_ended(lanes.call, &run)?.aborted(ON_REQUEST)?;
-        ended.push(run.id);
+    loop {
+        let runs = lanes.end_waiting(key, meant, ON_REQUEST)?;
+        let are_all = runs.len() < MOST_WAITING;
+        for run in runs {
+            // A line that was longer once is ended whole, and told of as far as one call may.
+            if ended.len() < MOST_WAITING {
+                Teller::of_ended(lanes.call, &run)?.aborted(ON_REQUEST)?;
+            }
+            ended.push(run.id);
+        }
+        if are_all {
+            break;
+        }
     }
     let (running, _) = lanes.ids(key)?;
     if let Some(id) = running.filter(meant)

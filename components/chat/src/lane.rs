@@ -22,6 +22,10 @@ const ABORTS: &str = "aborts";
 /// How often a change is tried again when somebody else was faster.
 const ATTEMPTS: usize = 20;
 
+/// How many may wait, and are ended by one write: of a run it is two operations, and a transaction takes 1,000; it is
+/// told of by three events, and a call publishes 1,024.
+pub(crate) const MOST_WAITING: usize = 300;
+
 /// How long a run that ends has for its last steps.
 const LAST_STEPS: Duration = Duration::from_secs(2);
 
@@ -167,12 +171,12 @@ impl<'a> Lanes<'a> {
         Ok(())
     }
 
-    /// Ends runs that wait: one write takes them out of the line and ends them. Those that a change meanwhile hides are
-    /// there at the next look.
+    /// Ends the first [`MOST_WAITING`] runs that wait: one write takes them out of the line and ends them. Those that
+    /// a change meanwhile hides are there at the next look.
     pub(crate) fn end_waiting(&self, key: &str, meant: impl Fn(&String) -> bool, why: &str) -> Result<Vec<Run>> {
         for _ in 0..ATTEMPTS {
             let Known { mut lane, version } = self.lane(key)?;
-            let ids = lane.waiting.extract_if(.., |id| meant(id));
+            let ids = lane.waiting.extract_if(.., |id| meant(id)).take(MOST_WAITING);
             let mut runs = ids.map(|id| self.run(&id)).collect::<Result<Vec<_>>>()?;
             if runs.is_empty() {
                 break;

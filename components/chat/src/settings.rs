@@ -3,6 +3,7 @@
 //! Of two settings the agent's own (`agents.list[]`) goes before that of all agents (`agents.defaults`); a tool has to
 //! be allowed by both, and by `tools`.
 
+use crate::lane::MOST_WAITING;
 use crate::money;
 use crate::session::Session;
 use crate::tools::bounds::{Bounds, is_strict};
@@ -229,7 +230,7 @@ impl Queue {
         let mode = configured["mode"].as_str().or(configured.as_str()).unwrap_or_default();
         let most = configured["cap"].as_u64().and_then(|cap| usize::try_from(cap).ok());
         let waiting = if mode.starts_with("steer") { Waiting::Steer } else { Waiting::InLine };
-        Ok(Self { waiting, most: most.unwrap_or(QUEUED).clamp(1, 1000) })
+        Ok(Self { waiting, most: most.unwrap_or(QUEUED).clamp(1, MOST_WAITING) })
     }
 }
 

@@ -15,12 +15,17 @@ use std::time::Duration;
 
 const PENDING: &str = "pending";
 const SETTLED: &str = "settled";
+/// Those that ended without a decision. They take no decision's room: whoever may ask makes as many as they like.
+const LAPSED: &str = "lapsed";
 
-/// How many wait at once.
+/// How many wait at once; of them, how many that nobody waits for in a call, which may be there for half an hour after
+/// one moment's work, and how many such of one session.
 const MOST: u32 = 64;
+const TWO_PHASE: usize = 16;
+const TWO_PHASE_OF_SESSION: usize = 8;
 
 /// How many that have ended are remembered; a few more until somebody asks.
-const KEPT: u64 = 256;
+const KEPT: [(&str, u64); 2] = [(SETTLED, 256), (LAPSED, 64)];
 const SLACK: u32 = 32;
 
 /// How often a change is tried again when somebody else was faster.
@@ -55,14 +60,14 @@ pub(crate) struct Approval {
 
 /// One that has not ended, as it was read.
 pub(crate) struct Pending {
-    id: String,
+    pub(crate) id: String,
     pub(crate) approval: Approval,
     version: u64,
 }
 
 pub(crate) struct Approvals {
     pub(crate) database: Database,
-    tasks: Tasks,
+    pub(crate) tasks: Tasks,
 }
 
 impl Approvals {
@@ -80,7 +85,10 @@ impl Approvals {
     }
 
     pub(crate) fn settled(&self, id: &str) -> Result<Option<Approval>> {
-        self.collection(SETTLED).get(id)
+        match self.collection(SETTLED).get(id)? {
+            None => self.collection(LAPSED).get(id),
+            decided => Ok(decided),
+        }
     }
 
     /// The approval of this id, whether it has ended or not.
@@ -97,27 +105,46 @@ impl Approvals {
         if let Some(known) = self.find(id)? {
             return Ok(Some(known));
         }
-        if self.sweep()? >= MOST {
-            return Err(Error::unavailable(format!("{MOST} commands wait for an approval already"), Some(5_000)));
-        }
+        self.room_for(approval)?;
         self.forget_old()?;
         let rank = approval.created_at_ms.cast_signed();
         self.database.transaction().insert(PENDING, id, approval, rank)?.commit()?;
         Ok(None)
     }
 
-    /// Ends what is over; answers how many go on.
-    fn sweep(&self) -> Result<u32> {
-        let mut going_on = 0;
+    /// Ends what is over, and refuses one more where those that go on leave it no room.
+    fn room_for(&self, asked: &Approval) -> Result<()> {
+        let (over, going_on) = self.waiting()?;
+        over.into_iter().try_for_each(|pending| self.end(pending))?;
+        let full = |what: String| Err(Error::unavailable(what, Some(5_000)));
+        if going_on.len() >= MOST as usize {
+            return full(format!("{MOST} commands wait for an approval already"));
+        }
+        let two_phase = || going_on.iter().map(|pending| &pending.approval).filter(|approval| approval.is_two_phase);
+        if asked.is_two_phase && two_phase().count() >= TWO_PHASE {
+            return full(format!("{TWO_PHASE} commands wait already for an approval that is fetched later"));
+        }
+        let beside = two_phase().filter(|approval| approval.request.is_beside(&asked.request)).count();
+        if asked.is_two_phase && beside >= TWO_PHASE_OF_SESSION {
+            let most = TWO_PHASE_OF_SESSION;
+            return full(format!("{most} commands of this session wait already for an approval that is fetched later"));
+        }
+        Ok(())
+    }
+
+    /// Those that go on, the oldest first.
+    pub(crate) fn going_on(&self) -> Result<Vec<Pending>> {
+        self.waiting().map(|(_, going_on)| going_on)
+    }
+
+    /// Those that are written down as pending: what is over, and what goes on.
+    fn waiting(&self) -> Result<(Vec<Pending>, Vec<Pending>)> {
+        let (mut over, mut going_on) = (Vec::new(), Vec::new());
         for document in self.collection(PENDING).scan(&Range::first(MOST, Order::RankAscending))?.documents {
             let pending = Pending::read(document)?;
-            if self.is_over(&pending)? {
-                self.end(pending)?;
-            } else {
-                going_on += 1;
-            }
+            if self.is_over(&pending)? { over.push(pending) } else { going_on.push(pending) }
         }
-        Ok(going_on)
+        Ok((over, going_on))
     }
 
     /// Whether its time has passed, or nobody waits for it any more.
@@ -143,19 +170,23 @@ impl Approvals {
             _ => transaction,
         };
         let settled = Approval { decision, ..approval };
-        transaction.put(SETTLED, &id, &settled, now_ms().cast_signed())?.commit().map(drop)
+        let ended = if decision.is_some() { SETTLED } else { LAPSED };
+        transaction.put(ended, &id, &settled, now_ms().cast_signed())?.commit().map(drop)
     }
 
     fn forget_old(&self) -> Result<()> {
-        let settled = self.collection(SETTLED);
-        if settled.count("")? < KEPT + u64::from(SLACK) {
-            return Ok(());
+        for (name, kept) in KEPT {
+            let ended = self.collection(name);
+            if ended.count("")? < kept + u64::from(SLACK) {
+                continue;
+            }
+            let oldest = ended.scan(&Range::first(SLACK, Order::RankAscending))?.documents;
+            let forgotten = oldest
+                .iter()
+                .fold(self.database.transaction(), |transaction, document| transaction.delete(name, &document.key));
+            forgotten.commit()?;
         }
-        let oldest = settled.scan(&Range::first(SLACK, Order::RankAscending))?.documents;
-        let forgotten = oldest
-            .iter()
-            .fold(self.database.transaction(), |transaction, document| transaction.delete(SETTLED, &document.key));
-        forgotten.commit().map(drop)
+        Ok(())
     }
 
     fn collection<'a>(&'a self, name: &'a str) -> Collection<'a> {

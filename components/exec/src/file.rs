@@ -3,11 +3,12 @@
 //! decision and what it adds here are written together.
 //!
 //! A pattern is a command to the letter, as people read it (`text`). It is no program and has no wildcards: commands go
-//! through a shell, where `git *` would be anything.
+//! through a shell, where `git *` would be anything. It holds in the directory that was shown with it: `make` is another
+//! command elsewhere.
 //!
 //! The rules are read by the family `chat`, from this document.
 
-use crate::question::Question;
+use crate::question::{Question, directory};
 use crate::text;
 use openclaw_sdk::documents::{Database, Transaction};
 use openclaw_sdk::{Error, Result, now_ms, ulid};
@@ -102,6 +103,9 @@ struct Allowed {
     id: Option<String>,
     /// A command to the letter.
     pattern: String,
+    /// The directory below the workspace's root that it is allowed in; the root itself where none is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    cwd: Option<String>,
     /// Unix milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     last_used_at: Option<u64>,
@@ -129,8 +133,10 @@ impl File {
         for (agent, rules) in &mut self.agents {
             text::check("an agent's id", agent)?;
             for allowed in &mut rules.allowlist {
+                allowed.cwd = allowed.cwd.as_deref().and_then(directory);
                 let id = allowed.id.get_or_insert_with(ulid).as_str();
-                let others = [&allowed.last_used_command, &allowed.last_resolved_path].map(Option::as_deref);
+                let others = [&allowed.cwd, &allowed.last_used_command, &allowed.last_resolved_path];
+                let others = others.map(Option::as_deref);
                 let mut texts = [allowed.pattern.as_str(), id].into_iter().chain(others.into_iter().flatten());
                 texts.try_for_each(|text| text::check("an entry of an allowlist", text))?;
             }
@@ -154,7 +160,7 @@ impl File {
     pub(crate) fn uses(&mut self, question: &Question) -> bool {
         for agent in [question.agent(), EVERYONE] {
             let list = self.agents.get_mut(agent).map(|agent| &mut agent.allowlist);
-            if let Some(allowed) = list.and_then(|list| list.iter_mut().find(|one| one.pattern == question.command)) {
+            if let Some(allowed) = list.and_then(|list| list.iter_mut().find(|one| one.is(question))) {
                 allowed.last_used_at = Some(now_ms());
                 return true;
             }
@@ -170,10 +176,17 @@ impl File {
         self.agents.entry(question.agent().to_owned()).or_default().allowlist.push(Allowed {
             id: Some(ulid()),
             pattern: question.command.clone(),
+            cwd: question.cwd.clone(),
             last_used_at: Some(now_ms()),
             last_used_command: None,
             last_resolved_path: question.resolved_path.clone(),
         });
+    }
+}
+
+impl Allowed {
+    fn is(&self, question: &Question) -> bool {
+        self.pattern == question.command && self.cwd == question.cwd
     }
 }
 

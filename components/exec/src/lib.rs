@@ -1,6 +1,6 @@
 //! Whether a command may be run: somebody is asked, somebody answers, and who asked waits for that.
 //!
-//! - `request`: asks, and waits; `resolve`: answers; `approvals`: what is asked and what was decided, kept between the
+//! - `request`: asks, and waits; `place`: how many calls do; `resolve`: answers; `approvals`: what is asked and what was decided, kept between the
 //!   two.
 //! - `file`: the commands that are allowed for good, and the rules beside the configuration's; `manage`: seeing and
 //!   replacing that.
@@ -12,6 +12,7 @@
 mod approvals;
 mod file;
 mod manage;
+mod place;
 mod question;
 mod request;
 mod resolve;
@@ -28,7 +29,8 @@ mod handler {
     #[method(scope = approvals, name = "exec.approval.resolve", tier = companion)]
     use crate::resolve::resolve;
 
-    /// The commands that nobody is asked about any more, and the rules for commands beside the configuration's.
+    /// The commands that nobody is asked about any more, and the rules for commands beside the configuration's; what
+    /// waits for an answer.
     #[method(scope = read, name = "exec.approvals.get", tier = companion)]
     use crate::manage::get;
 

@@ -1,7 +1,8 @@
 //! `exec.approvals.get` and `exec.approvals.set`: the file as a whole.
 
-use crate::approvals::{ATTEMPTS, busy};
+use crate::approvals::{ATTEMPTS, Approvals, busy};
 use crate::file::{File, Stored};
+use crate::request::Requested;
 use openclaw_sdk::{Call, Error, NoParams, Result};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -23,17 +24,22 @@ pub(crate) struct Snapshot {
     exists: bool,
     hash: String,
     file: File,
+    /// What waits for an answer, the oldest first: where it is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pending: Option<Vec<Requested>>,
 }
 
 impl Snapshot {
     fn of(file: File, exists: bool) -> Result<Self> {
-        Ok(Self { path: "plugins/exec".into(), exists, hash: file.hash()?, file })
+        Ok(Self { path: "plugins/exec".into(), exists, hash: file.hash()?, file, pending: None })
     }
 }
 
 pub(crate) fn get(call: &Call, _: NoParams) -> Result<Snapshot> {
-    let Stored { file, version } = Stored::read(&call.documents()?)?;
-    Snapshot::of(file, version > 0)
+    let approvals = Approvals::open(call)?;
+    let Stored { file, version } = Stored::read(&approvals.database)?;
+    let pending = approvals.going_on()?.into_iter().map(Requested::from).collect();
+    Ok(Snapshot { pending: Some(pending), ..Snapshot::of(file, version > 0)? })
 }
 
 pub(crate) fn set(call: &Call, params: Set) -> Result<Snapshot> {

@@ -3,6 +3,7 @@
 
 use crate::text::shown;
 use openclaw_sdk::{Error, Result};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The most bytes of a command, as it is shown.
@@ -14,10 +15,15 @@ const WORD_BYTES: usize = 1 << 10;
 /// Whose commands they are where nobody says so.
 const MAIN: &str = "main";
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// The workspace, as commands see it.
+const WORK: &str = "/work";
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
+#[schemars(deny_unknown_fields)]
 pub(crate) struct Question {
     pub(crate) command: String,
+    /// Below the workspace's root; none is the root.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) cwd: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -43,7 +49,7 @@ impl Question {
         let word = |name: &str, word: Option<String>| word.map(|word| shown(name, &word, WORD_BYTES)).transpose();
         Ok(Self {
             command: shown("command", &self.command, COMMAND_BYTES)?,
-            cwd: word("cwd", self.cwd)?,
+            cwd: word("cwd", self.cwd.as_deref().and_then(directory))?,
             host: word("host", self.host)?,
             security: word("security", self.security)?,
             ask: word("ask", self.ask)?,
@@ -57,4 +63,18 @@ impl Question {
     pub(crate) fn agent(&self) -> &str {
         self.agent_id.as_deref().unwrap_or(MAIN)
     }
+
+    /// Whether both are of one agent's session.
+    pub(crate) fn is_beside(&self, other: &Self) -> bool {
+        (self.agent(), &self.session_key) == (other.agent(), &other.session_key)
+    }
+}
+
+/// A directory as it is written in one way only: relative to the workspace's root, and none for the root itself. `..`
+/// stays, since a link may stand before it.
+pub(crate) fn directory(path: &str) -> Option<String> {
+    let inside = path.strip_prefix(WORK).filter(|rest| rest.is_empty() || rest.starts_with('/'));
+    let root = if inside.is_none() && path.starts_with('/') { "/" } else { "" };
+    let names: Vec<&str> = inside.unwrap_or(path).split('/').filter(|name| !matches!(*name, "" | ".")).collect();
+    Some(format!("{root}{}", names.join("/"))).filter(|directory| !directory.is_empty())
 }

@@ -3,11 +3,11 @@
 //! The same id again joins who asked first. With `twoPhase` the answer is not waited for: it comes by the event
 //! `exec.approval.resolved`, or to who asks again by the same id.
 
-use crate::approvals::{Approval, Approvals, Decision};
+use crate::approvals::{Approval, Approvals, Decision, Pending};
 use crate::file::Stored;
+use crate::place::Place;
 use crate::question::Question;
 use crate::text;
-use openclaw_sdk::tasks::Claim;
 use openclaw_sdk::{Call, Error, Result, now_ms, sleep, ulid};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -67,12 +67,13 @@ pub(crate) struct Answer {
     expires_at_ms: u64,
 }
 
-/// What the tenant's connections are told.
-#[derive(Serialize)]
+/// What the tenant's connections are told, and whoever looks what waits.
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-struct Requested<'a> {
-    id: &'a str,
-    request: &'a Question,
+#[schemars(deny_unknown_fields)]
+pub(crate) struct Requested {
+    id: String,
+    request: Question,
     created_at_ms: u64,
     expires_at_ms: u64,
 }
@@ -85,22 +86,27 @@ pub(crate) fn request(call: &Call, params: Request) -> Result<Answer> {
     let approvals = Approvals::open(call)?;
     let (now, decision) = (now_ms(), None);
     let asked = Approval { request, created_at_ms: now, expires_at_ms: now + patience, is_two_phase, decision };
-    if approvals.find(&id)?.is_none() && is_allowed_for_good(&approvals, &asked.request)? {
-        return Ok(Answer::of(id, Approval { decision: Some(Decision::AllowAlways), ..asked }));
+    if approvals.pending(&id)?.is_none() {
+        if let Some(ended) = approvals.settled(&id)? {
+            return ended.of(&id, &asked.request).map(|ended| Answer::of(id, ended));
+        }
+        if is_allowed_for_good(&approvals, &asked.request)? {
+            return Ok(Answer::of(id, Approval { decision: Some(Decision::AllowAlways), ..asked }));
+        }
     }
     // Taken before anybody can look who waits.
-    let claim = if is_two_phase { None } else { approvals.claim(&id, Duration::ZERO)? };
+    let place = if is_two_phase { None } else { Some(Place::take(&approvals, &id)?) };
     let approval = match approvals.add(&id, &asked)? {
-        Some(known) if known.request != asked.request => {
-            return Err(Error::conflict(format!("the id {id} is that of another command")));
-        }
-        Some(known) => known,
+        Some(known) => known.of(&id, &asked.request)?,
         None => {
-            tell(call, &id, &asked)?;
+            call.events()?.publish("exec.approval.requested", &Requested::of(id.clone(), asked.clone()))?;
             asked
         }
     };
-    let approval = if is_two_phase { approval } else { wait(&approvals, &id, now + patience, claim)? };
+    let approval = match place {
+        None => approval,
+        Some(place) => wait(&approvals, &id, now + patience, place)?,
+    };
     Ok(Answer::of(id, approval))
 }
 
@@ -120,6 +126,28 @@ impl Request {
 impl Answer {
     fn of(id: String, Approval { decision, created_at_ms, expires_at_ms, .. }: Approval) -> Self {
         Self { id, decision, created_at_ms, expires_at_ms }
+    }
+}
+
+impl Requested {
+    fn of(id: String, Approval { request, created_at_ms, expires_at_ms, .. }: Approval) -> Self {
+        Self { id, request, created_at_ms, expires_at_ms }
+    }
+}
+
+impl From<Pending> for Requested {
+    fn from(Pending { id, approval, .. }: Pending) -> Self {
+        Self::of(id, approval)
+    }
+}
+
+impl Approval {
+    /// The same, where it is of this command.
+    fn of(self, id: &str, request: &Question) -> Result<Self> {
+        match self.request == *request {
+            true => Ok(self),
+            false => Err(Error::conflict(format!("the id {id} is that of another command"))),
+        }
     }
 }
 
@@ -144,17 +172,9 @@ fn is_allowed_for_good(approvals: &Approvals, question: &Question) -> Result<boo
     }
 }
 
-fn tell(call: &Call, id: &str, asked: &Approval) -> Result<()> {
-    let Approval { request, created_at_ms, expires_at_ms, .. } = asked;
-    let (created_at_ms, expires_at_ms) = (*created_at_ms, *expires_at_ms);
-    call.events()?
-        .publish("exec.approval.requested", &Requested { id, request, created_at_ms, expires_at_ms })
-        .map(drop)
-}
-
 /// Waits until an approval has ended, or this time has come. Who has the claim of the first who asked sleeps; the
 /// others wait to inherit it.
-fn wait(approvals: &Approvals, id: &str, until: u64, mut claim: Option<Claim>) -> Result<Approval> {
+fn wait(approvals: &Approvals, id: &str, until: u64, mut place: Place) -> Result<Approval> {
     let begun = now_ms();
     loop {
         let Some(pending) = approvals.pending(id)? else {
@@ -171,9 +191,9 @@ fn wait(approvals: &Approvals, id: &str, until: u64, mut claim: Option<Claim>) -
         }
         let pause = (now.saturating_sub(begun) / SHARE).clamp(PAUSE_LEAST_MS, PAUSE_MOST_MS);
         let pause = Duration::from_millis(pause.min(until.min(expires) - now));
-        match claim {
+        match place.first {
             Some(_) => sleep(pause),
-            None => claim = approvals.claim(id, pause)?,
+            None => place.first = approvals.claim(id, pause)?,
         }
     }
 }

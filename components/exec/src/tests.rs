@@ -6,6 +6,8 @@ use openclaw_sdk::Result;
 use openclaw_sdk::testing::Tenant;
 use serde_json::{Value, json};
 
+mod room;
+
 fn tenant() -> Tenant {
     Tenant::new(HANDLER)
 }
@@ -107,25 +109,6 @@ fn an_id_is_that_of_one_command() {
 }
 
 #[test]
-fn so_many_wait_at_once_and_old_ones_are_forgotten() {
-    let tenant = tenant();
-    for n in 0..64 {
-        ask(&tenant, &format!("{n}"), "ls");
-    }
-    let more = json!({ "command": "ls", "twoPhase": true });
-    let refused = tenant.call::<_, Value>("exec.approval.request", &more).unwrap_err();
-    assert_eq!(refused.code, "UNAVAILABLE", "{}", refused.message);
-    resolve(&tenant, "7", "deny").unwrap();
-    assert!(tenant.call::<_, Value>("exec.approval.request", &more).is_ok());
-    for n in 0..400 {
-        resolve(&tenant, &format!("{}", if n < 63 { (n + 8) % 64 } else { n + 1 }), "deny").unwrap();
-        ask(&tenant, &format!("{}", n + 64), "ls");
-    }
-    let kept = tenant.database("exec").collection("settled").count("").unwrap();
-    assert!((256..=288).contains(&kept), "{kept}");
-}
-
-#[test]
 fn people_read_all_of_a_command_and_nothing_that_hides_it() {
     let tenant = tenant();
     let params = json!({
@@ -179,6 +162,34 @@ fn what_is_allowed_for_good_is_not_asked_about_again() {
 }
 
 #[test]
+fn what_is_allowed_for_good_is_so_in_the_directory_that_was_shown() {
+    let tenant = tenant();
+    let within = |id: &str, cwd: &str| -> Value {
+        let asked = json!({ "id": id, "command": "make", "cwd": cwd, "twoPhase": true });
+        tenant.call::<_, Value>("exec.approval.request", asked).unwrap()["decision"].clone()
+    };
+    within("a", "/work/./a//b/");
+    assert_eq!(events(&tenant, "exec.approval.requested")[0]["request"]["cwd"], "a/b");
+    resolve(&tenant, "a", "allow-always").unwrap();
+    assert_eq!(file(&tenant)["file"]["agents"]["main"]["allowlist"][0]["cwd"], "a/b");
+    assert_eq!(within("the same", "a/b"), "allow-always");
+    for (n, other) in ["", "a", "/a/b", "b/../a/b", "a\u{a0}/b"].into_iter().enumerate() {
+        assert_eq!(within(&format!("other {n}"), other), Value::Null, "{other:?}");
+    }
+    // As files had it before directories were kept.
+    let list = json!([{ "pattern": "make" }, { "pattern": "make", "cwd": "/work/c/" }]);
+    set(&tenant, json!({ "version": 1, "agents": { "main": { "allowlist": list } } })).unwrap();
+    for root in ["", "/work", "."] {
+        assert_eq!(within("root", root), "allow-always", "{root:?}");
+    }
+    assert_eq!(within("c", "c"), "allow-always");
+    assert_eq!(within("d", "d"), Value::Null);
+    let hidden = json!([{ "pattern": "make", "cwd": "a\n" }]);
+    let refused = set(&tenant, json!({ "version": 1, "agents": { "main": { "allowlist": hidden } } }));
+    assert_eq!(refused.unwrap_err().code, "INVALID_REQUEST");
+}
+
+#[test]
 fn the_file_is_openclaws_and_replaced_only_from_what_is_in_force() {
     let tenant = tenant();
     let given = json!({
@@ -191,7 +202,9 @@ fn the_file_is_openclaws_and_replaced_only_from_what_is_in_force() {
     kept.as_object_mut().unwrap().remove("socket");
     let set_one = set(&tenant, given.clone()).unwrap();
     assert_eq!((&set_one["file"], &set_one["exists"], &set_one["path"]), (&kept, &json!(true), &json!("plugins/exec")));
-    assert_eq!(file(&tenant), set_one);
+    let mut got = file(&tenant);
+    assert_eq!(got.as_object_mut().unwrap().remove("pending"), Some(json!([])));
+    assert_eq!(got, set_one);
     assert_eq!(ask(&tenant, "a", "uname")["decision"], "allow-always", "everyone's");
     let empty = json!({ "version": 1, "agents": {} });
     let based =

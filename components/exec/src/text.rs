@@ -35,9 +35,10 @@ pub(crate) fn check(name: &str, text: &str) -> Result<()> {
     }
 }
 
-/// Control and format characters (Unicode's Cc, Cf, Zl and Zp), and letters without a shape.
+/// Control and format characters (Unicode's Cc, Cf, Zl and Zp), spaces that look like ours, and letters without a shape.
 fn is_hidden(character: char) -> bool {
     character.is_control()
+        || (character.is_whitespace() && character != ' ')
         || matches!(u32::from(character),
             0xad | 0x34f | 0x600..=0x605 | 0x61c | 0x6dd | 0x70f | 0x890..=0x891 | 0x8e2 | 0x115f..=0x1160
             | 0x17b4..=0x17b5 | 0x180b..=0x180f | 0x200b..=0x200f | 0x2028..=0x202e | 0x2060..=0x206f | 0x2800 | 0x3164

@@ -70,7 +70,14 @@ impl<'a> Memory<'a> {
 
     /// The vector of what is searched for.
     pub(crate) fn vector(&self, text: &str) -> Result<Vec<f32>> {
-        Ok(self.embedder.embed_for(&[text.to_owned()], &self.agent)?.concat())
+        Ok(self.embed(&[text.to_owned()])?.concat())
+    }
+
+    /// At the agent's expense where the caller may set it to work, as whoever has it run does. Others only look, at
+    /// the memory of any agent that they name: that is the tenant's.
+    fn embed(&self, texts: &[String]) -> Result<Vec<Vec<f32>>> {
+        let may_write = self.call.is_operator() || self.call.scopes().iter().any(|scope| scope == "write");
+        if may_write { self.embedder.embed_for(texts, &self.agent) } else { self.embedder.embed(texts) }
     }
 
     /// One vector a text; those that are kept are not made again.
@@ -79,7 +86,7 @@ impl<'a> Memory<'a> {
         let mut vectors = index.recall(&keys)?;
         let missing: Vec<usize> = (0..texts.len()).filter(|&at| vectors[at].is_none()).collect();
         let wanted: Vec<String> = missing.iter().map(|&at| texts[at].to_owned()).collect();
-        let made = self.embedder.embed_for(&wanted, &self.agent)?;
+        let made = self.embed(&wanted)?;
         let kept: Vec<Kept> = missing
             .iter()
             .zip(&made)

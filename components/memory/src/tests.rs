@@ -154,6 +154,24 @@ fn where_nobody_embeds_words_are_searched() {
 }
 
 #[test]
+fn whoever_may_only_read_spends_no_agents_budget() {
+    let (tenant, _) = tenant();
+    let mut whose = 0;
+    let mut paid_by = |tenant: &Tenant, query: &str| {
+        found(tenant, json!({ "query": query, "agentId": "ada" }));
+        let payers = tenant.embedded_for().split_off(whose);
+        whose += payers.len();
+        payers
+    };
+    tenant.workspace().write("memory/ada/a.md", b"bakery").unwrap();
+    assert_eq!(paid_by(&tenant, "bakery"), ["ada", "ada"], "what has changed, and what is searched for");
+    let reader = tenant.with_scopes(["read"]);
+    reader.workspace().write("memory/ada/b.md", b"garage").unwrap();
+    assert_eq!(paid_by(&reader, "garage"), ["", ""]);
+    assert_eq!(paid_by(&reader.as_operator(), "dogs"), ["ada"]);
+}
+
+#[test]
 fn results_are_bounded_by_number_score_and_source() {
     let (tenant, _) = tenant();
     for number in 0..9 {

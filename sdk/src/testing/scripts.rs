@@ -34,6 +34,8 @@ pub(crate) struct Scripts {
     pub(crate) model: Script<Value, Vec<Piece>>,
     pub(crate) embedder: Script<str, Vec<f32>>,
     pub(crate) dimensions: Cell<u32>,
+    /// The agent at whose expense, one entry a text; empty where it was the tenant's alone.
+    pub(crate) embedded_for: RefCell<Vec<String>>,
     pub(crate) nodes: Script<Invocation, Value>,
     pub(crate) links: RefCell<Vec<Link>>,
     /// By the method's name.

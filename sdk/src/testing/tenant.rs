@@ -246,6 +246,12 @@ impl Tenant {
         self
     }
 
+    /// At which agent's expense each text was embedded, the oldest first; empty where it was the tenant's alone.
+    #[must_use]
+    pub fn embedded_for(&self) -> Vec<String> {
+        self.state.scripts.embedded_for.borrow().clone()
+    }
+
     /// Connects these nodes and plays them.
     #[must_use]
     pub fn with_nodes(self, ids: &[&str], play: impl FnMut(&Invocation) -> Result<Value> + 'static) -> Self {

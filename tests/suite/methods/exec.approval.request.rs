@@ -77,14 +77,42 @@ fn nothing_that_a_terminal_would_act_upon_reaches_who_is_asked() {
 }
 
 #[test]
+fn so_many_join_who_asked_first_and_the_others_are_told_to_come_again() {
+    let daemon = Daemon::start();
+    let tenant = daemon.tenant("acme");
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::scope(|scope| {
+        for _ in 0..12 {
+            let (tenant, tell) = (&tenant, tell.clone());
+            let params = json!({ "id": "one", "command": "ls" });
+            scope.spawn(move || tell.send(tenant.call("exec.approval.request", params)));
+        }
+        for refused in told.iter().take(3) {
+            assert_eq!(refused.expect_err("nine wait").name(), "UNAVAILABLE");
+        }
+        tenant.done("exec.approval.resolve", json!({ "id": "one", "decision": "deny" }));
+        for answer in told.iter().take(9) {
+            assert_eq!(answer.expect("an answer")["decision"], "deny");
+        }
+    });
+}
+
+#[test]
 fn so_many_wait_at_once() {
     let daemon = Daemon::start();
     let tenant = daemon.tenant("acme");
-    let ask = || tenant.call("exec.approval.request", json!({ "command": "ls", "twoPhase": true }));
-    let asked: Vec<Value> = (0..64).map(|_| ask().expect("a place")).collect();
-    assert_eq!(ask().expect_err("it is bounded").name(), "UNAVAILABLE");
+    let ask = |session: &str| {
+        let params = json!({ "command": "ls", "sessionKey": session, "twoPhase": true });
+        tenant.call("exec.approval.request", params)
+    };
+    let asked: Vec<Value> = (0..8).map(|_| ask("a").expect("a place")).collect();
+    assert_eq!(ask("a").expect_err("a session's are bounded").name(), "UNAVAILABLE");
+    (0..8).for_each(|_| drop(ask("b").expect("a place")));
+    assert_eq!(ask("c").expect_err("they are bounded").name(), "UNAVAILABLE");
+    let waits = tenant.ok("exec.approval.request", json!({ "command": "ls", "sessionKey": "a", "timeoutMs": 10 }));
+    assert_eq!(waits["decision"], Value::Null, "whoever waits finds room: {waits}");
     tenant.done("exec.approval.resolve", json!({ "id": asked[0]["id"], "decision": "deny" }));
-    assert!(ask().is_ok());
+    assert!(ask("c").is_ok());
     let too_long = tenant.err("exec.approval.request", json!({ "command": "x".repeat(20_000) }));
     assert_eq!(too_long.name(), "INVALID_REQUEST", "{too_long}");
 }

@@ -63,10 +63,12 @@ fn what_an_agent_remembers_counts_for_the_agent() {
     };
     quotas("{}");
     assert_eq!(put("night", "bakery"), Ok(()));
+    let looked_for = json!({ "agentId": "night", "query": "a question" });
+    tenant.with_scopes("read").done("memory.search", looked_for);
     let sums = daemon.operator().ok("billing.rollup", json!({ "tenantId": "acme", "unit": "month" }));
     let of = |row: &Value| (row["agent"].clone(), row["input_tokens"].clone());
     let sums: Vec<_> = sums["rows"].as_array().expect("rows").iter().map(of).collect();
-    assert_eq!(sums, [(json!("night"), json!(5))]);
+    assert_eq!(sums, [(json!(""), json!(5)), (json!("night"), json!(5))], "a reader spends the tenant's alone");
 
     quotas("{tokens_per_day: 5}");
     let refused = put("night", "garage").expect_err("its budget is spent");

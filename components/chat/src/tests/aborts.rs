@@ -28,6 +28,40 @@ fn what_has_its_turn_and_what_waits_is_ended() {
 }
 
 #[test]
+fn no_more_wait_than_one_call_ends_and_tells_of() {
+    let queue = json!({ "messages": { "queue": { "mode": "followup", "cap": 1_000 } } });
+    let tenant = tenant([Said::text(["hi"])]).with_config(queue);
+    let ids: Vec<String> = (0..=300).map(|number| format!("r{number}")).collect();
+    ids.iter().for_each(|id| _ = send(&tenant, id, "hello"));
+    let params = json!({ "sessionKey": MAIN, "message": "one more", "idempotencyKey": "more" });
+    assert_eq!(tenant.call::<_, Value>("chat.send", params).unwrap_err().code, "UNAVAILABLE");
+    assert_eq!(abort(&tenant)["runIds"], json!(ids));
+    assert_eq!(events(&tenant, "chat").iter().filter(|event| event["state"] == "aborted").count(), 301);
+    assert_eq!(tenant.run_tasks(), 0);
+}
+
+#[test]
+fn a_line_that_is_longer_is_ended_whole() {
+    let tenant = tenant([Said::text(["hi"])]);
+    send(&tenant, "r0", "first");
+    send(&tenant, "r1", "second");
+    let ids: Vec<String> = (0..=900).map(|number| format!("r{number}")).collect();
+    let chat = tenant.database("chat");
+    let mut run: Value = chat.collection("runs").get("r1").unwrap().unwrap();
+    for id in &ids[2..] {
+        run["id"] = id.as_str().into();
+        chat.transaction().put("runs", id, &run, 0).unwrap().commit().unwrap();
+    }
+    let mut lane: Value = chat.collection("lanes").get(MAIN).unwrap().unwrap();
+    lane["waiting"] = json!(ids[1..]);
+    chat.transaction().put("lanes", MAIN, &lane, 0).unwrap().commit().unwrap();
+
+    assert_eq!(abort(&tenant)["runIds"], json!(ids));
+    assert!(ids.iter().all(|id| status(&tenant, id) == "error"));
+    assert_eq!(chat.collection("lanes").count("").unwrap(), 0, "nobody waits any more");
+}
+
+#[test]
 fn one_run_is_ended_and_the_others_go_on() {
     let tenant = tenant([Said::text(["hi"])]);
     send(&tenant, "r1", "first");

@@ -98,6 +98,24 @@ fn what_a_command_reads_is_asked_about_with_it() {
 }
 
 #[test]
+fn a_command_is_asked_about_where_it_is_run() {
+    let arguments = json!({ "command": "make", "cwd": " /work/a/" });
+    let script = [Said::calls("exec", arguments).when("begin"), Said::text(["done"])];
+    let tenant = tenant(script)
+        .with_gateway_config(json!({ "tools": { "exec": { "ask": "always" } } }), &[])
+        .with_sandbox(|workload| {
+            assert_eq!(workload.working_directory, "a");
+            echo(workload)
+        })
+        .with_method("exec.approval.request", |question| {
+            assert_eq!(question["cwd"], "a");
+            Ok(json!({ "id": "a", "decision": "allow-once", "createdAtMs": 0, "expiresAtMs": 1 }))
+        });
+    ask(&tenant, "r1", "begin");
+    assert_eq!(said(&tenant)[2].1, "sh -c make");
+}
+
+#[test]
 #[allow(clippy::disallowed_methods, reason = "the manifest of the handler under test")]
 fn no_model_answers_for_its_own_command() {
     let manifest: Value = serde_json::from_slice(&(HANDLER.manifest)()).unwrap();

@@ -44,11 +44,18 @@ struct Arguments {
     sandbox: Option<String>,
 }
 
+impl Arguments {
+    /// Where it is run, as the sandbox is told: what somebody is asked about is what is done.
+    fn directory(&self) -> &str {
+        super::files::inside(self.cwd.as_deref().unwrap_or_default())
+    }
+}
+
 fn run(toolbox: &Toolbox<'_>, arguments: Value) -> Result<String> {
     let arguments: Arguments = read(arguments)?;
     let words = permitted(toolbox, &arguments)?;
     let mut workload = Workload::new(words);
-    workload.working_directory = super::files::inside(arguments.cwd.as_deref().unwrap_or_default()).to_owned();
+    workload.working_directory = arguments.directory().to_owned();
     workload.stdin = arguments.stdin.unwrap_or_default().into_bytes();
     workload.mode = super::bounds::mode(toolbox, arguments.sandbox)?;
     let left = u64::try_from(toolbox.left().as_millis()).unwrap_or(u64::MAX);
@@ -87,7 +94,7 @@ fn approved(toolbox: &Toolbox<'_>, rules: &Rules, arguments: &Arguments) -> Resu
     let left = u64::try_from(toolbox.left().as_millis()).unwrap_or(u64::MAX);
     let (security, ask) = rules.words();
     let question = json!({
-        "command": asked_about(arguments), "cwd": arguments.cwd, "agentId": toolbox.agent,
+        "command": asked_about(arguments), "cwd": arguments.directory(), "agentId": toolbox.agent,
         "sessionKey": toolbox.session_key, "security": security, "ask": ask, "timeoutMs": left.min(APPROVAL_MS),
     });
     let asked: Result<Answer> = toolbox.call.methods()?.call("exec.approval.request", &question);

@@ -12,6 +12,16 @@ fn what_a_terminal_would_act_upon_is_written_out() {
 }
 
 #[test]
+fn a_space_that_is_none_is_written_out() {
+    assert_eq!(visible("deploy\u{a0}--check"), "deploy\\u{a0}--check");
+    let spaces = (0..=0x3000).filter_map(char::from_u32).filter(|character| character.is_whitespace());
+    for space in spaces.filter(|&space| space != ' ') {
+        assert_eq!(visible(&space.to_string()), space.escape_unicode().to_string());
+        assert!(check("it", &format!("a{space}b")).is_err(), "{space:?}");
+    }
+}
+
+#[test]
 fn no_two_texts_become_the_same() {
     let texts = ["a\nb", "a\\u{a}b", "a\\\\u{a}b", "a\\u{5c}u{a}b", "a\\nb", "ab"];
     let shown: std::collections::BTreeSet<String> = texts.iter().map(|text| visible(text)).collect();

@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::ops::RangeInclusive;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use jiff::Timestamp;
@@ -203,6 +204,7 @@ impl UsageLedger {
         let kept = reserved.to_json();
         let asked = Asked::new(reserved, self.calls.writes.clone());
         let (reserved, prices, zone) = (Arc::clone(&asked.reserved), Arc::clone(&card), self.zone.clone());
+        let told = Arc::clone(&asked.cohort);
         let decide = move |tx: &Transaction<'_>, group: &mut Group| {
             let mut call = Cow::Borrowed(&*reserved);
             let mut kept = Cow::Borrowed(&kept);
@@ -214,7 +216,11 @@ impl UsageLedger {
                 kept = Cow::Owned(call.to_json());
             }
             match admit((tx, &mut *group), &call, asks, &limits, (now, &zone), &largest)? {
-                Ok(soft_limits) => Ok(Ok((group.reserve(tx, &call, &kept)?, call.amounts, soft_limits))),
+                Ok(soft_limits) => {
+                    let cohort = group.reserve(tx, &call, &kept)?;
+                    told.store(cohort.seq, Ordering::Relaxed);
+                    Ok(Ok((cohort, call.amounts, soft_limits)))
+                }
                 Err(refusal) => {
                     let rule = prices.rule(&call.model, now).ok().filter(|_| asks == Asks::Model);
                     count_refusal(tx, &call, rule.map_or("", |rule| rule.entry), refusal.quota, &zone)?;

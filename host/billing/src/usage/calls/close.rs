@@ -55,8 +55,8 @@ pub(super) fn find(db: &Connection, reserved: &Reserved) -> Result<Option<CallRo
 }
 
 /// Gives back what was set aside for a call that never reached the provider.
-pub(super) fn release(db: &Connection, group: &mut Group, reserved: &Reserved) -> Result<()> {
-    group.release(db, reserved).map(drop)
+pub(super) fn release(db: &Connection, group: &mut Group, call: (i64, &Reserved)) -> Result<()> {
+    group.release(db, call).map(drop)
 }
 
 /// Ends a call of which nobody knows how it went: its whole input is billed (a sandbox: its whole time). False where

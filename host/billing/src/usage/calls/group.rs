@@ -96,13 +96,17 @@ impl Group {
     }
 
     /// Takes out a call that never was. What was set aside for it, where it was open.
-    pub(super) fn release(&mut self, db: &Connection, reserved: &Reserved) -> Result<Option<Reserved>> {
+    pub(super) fn release(
+        &mut self,
+        db: &Connection,
+        (cohort, reserved): (i64, &Reserved),
+    ) -> Result<Option<Reserved>> {
         let tenant = &reserved.caller.tenant;
         // Its caller may have gone before it was written.
         if let Some(admitted) = self.admitted.remove(tenant) {
             admitted.write(db, tenant)?;
         }
-        let taken = open::take(db, tenant.as_str(), reserved.id)?;
+        let taken = open::take(db, cohort, tenant.as_str(), reserved.id)?;
         if let Some(taken) = &taken {
             self.settle(taken, &Amounts::default());
             self.unused.extend(taken.owners.iter().map(|owner| (Arc::clone(owner), taken.day_ms)));

@@ -156,15 +156,16 @@ pub(super) fn exists(db: &Connection, seq: i64) -> Result<bool> {
     db.prepare_cached("SELECT 1 FROM usage_open_calls WHERE seq = ?1")?.exists([seq])
 }
 
-/// Takes a call out that has no row of its own; none where it has ended.
-pub(super) fn take(db: &Connection, tenant: &str, id: CallId) -> Result<Option<Reserved>> {
-    let find = "SELECT seq, calls FROM usage_open_calls WHERE tenant = ?1 AND instr(calls, ?2)";
-    let found: Option<(i64, String)> = db
-        .prepare_cached(find)?
-        .query_row(params![tenant, id.to_string()], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?;
-    let Some((seq, text)) = found else { return Ok(None) };
+/// Takes a call out of its row that has none of its own; none where it is not there, or has ended.
+pub(super) fn take(db: &Connection, seq: i64, tenant: &str, id: CallId) -> Result<Option<Reserved>> {
+    let find = "SELECT calls FROM usage_open_calls WHERE seq = ?1 AND tenant = ?2";
+    let found: Option<String> =
+        db.prepare_cached(find)?.query_row(params![seq, tenant], |row| row.get(0)).optional()?;
+    let Some(text) = found else { return Ok(None) };
     let (taken, left): (Vec<_>, Vec<_>) = parsed(tenant, &text)?.into_iter().partition(|call| call.id == id);
+    if taken.is_empty() {
+        return Ok(None);
+    }
     let left: Vec<_> = left.iter().map(Reserved::to_json).collect();
     if left.is_empty() {
         remove(db, seq)?;

@@ -1,6 +1,7 @@
 //! A place in the budget, held while a call runs.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use openclaw_control::{Batch, ControlError};
 use rusqlite::Transaction;
@@ -46,6 +47,8 @@ pub(super) struct Held {
 pub(super) struct Asked {
     writes: Writes,
     pub(super) reserved: Arc<Reserved>,
+    /// The number of its row of open calls, as the writer's thread admits it; until then 0, which is no row's.
+    pub(super) cohort: Arc<AtomicI64>,
     is_answered: bool,
 }
 
@@ -115,8 +118,8 @@ impl Reservation {
 
     /// Gives the place back; for a call that never reached the provider.
     pub async fn release(mut self) -> Result<(), LedgerError> {
-        let (_, reserved) = self.held.call();
-        self.held.end(move |tx, group| Ok(close::release(tx, group, &reserved)?)).await
+        let (cohort, reserved) = self.held.call();
+        self.held.end(move |tx, group| Ok(close::release(tx, group, (cohort, &reserved))?)).await
     }
 }
 
@@ -194,7 +197,8 @@ impl Drop for Held {
                 self.submit(before, estimate, move |ended| warn(id, ended));
             }
             Phase::Reserved => {
-                let release = move |tx: &Transaction<'_>, group: &mut Group| Ok(close::release(tx, group, &reserved)?);
+                let release =
+                    move |tx: &Transaction<'_>, group: &mut Group| Ok(close::release(tx, group, (cohort, &reserved))?);
                 self.submit(before, release, move |ended| warn(id, ended));
             }
         }
@@ -203,7 +207,7 @@ impl Drop for Held {
 
 impl Asked {
     pub(super) fn new(reserved: Reserved, writes: Writes) -> Self {
-        Self { writes, reserved: Arc::new(reserved), is_answered: false }
+        Self { writes, reserved: Arc::new(reserved), cohort: Arc::default(), is_answered: false }
     }
 
     pub(super) fn refused(mut self) {
@@ -226,7 +230,11 @@ impl Drop for Asked {
     fn drop(&mut self) {
         if !self.is_answered {
             let (reserved, id) = (Arc::clone(&self.reserved), self.reserved.id);
-            let release = move |tx: &Transaction<'_>, group: &mut Group| Ok(close::release(tx, group, &reserved)?);
+            let cohort = Arc::clone(&self.cohort);
+            // Behind what admits it, in the same queue.
+            let release = move |tx: &Transaction<'_>, group: &mut Group| {
+                Ok(close::release(tx, group, (cohort.load(Ordering::Relaxed), &reserved))?)
+            };
             self.writes.0.submit(release, move |ended| warn(id, ended));
         }
     }

@@ -44,6 +44,24 @@ async fn a_call_that_never_reached_the_provider_costs_nothing() {
     assert_agrees(&ledger).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_is_given_back_whatever_the_texts_of_others_look_like() {
+    let (_home, ledger) = ledger().await;
+    let mut before = ledger.reserve(call(noon()), Limits::default(), noon()).await.unwrap();
+    let given_back = ledger.reserve(call(noon()), Limits::default(), noon()).await.unwrap();
+    before.settle(ended(tokens(10, 5))).await.unwrap();
+    // In the place of the first, and so before the one whose id it has for a session.
+    let session = Some(given_back.id().to_string());
+    let named_so = ModelCall { caller: Caller { session, ..caller() }, ..call(noon()) };
+    let other = ledger.reserve(named_so, Limits::default(), noon()).await.unwrap();
+    given_back.release().await.unwrap();
+    assert_eq!(used(&ledger, "").await, (micro(20), micro(200)), "the other alone is open");
+    assert_agrees(&ledger).await;
+    other.release().await.unwrap();
+    assert_eq!(used(&ledger, "").await, (micro(20), PicoUsd::ZERO));
+    assert_agrees(&ledger).await;
+}
+
 /// Dropping writes on a task of its own; the ledger's writer takes it before what comes later.
 async fn until_nothing_is_reserved(ledger: &UsageLedger) {
     while used(ledger, "").await.1 != PicoUsd::ZERO {

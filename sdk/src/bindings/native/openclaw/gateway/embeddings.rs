@@ -32,18 +32,24 @@ impl Embedder {
     }
 
     pub fn embed(&self, texts: &[String]) -> Result<Vec<Vec<f32>>, Error> {
+        self.embed_texts(texts, "")
+    }
+
+    fn embed_texts(&self, texts: &[String], agent: &str) -> Result<Vec<Vec<f32>>, Error> {
         let bytes: usize = texts.iter().map(String::len).sum();
         if texts.len() > TEXTS || bytes > ALL_BYTES || texts.iter().any(|text| text.len() > TEXT_BYTES) {
             let limits = format!("{TEXTS} texts of {TEXT_BYTES} bytes, {ALL_BYTES} together");
             return Err(Error::invalid(format!("at most {limits} are embedded at once")));
         }
-        texts.iter().map(|text| self.0.state.scripts.embedder.play(text)).collect()
+        let scripts = &self.0.state.scripts;
+        scripts.embedded_for.borrow_mut().extend(texts.iter().map(|_| agent.to_owned()));
+        texts.iter().map(|text| scripts.embedder.play(text)).collect()
     }
 
     pub fn embed_for(&self, texts: &[String], agent: &str) -> Result<Vec<Vec<f32>>, Error> {
         if !agent.is_empty() && !self.0.state.config.borrow().has_agent(agent) {
             return Err(Error::invalid(format!("there is no agent {agent:?}")));
         }
-        self.embed(texts)
+        self.embed_texts(texts, agent)
     }
 }
