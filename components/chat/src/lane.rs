@@ -26,6 +26,10 @@ const ATTEMPTS: usize = 20;
 /// told of by three events, and a call publishes 1,024.
 pub(crate) const MOST_WAITING: usize = 300;
 
+/// How many of them a run takes in at once. Whoever ends it where it stands ends them too, by three events each, in a
+/// call that tells besides of a line that it ends whole, or of a run of its own as far as `teller` goes.
+const MOST_TAKEN_IN: usize = 8;
+
 /// How long a run that ends has for its last steps.
 const LAST_STEPS: Duration = Duration::from_secs(2);
 
@@ -39,7 +43,7 @@ const TURN: &str = "agent";
 struct Lane {
     running: Option<String>,
     waiting: Vec<String>,
-    /// Those that waited and became part of the running one, which ends them.
+    /// Those that waited and became part of the running one, which ends them before it takes in others.
     #[serde(default)]
     taken_in: Vec<String>,
 }
@@ -192,15 +196,16 @@ impl<'a> Lanes<'a> {
         Ok(Vec::new())
     }
 
-    /// Takes all that wait into the run that has its turn: where it does not end them, they end with it.
+    /// Takes the first [`MOST_TAKEN_IN`] that wait into the run that has its turn: where it does not end them, they end
+    /// with it. It has ended those that it took in before.
     pub(crate) fn take_in(&self, key: &str) -> Result<Vec<Run>> {
         for _ in 0..ATTEMPTS {
             let Known { mut lane, version } = self.lane(key)?;
-            let taken = std::mem::take(&mut lane.waiting);
+            let taken: Vec<_> = lane.waiting.drain(..lane.waiting.len().min(MOST_TAKEN_IN)).collect();
             if taken.is_empty() {
                 break;
             }
-            lane.taken_in.extend_from_slice(&taken);
+            lane.taken_in.clone_from(&taken);
             match self.write_lane(key, &lane, version, None) {
                 Err(error) if error.is_conflict() => continue,
                 written => written?,
@@ -250,7 +255,7 @@ impl<'a> Lanes<'a> {
         if let Some(session) = session {
             let mut messages = Vec::new();
             // It may have died between the message and what says that it is written.
-            if !run.has_begun && !session.has_heard(&run.message, run.started_at.unwrap_or(run.accepted_at))? {
+            if !run.has_begun && !session.has_heard(&run)? {
                 messages.push(run.heard());
             }
             messages.push(aborted_message(why));

@@ -136,10 +136,12 @@ impl Run {
         self.extra_system_prompt = None;
     }
 
-    /// Its message, as a transcript has it. What no user wrote says who did, in OpenClaw's words.
+    /// Its message, as a transcript has it, with the run's id: of two equal ones it tells which is written. What no
+    /// user wrote says who did, in OpenClaw's words.
     pub(crate) fn heard(&self) -> Value {
         let content = json!([{ "type": "text", "text": self.message }]);
-        let mut message = json!({ "role": "user", "content": content, "timestamp": now_ms() });
+        let mut message =
+            json!({ "role": "user", "content": content, "timestamp": now_ms(), "idempotencyKey": self.id });
         if let Some(session) = &self.reported_by {
             message["provenance"] = json!({
                 "kind": "inter_session", "sourceSessionKey": session, "sourceTool": "session_spawn",

@@ -3,6 +3,7 @@
 //! All three belong to the family `sessions`, and change in one transaction of its database. Whoever was faster makes
 //! the write begin again, so lines of others stand between ours and none is lost.
 
+use crate::run::Run;
 use openclaw_sdk::documents::{Document, Entry, SharedLogs, SharedWriter};
 use openclaw_sdk::{Call, Error, Result, now_ms, rfc3339, ulid};
 use serde::{Deserialize, Serialize};
@@ -101,10 +102,10 @@ impl<'a> Session<'a> {
         self.logs.tail(&self.log(), most)
     }
 
-    /// Whether a message of this text was heard since that time.
-    pub(crate) fn has_heard(&self, text: &str, since: u64) -> Result<bool> {
+    /// Whether the message of a run is written. Another of this id was long ago, where there was one.
+    pub(crate) fn has_heard(&self, run: &Run) -> Result<bool> {
         let lines = self.lines(JUST_WRITTEN)?;
-        Ok(lines.iter().filter_map(heard).any(|(heard, at)| heard == text && at >= since))
+        Ok(lines.iter().filter_map(heard).any(|(id, at)| id == run.id && at >= run.accepted_at))
     }
 
     fn log(&self) -> String {
@@ -232,7 +233,7 @@ fn leaf_of(entry: &Entry) -> Option<String> {
     (line.kind != "session").then_some(line.id).flatten()
 }
 
-/// What was heard by a line, and when; none of a line that is something else.
+/// The run whose message a line is, and when it was heard; none of a line that is something else.
 #[allow(clippy::disallowed_methods, reason = "a line of the family sessions, into types of ours")]
 fn heard(entry: &Entry) -> Option<(String, u64)> {
     #[derive(Deserialize)]
@@ -240,16 +241,12 @@ fn heard(entry: &Entry) -> Option<(String, u64)> {
         message: Message,
     }
     #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
     struct Message {
         role: String,
-        content: Vec<Part>,
+        idempotency_key: String,
         timestamp: u64,
     }
-    #[derive(Deserialize)]
-    struct Part {
-        text: String,
-    }
     let Line { message } = serde_json::from_slice(&entry.value).ok()?;
-    let texts = message.content.into_iter().map(|part| part.text);
-    (message.role == "user").then(|| (texts.collect(), message.timestamp))
+    (message.role == "user").then_some((message.idempotency_key, message.timestamp))
 }

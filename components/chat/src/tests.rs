@@ -55,20 +55,28 @@ fn status(tenant: &Tenant, id: &str) -> String {
 }
 
 /// The lines of the main session's transcript.
-#[allow(clippy::disallowed_methods, reason = "what the handler under test wrote")]
 fn lines(tenant: &Tenant) -> Vec<Value> {
-    let log = tenant.database("sessions").read_log(&format!("transcript:id of {MAIN}"), 0, 1000).unwrap();
+    lines_of(tenant, MAIN)
+}
+
+#[allow(clippy::disallowed_methods, reason = "what the handler under test wrote")]
+fn lines_of(tenant: &Tenant, session: &str) -> Vec<Value> {
+    let log = tenant.database("sessions").read_log(&format!("transcript:id of {session}"), 0, 1000).unwrap();
     log.iter().map(|entry| serde_json::from_slice(&entry.value).unwrap()).collect()
 }
 
-/// Who said what: role and text of each message.
+/// Who said what in the main session: role and text of each message.
 fn said(tenant: &Tenant) -> Vec<(String, String)> {
+    said_in(tenant, MAIN)
+}
+
+fn said_in(tenant: &Tenant, session: &str) -> Vec<(String, String)> {
     let message = |line: Value| {
         let message = line.get("message")?.clone();
         let texts = message["content"].as_array()?.iter().filter_map(|part| part["text"].as_str()).collect::<Vec<_>>();
         Some((message["role"].as_str()?.to_owned(), texts.join("|")))
     };
-    lines(tenant).into_iter().filter_map(message).collect()
+    lines_of(tenant, session).into_iter().filter_map(message).collect()
 }
 
 fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {

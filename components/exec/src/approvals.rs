@@ -1,10 +1,14 @@
 //! What is kept of approvals: those that somebody waits for, and the newest of those that have ended.
 //!
-//! An approval is pending until it is decided, its time is over, or who asked has gone: whoever waits for it has the
-//! claim of its id. So one that is written down as pending and has nobody is over, after the gateway's death too. It
-//! ends once, by a transaction that takes it out of the pending ones.
+//! An approval is pending until it is decided, its time is over, or nobody waits for it any more: whoever does has a
+//! claim of its id (`place`). So one that is written down as pending and has nobody is over, after the gateway's death
+//! too. It ends once, by a transaction that takes it out of the pending ones.
+//!
+//! Who begins to wait, and who looks whether somebody does, take turns: a look takes the claims for a moment, and would
+//! be taken for somebody who waits by another one.
 
 use crate::file::Stored;
+use crate::place;
 use crate::question::Question;
 use openclaw_sdk::documents::{Collection, Database, Document, Order, Range};
 use openclaw_sdk::tasks::{Claim, Tasks};
@@ -31,7 +35,7 @@ const SLACK: u32 = 32;
 /// How often a change is tried again when somebody else was faster.
 pub(crate) const ATTEMPTS: usize = 20;
 
-/// Whoever has this claim adds to the pending ones.
+/// Whoever has this claim adds to the pending ones, begins to wait, or looks who does.
 const ASKING: &str = "asking";
 
 /// How long it is waited for that.
@@ -75,9 +79,9 @@ impl Approvals {
         Ok(Self { database: call.documents()?, tasks: call.tasks()? })
     }
 
-    /// Takes the name of an approval for who waits for it.
-    pub(crate) fn claim(&self, id: &str, wait: Duration) -> Result<Option<Claim>> {
-        self.tasks.claim(&format!("approval:{id}"), wait)
+    /// The turn to ask, or to look who waits.
+    pub(crate) fn turn(&self) -> Result<Claim> {
+        self.tasks.claim(ASKING, TURN)?.ok_or_else(busy)
     }
 
     pub(crate) fn pending(&self, id: &str) -> Result<Option<Pending>> {
@@ -99,9 +103,8 @@ impl Approvals {
         }
     }
 
-    /// Adds an approval, unless one of its id is there: that one, then.
+    /// Adds an approval, unless one of its id is there: that one, then. The caller has the turn.
     pub(crate) fn add(&self, id: &str, approval: &Approval) -> Result<Option<Approval>> {
-        let _turn = self.tasks.claim(ASKING, TURN)?.ok_or_else(busy)?;
         if let Some(known) = self.find(id)? {
             return Ok(Some(known));
         }
@@ -134,10 +137,20 @@ impl Approvals {
 
     /// Those that go on, the oldest first.
     pub(crate) fn going_on(&self) -> Result<Vec<Pending>> {
+        let _turn = self.turn()?;
         self.waiting().map(|(_, going_on)| going_on)
     }
 
-    /// Those that are written down as pending: what is over, and what goes on.
+    /// The pending approval of this id, where it goes on; one that is over is ended.
+    pub(crate) fn going_on_of(&self, id: &str) -> Result<Option<Pending>> {
+        let _turn = self.turn()?;
+        match self.pending(id)? {
+            Some(pending) if self.is_over(&pending)? => self.end(pending).map(|()| None),
+            found => Ok(found),
+        }
+    }
+
+    /// Those that are written down as pending: what is over, and what goes on. The caller has the turn.
     fn waiting(&self) -> Result<(Vec<Pending>, Vec<Pending>)> {
         let (mut over, mut going_on) = (Vec::new(), Vec::new());
         for document in self.collection(PENDING).scan(&Range::first(MOST, Order::RankAscending))?.documents {
@@ -147,9 +160,9 @@ impl Approvals {
         Ok((over, going_on))
     }
 
-    /// Whether its time has passed, or nobody waits for it any more.
-    pub(crate) fn is_over(&self, Pending { id, approval, .. }: &Pending) -> Result<bool> {
-        Ok(approval.expires_at_ms <= now_ms() || (!approval.is_two_phase && self.claim(id, Duration::ZERO)?.is_some()))
+    /// Whether its time has passed, or nobody waits for it any more. The caller has the turn.
+    fn is_over(&self, Pending { id, approval, .. }: &Pending) -> Result<bool> {
+        Ok(approval.expires_at_ms <= now_ms() || (!approval.is_two_phase && !place::is_waited_for(&self.tasks, id)?))
     }
 
     /// Ends one that is over, unless it has ended meanwhile.

@@ -8,7 +8,7 @@
 //!
 //! The rules are read by the family `chat`, from this document.
 
-use crate::question::{Question, directory};
+use crate::question::{EVERYONE, Question, directory};
 use crate::text;
 use openclaw_sdk::documents::{Database, Transaction};
 use openclaw_sdk::{Error, Result, now_ms, ulid};
@@ -23,9 +23,6 @@ const KEY: &str = "file";
 
 /// The most bytes of it.
 const FILE_BYTES: usize = 256 << 10;
-
-/// The agent whose list is everyone's.
-const EVERYONE: &str = "*";
 
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -15,6 +15,9 @@ const WORD_BYTES: usize = 1 << 10;
 /// Whose commands they are where nobody says so.
 const MAIN: &str = "main";
 
+/// The agent whose list is everyone's. Nobody asks for it: a list for everyone is made by whoever sets the file.
+pub(crate) const EVERYONE: &str = "*";
+
 /// The workspace, as commands see it.
 const WORK: &str = "/work";
 
@@ -45,6 +48,9 @@ impl Question {
     pub(crate) fn visible(self) -> Result<Self> {
         if self.command.trim().is_empty() {
             return Err(Error::invalid("command is empty"));
+        }
+        if self.agent() == EVERYONE {
+            return Err(Error::invalid("agentId is that of one agent: exec.approvals.set makes a list for everyone"));
         }
         let word = |name: &str, word: Option<String>| word.map(|word| shown(name, &word, WORD_BYTES)).transpose();
         Ok(Self {

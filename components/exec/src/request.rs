@@ -94,10 +94,15 @@ pub(crate) fn request(call: &Call, params: Request) -> Result<Answer> {
             return Ok(Answer::of(id, Approval { decision: Some(Decision::AllowAlways), ..asked }));
         }
     }
-    // Taken before anybody can look who waits.
-    let place = if is_two_phase { None } else { Some(Place::take(&approvals, &id)?) };
-    let approval = match approvals.add(&id, &asked)? {
-        Some(known) => known.of(&id, &asked.request)?,
+    let (place, known) = {
+        let _turn = approvals.turn()?;
+        // Taken before anybody can look who waits, and given back so by who will not.
+        let place = if is_two_phase { None } else { Some(Place::take(&approvals.tasks, &id)?) };
+        let known = approvals.add(&id, &asked)?.map(|known| known.of(&id, &asked.request)).transpose()?;
+        (place, known)
+    };
+    let approval = match known {
+        Some(known) => known,
         None => {
             call.events()?.publish("exec.approval.requested", &Requested::of(id.clone(), asked.clone()))?;
             asked
@@ -105,7 +110,7 @@ pub(crate) fn request(call: &Call, params: Request) -> Result<Answer> {
     };
     let approval = match place {
         None => approval,
-        Some(place) => wait(&approvals, &id, now + patience, place)?,
+        Some(_place) => wait(&approvals, &id, now + patience)?,
     };
     Ok(Answer::of(id, approval))
 }
@@ -172,9 +177,8 @@ fn is_allowed_for_good(approvals: &Approvals, question: &Question) -> Result<boo
     }
 }
 
-/// Waits until an approval has ended, or this time has come. Who has the claim of the first who asked sleeps; the
-/// others wait to inherit it.
-fn wait(approvals: &Approvals, id: &str, until: u64, mut place: Place) -> Result<Approval> {
+/// Waits until an approval has ended, or this time has come.
+fn wait(approvals: &Approvals, id: &str, until: u64) -> Result<Approval> {
     let begun = now_ms();
     loop {
         let Some(pending) = approvals.pending(id)? else {
@@ -190,10 +194,6 @@ fn wait(approvals: &Approvals, id: &str, until: u64, mut place: Place) -> Result
             return Ok(pending.approval);
         }
         let pause = (now.saturating_sub(begun) / SHARE).clamp(PAUSE_LEAST_MS, PAUSE_MOST_MS);
-        let pause = Duration::from_millis(pause.min(until.min(expires) - now));
-        match place.first {
-            Some(_) => sleep(pause),
-            None => place.first = approvals.claim(id, pause)?,
-        }
+        sleep(Duration::from_millis(pause.min(until.min(expires) - now)));
     }
 }

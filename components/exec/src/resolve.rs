@@ -31,11 +31,7 @@ pub(crate) fn resolve(call: &Call, Resolve { id, decision }: Resolve) -> Result<
     let approvals = Approvals::open(call)?;
     let over = || Error::not_found("no command waits for an approval of this id: it is unknown, decided or over");
     for _ in 0..ATTEMPTS {
-        let pending = approvals.pending(&id)?.ok_or_else(over)?;
-        if approvals.is_over(&pending)? {
-            approvals.end(pending)?;
-            return Err(over());
-        }
+        let pending = approvals.going_on_of(&id)?.ok_or_else(over)?;
         match approvals.settle(pending, Some(decision)) {
             Err(error) if error.is_conflict() => continue,
             settled => settled?,

@@ -6,6 +6,8 @@ use openclaw_sdk::Result;
 use openclaw_sdk::testing::Tenant;
 use serde_json::{Value, json};
 
+mod looks;
+mod others;
 mod room;
 
 fn tenant() -> Tenant {
@@ -159,6 +161,16 @@ fn what_is_allowed_for_good_is_not_asked_about_again() {
     let of_ada = json!({ "id": "ada", "command": "ls *", "agentId": "ada", "twoPhase": true });
     let of_ada: Value = tenant.call("exec.approval.request", of_ada).unwrap();
     assert_eq!(of_ada["decision"], Value::Null, "it is another agent's");
+}
+
+#[test]
+fn nobody_asks_for_everyone() {
+    let tenant = tenant();
+    let asked = json!({ "id": "a", "command": "ls", "agentId": "*", "twoPhase": true });
+    let refused = tenant.call::<_, Value>("exec.approval.request", asked).unwrap_err();
+    assert_eq!((refused.code.as_str(), refused.message.contains("exec.approvals.set")), ("INVALID_REQUEST", true));
+    assert_eq!(resolve(&tenant, "a", "allow-always").unwrap_err().code, "NOT_FOUND");
+    assert_eq!(file(&tenant)["exists"], false);
 }
 
 #[test]

@@ -165,8 +165,15 @@ impl Group {
         group.warn();
     }
 
-    /// The same where there is no runtime.
-    pub(crate) fn remove_at_once(mut self) {
+    /// The same where there is no runtime and the caller cannot wait: a thread of its own does, where one is needed.
+    pub(crate) fn remove_elsewhere(mut self) {
+        if !self.try_remove() {
+            // Without one it is dropped.
+            let _ = thread::Builder::new().name("sandbox-cgroup".to_owned()).spawn(move || self.wait_and_remove());
+        }
+    }
+
+    fn wait_and_remove(mut self) {
         for _ in 0..TRIES {
             if self.try_remove() {
                 return;

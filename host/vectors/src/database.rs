@@ -63,6 +63,8 @@ impl Database {
              PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-1024; PRAGMA temp_store=MEMORY;
              PRAGMA mmap_size=0; PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON;",
         )?;
+        // What waits in the log is the tenant's room: 4 MiB, and what one transaction takes beyond that for a while.
+        self.connection.execute_batch("PRAGMA wal_autocheckpoint=256; PRAGMA journal_size_limit=4194304;")?;
         let tables: i64 = self.connection.query_one("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
         if tables == 0 {
             self.connection.execute_batch(&schema(self.dimensions))?;

@@ -109,10 +109,64 @@ fn a_message_that_was_written_just_before_the_gateway_died_is_not_written_again(
     let tenant = tenant([Said::text(["hi"])]);
     send(&tenant, "r1", "first");
     let content = json!([{ "type": "text", "text": "first" }]);
-    converse(&tenant, &[json!({ "role": "user", "content": content, "timestamp": tenant.now_ms() })]);
+    let written = json!({
+        "role": "user", "content": content, "timestamp": tenant.now_ms(), "idempotencyKey": "r1",
+    });
+    converse(&tenant, &[written]);
     tenant.kill();
     assert_eq!(status(&tenant, "r1"), "error");
     assert_eq!(said(&tenant), pairs(&[("user", "first"), ("assistant", "")]));
+}
+
+#[test]
+fn of_two_equal_messages_that_steer_a_run_the_one_that_was_not_written_is_kept() {
+    let tenant = tenant([Said::text(["hi"])]);
+    for (id, message) in [("r1", "first"), ("r2", "continue"), ("r3", "continue")] {
+        send(&tenant, id, message);
+    }
+    let chat = tenant.database("chat");
+    let queued: Value = chat.collection("runs").get("r2").unwrap().unwrap();
+    assert_eq!(tenant.run_tasks(), 3);
+    let written: Vec<Value> = lines(&tenant).into_iter().map(|line| line["message"].clone()).collect();
+    let of_r2 = written.into_iter().find(|message| message["idempotencyKey"] == "r2").expect("a message of r2");
+    assert_eq!(of_r2["content"][0]["text"], "continue");
+
+    // The gateway dies when the message of r2 is written, and before that of r3 is.
+    let session = "agent:main:other";
+    create(&tenant.database("sessions"), &json!({ "key": session })).unwrap();
+    say(&tenant, session, &[of_r2]);
+    for id in ["r2", "r3"] {
+        let mut run = queued.clone();
+        (run["id"], run["sessionKey"]) = (id.into(), session.into());
+        chat.transaction().put("runs", id, &run, 0).unwrap().commit().unwrap();
+    }
+    let lane = json!({ "running": "r1", "waiting": [], "taken_in": ["r2", "r3"] });
+    chat.transaction().put("lanes", session, &lane, 0).unwrap().commit().unwrap();
+    assert_eq!((status(&tenant, "r2").as_str(), status(&tenant, "r3").as_str()), ("error", "error"));
+    let expected = [("user", "continue"), ("assistant", ""), ("user", "continue"), ("assistant", "")];
+    assert_eq!(said_in(&tenant, session), pairs(&expected));
+}
+
+#[test]
+fn a_run_takes_in_no_more_at_once_than_are_ended_with_it() {
+    let queue = json!({ "messages": { "queue": { "mode": "steer", "cap": 300 } } });
+    let wants = |number: u32| Said::calls("exec", json!({ "command": number.to_string() }));
+    let script = [wants(1).when("begin"), wants(2).when("r7"), wants(3).when("r15"), Said::text(["Done."])];
+    let tenant = std::rc::Rc::new(tenant(script).with_config(queue));
+    let inner = std::rc::Rc::downgrade(&tenant);
+    tenant.play_sandbox(move |workload| {
+        let tenant = inner.upgrade().unwrap();
+        let lane: Value = tenant.database("chat").collection("lanes").get(MAIN).unwrap().unwrap();
+        match lane["taken_in"].as_array().map(Vec::len) {
+            Some(0) => (0..300).for_each(|number| _ = send(&tenant, &format!("r{number}"), &format!("r{number}"))),
+            taken_in => assert_eq!(taken_in, Some(8), "those that came before have ended"),
+        }
+        echo(workload)
+    });
+    assert_eq!(ask(&tenant, "r", "begin")["status"], "ok");
+    assert_eq!((status(&tenant, "r23").as_str(), status(&tenant, "r24").as_str()), ("ok", "timeout"));
+    let aborted: Value = tenant.call("chat.abort", json!({ "sessionKey": MAIN })).unwrap();
+    assert_eq!(aborted["runIds"].as_array().map(Vec::len), Some(276), "those beyond waited on");
 }
 
 #[test]
@@ -144,13 +198,19 @@ fn ask_unanswered(tenant: &Tenant) {
 fn converse(tenant: &Tenant, messages: &[Value]) {
     let sessions = tenant.database("sessions");
     create(&sessions, &json!({ "key": MAIN })).unwrap();
+    say(tenant, MAIN, messages);
+}
+
+/// Adds these messages to the transcript of a session.
+fn say(tenant: &Tenant, session: &str, messages: &[Value]) {
     let line = |(number, message): (usize, &Value)| {
         json!({ "type": "message", "id": number.to_string(), "parentId": null, "timestamp": "", "message": message })
             .to_string()
             .into_bytes()
     };
     let lines = messages.iter().enumerate().map(line).collect();
-    sessions.transaction().append(&format!("transcript:id of {MAIN}"), lines).commit().unwrap();
+    let sessions = tenant.database("sessions");
+    sessions.transaction().append(&format!("transcript:id of {session}"), lines).commit().unwrap();
 }
 
 #[test]

@@ -1,47 +1,14 @@
 //! Whoever may ask takes no room from those who ask beside them, nor from who answers.
 
+use super::others::{call_beside, crowded};
 use super::*;
-use openclaw_sdk::Call;
-use schemars::JsonSchema;
-use serde::Deserialize;
-use std::time::Duration;
-
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Beside {
-    names: Vec<String>,
-    request: Value,
-}
-
-/// Plays the calls that wait while another one asks.
-#[openclaw_sdk::handler(
-    family = "exec",
-    version = "1.0.0",
-    capabilities("method:exec.approval.request" = "asks while others wait")
-)]
-mod others {
-    use super::*;
-
-    /// Asks while others have these names.
-    #[method(scope = write)]
-    fn beside(call: &Call, Beside { names, request }: Beside) -> Result<Value> {
-        let tasks = call.tasks()?;
-        let held: Vec<_> = names.iter().map(|name| tasks.claim(name, Duration::ZERO)).collect::<Result<_>>()?;
-        assert!(held.iter().all(Option::is_some), "{names:?}");
-        call.methods()?.call("exec.approval.request", &request)
-    }
-}
-
-fn crowded() -> Tenant {
-    tenant().with_handler(others::HANDLER)
-}
 
 /// Asks while so many others wait who asked or joined, one of them for the approval `a`.
 fn beside(tenant: &Tenant, asking: usize, joining: usize, request: Value) -> Result<Value> {
     let asks = (0..asking).map(|n| format!("asks:{n}"));
     let names: Vec<String> = asks.chain((0..joining).map(|n| format!("joins:{n}"))).collect();
     let names: Vec<String> = names.into_iter().chain(["approval:a".to_owned()]).collect();
-    tenant.call("exec.beside", json!({ "names": names, "request": request }))
+    call_beside(tenant, &names, "exec.approval.request", request)
 }
 
 fn pending(tenant: &Tenant) -> u64 {

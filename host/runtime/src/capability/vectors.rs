@@ -58,13 +58,15 @@ impl vectors::Host for CallState {
 
 impl vectors::HostIndex for CallState {
     async fn upsert(&mut self, index: Resource<OwnIndex>, items: Vec<Item>) -> Result<(), CapabilityError> {
-        let OwnIndex { index, dimensions, file_bytes } = self.opened_index(&index)?;
+        let handle = index;
+        let OwnIndex { index, dimensions, file_bytes } = self.opened_index(&handle)?;
         // The words are kept twice, as they are and as they are found.
         let bytes = items.iter().map(|item| item.text.len() * 2 + item.id.len() + item.attributes.len() + ITEM_BYTES);
         let vectors = (items.len() + VECTORS_AHEAD) * dimensions * size_of::<f32>();
         let _room = self.room_for((bytes.sum::<usize>() + vectors + file_bytes) as u64).await?;
         let items: Vec<store::Item> = items.into_iter().map(store::Item::from).collect();
-        self.on_index(index, move |index| index.upsert(&items)).await
+        self.on_index(index, move |index| index.upsert(&items)).await?;
+        self.has_file(&handle)
     }
 
     async fn delete(&mut self, index: Resource<OwnIndex>, ids: Vec<String>) -> Result<u32, CapabilityError> {
@@ -100,12 +102,14 @@ impl vectors::HostIndex for CallState {
     }
 
     async fn keep(&mut self, index: Resource<OwnIndex>, vectors: Vec<Kept>) -> Result<(), CapabilityError> {
-        let OwnIndex { index, dimensions, file_bytes } = self.opened_index(&index)?;
+        let handle = index;
+        let OwnIndex { index, dimensions, file_bytes } = self.opened_index(&handle)?;
         let each = dimensions * size_of::<f32>() + ITEM_BYTES;
         let _room = self.room_for((vectors.len() * each + file_bytes) as u64).await?;
         let vectors: Vec<store::Kept> =
             vectors.into_iter().map(|kept| store::Kept { key: kept.key, vector: kept.vector }).collect();
-        self.on_index(index, move |index| index.keep(&vectors)).await
+        self.on_index(index, move |index| index.keep(&vectors)).await?;
+        self.has_file(&handle)
     }
 
     async fn drop(&mut self, index: Resource<OwnIndex>) -> wasmtime::Result<()> {
@@ -137,6 +141,12 @@ impl CallState {
     fn opened_index(&self, index: &Resource<OwnIndex>) -> Result<OwnIndex, CapabilityError> {
         self.tenant()?;
         Ok(self.table.get(index)?.clone())
+    }
+
+    /// What was written made the file, if there was none.
+    fn has_file(&mut self, index: &Resource<OwnIndex>) -> Result<(), CapabilityError> {
+        self.table.get_mut(index)?.file_bytes = 0;
+        Ok(())
     }
 
     /// Works on an index in the tenant's turn among long calls, within what is left of this call's processor time, and

@@ -41,7 +41,7 @@ pub(super) struct Child {
     /// Nothing of it is left but its cgroup.
     collected: bool,
     /// Until it is ready, what becomes of its processes when we die is the reaper's business.
-    _owed: Owed,
+    _owed: Option<Owed>,
 }
 
 /// How its use of memory and time is known.
@@ -70,10 +70,13 @@ struct Report {
 impl Child {
     /// From here on whoever gives up drops it, and so ends it.
     pub(super) fn adopt(starter: Starter, status: Status, terminal: Option<Terminal>) -> Result<Self, Error> {
-        let Starter { pid: outer_pid, process, control, group, owed } = starter;
+        let Starter { control, process } = starter;
         let adopt = || -> io::Result<Self> {
             control.set_nonblocking(true)?;
-            let (outer, control) = (watched(process)?, UnixStream::from_std(control)?);
+            let outer_pid = process.pid();
+            let (outer, control) = (pidfd(outer_pid)?, UnixStream::from_std(control)?);
+            // Until here it is ended by its own drop.
+            let (group, owed) = process.claim();
             let polled = Accounting::Polled { memory_limit: u64::MAX, seen: Counters::default() };
             let accounting = group.map_or(polled, |group| Accounting::Group(Box::new(group)));
             let (inner, exit, collected) = (None, None, false);

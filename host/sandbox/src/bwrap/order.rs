@@ -54,6 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[allow(clippy::disallowed_methods, reason = "a file of the machine's")]
     fn an_order_is_fields_after_their_length() {
         let stream = || std::fs::File::open("/dev/null").unwrap().into();
         let mut order = Order {

@@ -15,9 +15,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::FdFlags;
-use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, pidfd_open, pidfd_send_signal, waitpid};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitOptions, kill_process, waitid, waitpid};
 use tokio::sync::oneshot;
 
 use crate::cgroup::{Group, Hierarchy, go_first};
@@ -35,13 +34,22 @@ const CALM: Duration = Duration::from_millis(20);
 /// is closed.
 #[derive(Debug)]
 pub(super) struct Starter {
-    /// Of its group of processes too.
-    pub(super) pid: Pid,
-    pub(super) process: OwnedFd,
     pub(super) control: UnixStream,
+    pub(super) process: Spawned,
+}
+
+/// A child of ours that somebody has to wait for, and its cgroup. Dropped before it is claimed, it is ended: by the
+/// thread, where that has given it out.
+#[derive(Debug)]
+pub(super) struct Spawned {
+    /// Of its group of processes too. Until it has been waited for the number is no other's.
+    pid: Pid,
     /// None where there are none. Of the limits it has the defaults.
-    pub(super) group: Option<Group>,
-    pub(super) owed: Owed,
+    group: Option<Group>,
+    owed: Option<Owed>,
+    /// The way to the thread. What is kept has none: the thread ends when nobody has.
+    thread: Option<mpsc::Sender<Wish>>,
+    claimed: bool,
 }
 
 /// How they are made.
@@ -61,13 +69,14 @@ pub(super) struct Spawner {
 }
 
 /// What is asked of the thread.
+#[derive(Debug)]
 enum Wish {
-    /// One, at once.
-    One(oneshot::Sender<io::Result<Starter>>),
+    /// One, at once; and how it comes back where it is not needed after all.
+    One(oneshot::Sender<io::Result<Starter>>, mpsc::Sender<Wish>),
     /// As many as are kept.
     Refill,
-    /// This one has ended before it was needed.
-    Collect(Box<Starter>),
+    /// Nobody needs this one.
+    Collect(Box<Spawned>),
     /// None is needed any more; none but what is asked for is made from here on.
     Close(oneshot::Sender<()>),
 }
@@ -85,18 +94,21 @@ impl Spawner {
 
     /// One that is ready, or will be.
     pub(super) async fn take(&self) -> Result<Starter, Error> {
+        // Where memory is short, they are the first to go. They are collected after what is waited for.
+        let mut ended = Vec::new();
         while let Some(starter) = pop(&self.kept) {
-            if !starter.has_ended() {
+            let starter = starter.given_out(&self.wishes);
+            if !starter.process.has_ended() {
                 let _ = self.wishes.send(Wish::Refill);
                 return Ok(starter);
             }
-            // Where memory is short, they are the first to go.
-            let _ = self.wishes.send(Wish::Collect(Box::new(starter)));
+            ended.push(starter);
         }
         let (answer, starter) = oneshot::channel();
         let gone = || Error::Io { what: "the sandbox's thread", source: io::ErrorKind::BrokenPipe.into() };
-        self.wishes.send(Wish::One(answer)).map_err(|_| gone())?;
+        self.wishes.send(Wish::One(answer, self.wishes.clone())).map_err(|_| gone())?;
         let _ = self.wishes.send(Wish::Refill);
+        drop(ended);
         starter.await.map_err(|_| gone())?.map_err(Error::io("bubblewrap does not start"))
     }
 
@@ -118,14 +130,12 @@ fn work(origin: &Origin, wishes: &Receiver<Wish>, kept: &Mutex<Vec<Starter>>) {
         let wish =
             if short { wishes.recv_timeout(calm) } else { wishes.recv().map_err(|_| RecvTimeoutError::Disconnected) };
         match wish {
-            Ok(Wish::One(answer)) => {
-                // Nobody wants it any more.
-                if let Err(Ok(starter)) = answer.send(origin.start()) {
-                    starter.end();
-                }
+            Ok(Wish::One(answer, wishes)) => {
+                // Where nobody wants it any more it comes back, behind those who wait.
+                let _ = answer.send(origin.start().map(|starter| starter.given_out(&wishes)));
             }
             Ok(Wish::Refill) => short = !closed,
-            Ok(Wish::Collect(starter)) => starter.end(),
+            Ok(Wish::Collect(process)) => drop(process),
             Ok(Wish::Close(answer)) => {
                 (short, closed) = (false, true);
                 end_all(kept);
@@ -155,7 +165,7 @@ fn refill(origin: &Origin, kept: &Mutex<Vec<Starter>>) -> bool {
 
 fn end_all(kept: &Mutex<Vec<Starter>>) {
     while let Some(starter) = pop(kept) {
-        starter.end();
+        drop(starter);
     }
 }
 
@@ -169,16 +179,45 @@ fn count(kept: &Mutex<Vec<Starter>>) -> usize {
 }
 
 impl Starter {
-    fn has_ended(&self) -> bool {
-        let mut poll = [PollFd::new(&self.process, PollFlags::IN)];
-        rustix::event::poll(&mut poll, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
+    fn given_out(mut self, wishes: &mpsc::Sender<Wish>) -> Self {
+        self.process.thread = Some(wishes.clone());
+        self
+    }
+}
+
+impl Spawned {
+    pub(super) fn pid(&self) -> Pid {
+        self.pid
     }
 
-    fn end(self) {
-        let _ = pidfd_send_signal(&self.process, Signal::KILL);
-        let _ = waitpid(Some(self.pid), WaitOptions::empty());
-        if let Some(group) = self.group {
-            group.remove_at_once();
+    /// From here on somebody else waits for it and removes its group.
+    pub(super) fn claim(mut self) -> (Option<Group>, Option<Owed>) {
+        self.claimed = true;
+        (self.group.take(), self.owed.take())
+    }
+
+    fn has_ended(&self) -> bool {
+        let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        waitid(WaitId::Pid(self.pid), look).is_ok_and(|status| status.is_some())
+    }
+}
+
+impl Drop for Spawned {
+    fn drop(&mut self) {
+        if self.claimed {
+            return;
+        }
+        let (pid, group, owed) = (self.pid, self.group.take(), self.owed.take());
+        if let Some(thread) = self.thread.take() {
+            let process = Self { pid, group, owed, thread: None, claimed: false };
+            // A thread that is gone drops it, here.
+            let _ = thread.send(Wish::Collect(Box::new(process)));
+            return;
+        }
+        let _ = kill_process(pid, Signal::KILL);
+        let _ = waitpid(Some(pid), WaitOptions::empty());
+        if let Some(group) = group {
+            group.remove_elsewhere();
         }
     }
 }
@@ -191,12 +230,16 @@ impl Origin {
         let entrances = group.as_ref().map(Group::entrances).transpose()?.unwrap_or_default();
         let (control, theirs) = UnixStream::pair()?;
         let (pid, owed) = self.spawn(theirs.into(), &entrances)?;
-        let process = pidfd_open(pid, PidfdFlags::empty())?;
-        Ok(Starter { pid, process, control, group, owed })
+        let process = Spawned { pid, group, owed, thread: None, claimed: false };
+        // What the reaper knows of it could never be taken back.
+        if process.owed.is_none() {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        Ok(Starter { control, process })
     }
 
     /// The new process leads a group of its own.
-    fn spawn(&self, control: OwnedFd, entrances: &[OwnedFd]) -> io::Result<(Pid, Owed)> {
+    fn spawn(&self, control: OwnedFd, entrances: &[OwnedFd]) -> io::Result<(Pid, Option<Owed>)> {
         let parent = rustix::process::getpid();
         let numbers: Vec<RawFd> = entrances.iter().map(AsRawFd::as_raw_fd).collect();
         let mut command = Command::new(self.shim.path());
@@ -222,8 +265,7 @@ impl Origin {
         let spawned = command.spawn();
         drop(command);
         let owed = announced.owed();
-        let pid = i32::try_from(spawned?.id()).ok().and_then(Pid::from_raw);
-        pid.zip(owed).ok_or_else(|| io::ErrorKind::BrokenPipe.into())
+        Ok((Pid::from_child(&spawned?), owed))
     }
 }
 
@@ -243,3 +285,6 @@ fn inherit_only(numbers: &[RawFd]) -> io::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

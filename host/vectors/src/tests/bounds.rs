@@ -37,6 +37,17 @@ fn a_write_that_is_given_up_has_written_nothing() {
 }
 
 #[test]
+fn what_waits_in_the_log_of_an_index_is_bounded() {
+    let tenant = Tenant::new();
+    let index = tenant.index("a", "main", 2);
+    // Each write changes pages of items, words and vectors, however small it is.
+    (0..400).for_each(|n| index.upsert(&[item(&n.to_string(), [1.0, n as f32], "a word or two")]).unwrap());
+    let log = tenant.file("a", "main").with_extension("sqlite-wal");
+    let bytes = std::fs::metadata(log).unwrap().len();
+    assert!((1..=6 << 20).contains(&bytes), "{bytes} bytes");
+}
+
+#[test]
 fn the_longer_its_vectors_the_fewer_items_has_an_index() {
     assert_eq!(most_items(2), ITEMS);
     assert_eq!(most_items(1536) * 1536 / 1536, NUMBERS / 1536);
