@@ -3,6 +3,8 @@
 //! Of two settings the agent's own (`agents.list[]`) goes before that of all agents (`agents.defaults`); a tool has to
 //! be allowed by both, and by `tools`.
 
+mod section;
+
 use crate::lane::MOST_WAITING;
 use crate::money;
 use crate::session::Session;
@@ -10,6 +12,7 @@ use crate::tools::bounds::{Bounds, is_strict};
 use crate::tools::policy::Policy;
 use openclaw_sdk::agents::MAIN;
 use openclaw_sdk::{Call, Error, Result};
+use section::Section;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -60,8 +63,7 @@ pub(crate) struct Left {
 }
 
 /// Who the agent is to its users.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Identity {
     pub(crate) name: Option<String>,
     pub(crate) avatar: Option<String>,
@@ -84,53 +86,56 @@ pub(crate) struct Queue {
 }
 
 /// The parts of `agents.defaults` and of an entry of `agents.list` that are read here.
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[derive(Debug)]
 struct Entry {
     name: Option<String>,
     identity: Identity,
-    model: Option<Model>,
+    model: Option<String>,
     context_tokens: Option<u64>,
     timeout_seconds: Option<u64>,
     run_limits: RunLimits,
     tools: Value,
-    subagents: Subagents,
-    sandbox: Sandbox,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Subagents {
     allow_agents: Option<Vec<String>>,
+    sandbox: Option<String>,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Sandbox {
-    backend: Option<String>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[derive(Debug)]
 struct RunLimits {
     model_calls: Option<u32>,
     tokens: Option<u64>,
-    cost_usd: Option<Value>,
+    cost: Option<u128>,
 }
 
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Model {
-    Name(String),
-    Of { primary: Option<String> },
+impl Entry {
+    fn read(section: &Section) -> Result<Self> {
+        let identity = section.section("identity")?;
+        let identity =
+            Identity { name: identity.text("name")?, avatar: identity.text("avatar")?, emoji: identity.text("emoji")? };
+        Ok(Self {
+            name: section.text("name")?,
+            identity,
+            model: match section.value("model") {
+                Value::Object(_) => section.section("model")?.text("primary")?,
+                _ => section.text("model")?,
+            },
+            context_tokens: section.whole("contextTokens")?,
+            timeout_seconds: section.whole("timeoutSeconds")?,
+            run_limits: RunLimits::read(&section.section("runLimits")?)?,
+            tools: section.value("tools"),
+            allow_agents: section.section("subagents")?.texts("allowAgents")?,
+            sandbox: section.section("sandbox")?.text("backend")?,
+        })
+    }
 }
 
-impl Model {
-    fn name(self) -> Option<String> {
-        match self {
-            Self::Name(name) => Some(name),
-            Self::Of { primary } => primary,
-        }
+impl RunLimits {
+    fn read(section: &Section) -> Result<Self> {
+        let cost = |cost: &Value| money::parse(&cost.as_str().map_or_else(|| cost.to_string(), str::to_owned));
+        Ok(Self {
+            model_calls: section.whole("modelCalls")?,
+            tokens: section.whole("tokens")?,
+            cost: section.read("costUsd", "a decimal of at most 12 places", cost)?,
+        })
     }
 }
 
@@ -138,21 +143,27 @@ impl Agent {
     /// The agent of that id, `main` among them.
     pub(crate) fn read(call: &Call, id: &str) -> Result<Self> {
         let settings = call.config()?;
-        let own = Entry::deserialize(settings.agents()?.get(id)?)?;
-        let defaults: Entry = settings.effective("/agents/defaults")?.unwrap_or_default();
+        let list: Value = settings.effective("/agents/list")?.unwrap_or_default();
+        if !list.is_null() && !list.as_array().is_some_and(|list| list.iter().all(Value::is_object)) {
+            return Err(Error::invalid("the configured agents.list must be a list of mappings"));
+        }
+        let own = Value::Object(settings.agents()?.get(id)?.clone());
+        let own = Entry::read(&Section::of(format!("agent {id}"), own)?)?;
+        let defaults = settings.effective("/agents/defaults")?.unwrap_or_default();
+        let defaults = Entry::read(&Section::of("agents.defaults", defaults)?)?;
         let everyone: Value = settings.effective("/tools")?.unwrap_or_default();
-        let limits = Limits::of(&own, &defaults)?;
+        let limits = Limits::of(&own, &defaults);
         let mut identity = own.identity;
         identity.name = identity.name.or(own.name);
         Ok(Self {
             id: id.to_owned(),
             identity,
-            model: own.model.and_then(Model::name).or(defaults.model.and_then(Model::name)),
+            model: own.model.or(defaults.model),
             context_tokens: own.context_tokens.or(defaults.context_tokens),
             limits,
             tools: Policy::of([everyone, defaults.tools, own.tools]),
-            allow_agents: own.subagents.allow_agents.or(defaults.subagents.allow_agents).unwrap_or_default(),
-            strict_sandbox: is_strict(own.sandbox.backend.as_deref()),
+            allow_agents: own.allow_agents.or(defaults.allow_agents).unwrap_or_default(),
+            strict_sandbox: is_strict(own.sandbox.as_deref()),
         })
     }
 
@@ -165,20 +176,14 @@ impl Agent {
 }
 
 impl Limits {
-    fn of(own: &Entry, defaults: &Entry) -> Result<Self> {
+    fn of(own: &Entry, defaults: &Entry) -> Self {
         let (of_own, of_all) = (&own.run_limits, &defaults.run_limits);
-        let cost = of_own.cost_usd.as_ref().or(of_all.cost_usd.as_ref()).filter(|cost| !cost.is_null());
-        let cost = cost.map(|cost| {
-            let text = cost.as_str().map_or_else(|| cost.to_string(), str::to_owned);
-            let unreadable = || Error::invalid(format!("the configured costUsd {text:?} is no decimal of 12 places"));
-            money::parse(&text).ok_or_else(unreadable)
-        });
-        Ok(Self {
+        Self {
             model_calls: of_own.model_calls.or(of_all.model_calls).unwrap_or(MODEL_CALLS).max(1),
             time_ms: own.timeout_seconds.or(defaults.timeout_seconds).unwrap_or(SECONDS).saturating_mul(1000),
             tokens: of_own.tokens.or(of_all.tokens),
-            cost: cost.transpose()?,
-        })
+            cost: of_own.cost.or(of_all.cost),
+        }
     }
 
     /// Within what a run was left.
@@ -227,8 +232,14 @@ impl Queue {
     /// `messages.queue`
     pub(crate) fn read(call: &Call) -> Result<Self> {
         let configured: Value = call.config()?.effective("/messages/queue")?.unwrap_or_default();
-        let mode = configured["mode"].as_str().or(configured.as_str()).unwrap_or_default();
-        let most = configured["cap"].as_u64().and_then(|cap| usize::try_from(cap).ok());
+        let (mode, most) = match configured {
+            Value::String(mode) => (Some(mode), None),
+            configured => {
+                let section = Section::of("messages.queue", configured)?;
+                (section.text("mode")?, section.whole("cap")?)
+            }
+        };
+        let mode = mode.unwrap_or_default();
         let waiting = if mode.starts_with("steer") { Waiting::Steer } else { Waiting::InLine };
         Ok(Self { waiting, most: most.unwrap_or(QUEUED).clamp(1, MOST_WAITING) })
     }

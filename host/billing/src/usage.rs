@@ -95,7 +95,11 @@ impl UsageLedger {
     /// and months are those of `zone`. No model has a price before [`set_rate_card`](Self::set_rate_card).
     /// Blocks: for the start. One at a time: the home's lock sees to that.
     pub fn open(control: ControlDb, zone: TimeZone) -> Result<Self> {
-        let calls = calls::Calls::open(&control, &zone)?;
+        Self::open_at(control, zone, Timestamp::now())
+    }
+
+    pub(crate) fn open_at(control: ControlDb, zone: TimeZone, now: Timestamp) -> Result<Self> {
+        let calls = calls::Calls::open(&control, &zone, now)?;
         let store = Arc::new(rows::SqliteUsage::open(control.clone())?);
         Ok(Self { store, control, zone, calls, counters: Arc::default(), flushing: Arc::default() })
     }

@@ -76,7 +76,7 @@ fn log(identity: &Identity, what: &str, request_id: &str, started: Instant, prob
             tracing::warn!(request_id, %actor, method, micros, code, detail, "failed");
         }
         Some(Problem { code, message, .. }) => {
-            tracing::debug!(request_id, %actor, method, micros, code, message, "refused");
+            tracing::debug!(request_id, %actor, method, micros, code, detail = message, "refused");
         }
     }
 }

@@ -258,7 +258,7 @@ async fn turn_away(gateway: &Gateway, problem: &Problem, request_id: &str, body:
     discard(body).await;
     match &problem.log {
         Some(detail) => tracing::warn!(request_id, code, detail, "failed"),
-        None => tracing::debug!(request_id, code, message, "refused unread"),
+        None => tracing::debug!(request_id, code, detail = message, "refused unread"),
     }
 }
 

@@ -248,6 +248,10 @@ impl Problem {
         let code = if refusal.quota.starts_with("requests_per_") { "RATE_LIMITED" } else { "QUOTA_EXCEEDED" };
         let room = match refusal.resets_at {
             Some(at) => format!("there is room again at {at}"),
+            // Workloads begin though the disk is full.
+            None if refusal.quota == "disk_bytes" => "there is room again when something is removed: a command in the \
+                 sandbox removes files of the workspace"
+                .into(),
             None => "there is room again when something is removed".into(),
         };
         let message = format!("{}: {room}", refusal.said());

@@ -26,8 +26,9 @@ mod tests;
 const TENANTS: &str = "tenants";
 const LOCK: &str = "daemon.lock";
 
-/// A process that was just being started when its gateway was killed has the lock until it is a program of its own:
-/// two seconds are waited for that.
+/// A gateway that was killed takes a moment to be gone, and what it was just starting has the lock until it is a
+/// program of its own: so long that is waited for, where the holder still shows as running and where it does not.
+const LOOKS_WHILE_RUNNING: u32 = 50;
 const LOOKS: u32 = 200;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
 const COMPONENTS: &str = "components";
@@ -127,7 +128,7 @@ impl Home {
     /// Takes the state directory for this process.
     ///
     /// # Errors
-    /// `Held` with the pid of the process that has it. What a killed one was just starting is waited for.
+    /// `Held` with the pid of the process that has it. One that was killed is waited for.
     pub fn lock(&self) -> Result<HomeLock, HomeError> {
         let failed = |error: DirectoryError| self.file_error(LOCK, error);
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -140,8 +141,9 @@ impl Home {
                 return Err(failed(error.into()));
             }
             let pid = holder(&mut file);
+            let most = if pid.is_some_and(is_running) { LOOKS_WHILE_RUNNING } else { LOOKS };
             looks += 1;
-            if looks > LOOKS || pid.is_none_or(is_running) {
+            if looks > most {
                 return Err(HomeError::Held { path: self.path.clone(), pid });
             }
             std::thread::sleep(BETWEEN_LOOKS);

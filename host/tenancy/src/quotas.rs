@@ -65,7 +65,7 @@ pub struct SandboxQuotas {
 pub enum QuotaError {
     #[error("quotas are an object of limits, not {0}")]
     NotAnObject(&'static str),
-    #[error("unknown quota {0:?}")]
+    #[error("unknown quota {0:?}; there are {known}", known = known(.0).join(", "))]
     UnknownKey(String),
     #[error("quota {key}: {reason}")]
     Invalid { key: String, reason: String },
@@ -89,6 +89,11 @@ const KEYS: &[&str] = &[
     "sandbox",
 ];
 const SANDBOX_KEYS: &[&str] = &["cpu", "memory_mb", "pids"];
+
+/// The keys that there are where this one is not.
+fn known(key: &str) -> &'static [&'static str] {
+    if key.starts_with("sandbox.") { SANDBOX_KEYS } else { KEYS }
+}
 
 impl Quotas {
     /// Every key a quota object may hold.

@@ -86,7 +86,8 @@ fn what_is_refused_has_the_exit_code_of_its_kind() {
     run(&home, &["--mode", "chroot", "--", "true"]).exited(2);
     run(&home, &["--env", "nothing", "--", "true"]).exited(2);
     home.cli(&["sandbox", "run", "--tenant", "nobody", "--", "true"]).exited(3);
-    home.cli(&["tenants", "quota", "set", "acme", "--quota.disk-bytes", "1"]).exited(0);
+    home.cli(&["tenants", "quota", "set", "acme", "--quota.sandbox-seconds-per-day", "1"]).exited(0);
+    run(&home, &["--", "sleep", "60"]).exited(124);
     run(&home, &["--", "true"]).exited(6);
 }
 

@@ -152,6 +152,35 @@ fn a_model_that_only_wants_tools_comes_to_its_limit() {
 }
 
 #[test]
+fn a_setting_of_the_wrong_kind_is_told_by_its_key() {
+    let limits = |limits: Value| json!({ "agents": { "defaults": { "runLimits": limits } } });
+    let defaults = |defaults: Value| json!({ "agents": { "defaults": defaults } });
+    for (config, told) in [
+        (limits(json!({ "modelCalls": "1" })), "agents.defaults.runLimits.modelCalls must be a whole number"),
+        (limits(json!({ "tokens": -1 })), "agents.defaults.runLimits.tokens must be a whole number"),
+        (limits(json!({ "costUsd": true })), "agents.defaults.runLimits.costUsd must be a decimal"),
+        (defaults(json!({ "runLimits": 1 })), "agents.defaults.runLimits must be a mapping"),
+        (defaults(json!({ "timeoutSeconds": 1.5 })), "agents.defaults.timeoutSeconds must be a whole number"),
+        (defaults(json!({ "model": 1 })), "agents.defaults.model must be a text"),
+        (
+            defaults(json!({ "subagents": { "allowAgents": "*" } })),
+            "agents.defaults.subagents.allowAgents must be a list",
+        ),
+        (json!({ "agents": { "list": [{ "id": "main", "name": 1 }] } }), "agent main.name must be a text"),
+        (json!({ "agents": { "list": 1 } }), "agents.list must be a list"),
+        (json!({ "messages": { "queue": { "mode": 1 } } }), "messages.queue.mode must be a text"),
+        (json!({ "messages": { "queue": { "cap": "20" } } }), "messages.queue.cap must be a whole number"),
+        (json!({ "messages": { "queue": 1 } }), "messages.queue must be a mapping"),
+    ] {
+        let tenant = tenant([Said::text(["Yes."])]).with_config(config);
+        let params = json!({ "message": "hello", "sessionKey": "agent:main:main", "idempotencyKey": "r1" });
+        let error = tenant.call::<_, Value>("agent", params).unwrap_err();
+        assert_eq!(error.code, "INVALID_REQUEST", "{error:?}");
+        assert!(error.message.contains(told), "{error:?}");
+    }
+}
+
+#[test]
 fn a_run_ends_where_it_has_used_its_tokens_or_its_money() {
     for limits in [json!({ "tokens": 1 }), json!({ "costUsd": "0.000001" })] {
         let defaults = json!({ "agents": { "defaults": { "runLimits": limits } } });

@@ -37,6 +37,7 @@ mod sql;
 mod tests;
 
 use admit::{Asks, Room, admit, sandbox_room};
+use close::Lost;
 use days::Owner;
 use group::Group;
 use open::{OpenCalls, Reserved};
@@ -81,14 +82,14 @@ pub(super) struct Calls {
 }
 
 impl Calls {
-    pub(super) fn open(control: &ControlDb, zone: &TimeZone) -> Result<Self, ControlError> {
+    pub(super) fn open(control: &ControlDb, zone: &TimeZone, now: Timestamp) -> Result<Self, ControlError> {
         control.migrate("usage_calls", schema::STEPS)?;
         let (of_ledger, name) = (zone.clone(), zone_name(zone));
         let open = control.write_blocking(move |tx| {
             let before: i64 = rows::state(tx, OPENINGS)?.and_then(|openings| openings.parse().ok()).unwrap_or_default();
             rows::set_state(tx, OPENINGS, &(before + 1).to_string())?;
             let open = OpenCalls::new(before + 1);
-            close::estimate_all(tx, &open, None)?;
+            close::estimate_all(tx, &open, Lost::All, now)?;
             rollup::adopt_zone(tx, &of_ledger, &name)?;
             Ok(open)
         })?;
@@ -240,7 +241,7 @@ impl UsageLedger {
     /// Estimates the calls that are open past their time; for a timer. Answers how many.
     pub async fn expire(&self, now: Timestamp) -> Result<usize, LedgerError> {
         let open = Arc::clone(&self.calls.open);
-        Ok(self.control.write(move |tx| Ok(close::estimate_all(tx, &open, Some(now))?)).await?)
+        Ok(self.control.write(move |tx| Ok(close::estimate_all(tx, &open, Lost::Expired, now)?)).await?)
     }
 
     /// Counts tools that an agent used.

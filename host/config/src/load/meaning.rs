@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::check::Finding;
 use crate::gateway::{GatewayConfig, ModelEntry, Provider, ProviderKind};
-use crate::overlay::strictness;
+use crate::overlay::{misread, strictness};
 use crate::path::KeyPath;
 
 /// Everything that a well-formed configuration still says wrongly.
@@ -15,6 +15,7 @@ pub(super) fn check(config: &GatewayConfig) -> Vec<Finding> {
     rules.gateway(config);
     rules.models(config);
     rules.others(config);
+    rules.open_sections(config);
     rules.found
 }
 
@@ -131,6 +132,16 @@ impl Rules {
             }
         }
         self.backends(config);
+    }
+
+    /// What a tenant's overlay is refused for, as nobody would read it, is refused here too.
+    fn open_sections(&mut self, config: &GatewayConfig) {
+        let found = misread(&json!(config)).into_iter();
+        self.found.extend(found.map(|(path, what)| Finding {
+            message: format!("{path} {what}"),
+            path,
+            suggestion: None,
+        }));
     }
 
     /// An agent is confined as everyone is, or better.

@@ -56,6 +56,67 @@ fn an_agent_is_confined_as_the_gateway_says_or_better() {
 }
 
 #[test]
+fn a_tool_policy_that_nobody_would_read_is_refused_as_in_an_overlay() {
+    let exec = "must be one of full, allowlist, deny";
+    for (tools, refused) in [
+        ("{deny: exec}", "1:9: tools.deny must be a list of tool names"),
+        ("{allow: [read, 1]}", "1:9: tools.allow must be a list of tool names"),
+        ("{enabled: 'false'}", "1:9: tools.enabled must be true or false"),
+        ("{profile: codign}", "1:9: tools.profile must be one of minimal, coding, full"),
+        ("{exec: {ask: sometimes}}", "1:16: tools.exec.ask must be one of off, on-miss, always"),
+        ("{exec: {security: none}}", &format!("1:16: tools.exec.security {exec}")),
+        ("{exec: deny}", "1:9: tools.exec must be a mapping"),
+        ("{web: {search: {enabled: 1}}}", "1:24: tools.web.search.enabled must be true or false"),
+    ] {
+        assert_eq!(errors(&format!("tools: {tools}\n")), [format!("config.yaml:{refused}")]);
+    }
+    let everywhere = "agents: {defaults: {tools: {deny: exec}}, list: [{id: a, tools: 1}]}\n\
+                      channels: {telegram: {groups: {g: {toolsBySender: {x: {deny: exec}}}}}}\n";
+    let places: Vec<String> = from_text(everywhere).unwrap_err().0.iter().map(|error| error.key.to_string()).collect();
+    let of_channels = "channels.telegram.groups.g.toolsBySender.x.deny";
+    assert_eq!(places, ["agents.defaults.tools.deny", "agents.list[0].tools", of_channels]);
+}
+
+#[test]
+fn what_every_run_reads_is_of_the_kind_that_it_reads() {
+    let refused = |text: &str| {
+        let told = from_text(text).unwrap_err().0.into_iter().map(|error| error.message);
+        told.collect::<Vec<_>>().join("\n")
+    };
+    for (defaults, told) in [
+        ("runLimits: {modelCalls: '1'}", "runLimits.modelCalls must be a whole number"),
+        ("runLimits: {tokens: 1.5}", "runLimits.tokens must be a whole number"),
+        ("runLimits: {costUsd: much}", "runLimits.costUsd must be an amount of US dollars, of at most 12 places"),
+        ("runLimits: {costUSD: 1}", "runLimits.costUSD is an unknown key; there are costUsd, modelCalls, tokens"),
+        ("runLimits: 1", "runLimits must be a mapping"),
+        ("timeoutSeconds: 10m", "timeoutSeconds must be a whole number"),
+        ("subagents: {allowAgents: '*'}", "subagents.allowAgents must be a list of texts"),
+    ] {
+        assert_eq!(refused(&format!("agents: {{defaults: {{{defaults}}}}}\n")), format!("agents.defaults.{told}"));
+        let of_one = format!("agents: {{list: [{{id: a, {defaults}}}]}}\n");
+        assert_eq!(refused(&of_one), format!("agents.list[0].{told}"));
+    }
+    assert_eq!(refused("messages: {queue: {mode: 1}}\n"), "messages.queue.mode must be a text");
+    assert_eq!(refused("messages: {queue: {cap: '2'}}\n"), "messages.queue.cap must be a whole number");
+    assert_eq!(refused("agents: {list: {a: 1}}\n"), "agents.list must be a list");
+    let right = "agents: {defaults: {timeoutSeconds: 60, runLimits: {modelCalls: 3, tokens:, costUsd: '0.000001'},\n\
+                 subagents: {allowAgents: ['*']}}, list: [{id: a, runLimits: {costUsd: 0.5}}]}\n\
+                 messages: {queue: {mode: steer, cap: 3}}\n";
+    from_text(right).unwrap();
+    from_text("messages: {queue: steer}\n").unwrap();
+}
+
+#[test]
+fn the_operator_may_set_what_no_tenant_may() {
+    let tools = "tools: {deny: [exec], allow:, enabled: true, elevated: {enabled: true, allowFrom: {x: ['1']}},\n\
+                 exec: {ask: always, security: allowlist, safeBins: [ls], host: gateway}}\n";
+    from_text(tools).unwrap();
+    // Of a channel's own, and no policy.
+    from_text("channels: {feishu: {tools: {doc: true, enabled: 'x'}}}\nagents: {defaults: {workspace: /srv/a}}\n")
+        .unwrap();
+}
+
+#[test]
 fn broken_text_is_told_with_its_place() {
     assert!(errors("gateway:\n  listen: [\n")[0].starts_with("config.yaml:"));
     assert_eq!(errors("- a\n"), ["config.yaml: the whole must be a mapping, not a list"]);

@@ -21,8 +21,11 @@ const POLICY_MAPS: &[&str] = &["byProvider", "toolsBySender"];
 /// The profiles that there are, which the family `chat` knows.
 const PROFILES: &[&str] = &["minimal", "coding", "full"];
 
-/// What a group `exec` says of commands, and by which words, the laxest first.
-const OF_COMMANDS: &[(&str, &[&str])] =
+/// The group that speaks of commands.
+const OF_COMMANDS: &str = "exec";
+
+/// What it says of them, and by which words, the laxest first.
+const SETTINGS: &[(&str, &[&str])] =
     &[("security", &["full", "allowlist", "deny"]), ("ask", &["off", "on-miss", "always"])];
 
 static NOTHING: Value = Value::Null;
@@ -53,7 +56,7 @@ impl<'v> Bounds<'v> {
         }
         let around = if is_policy { levels.clone() } else { self.around.clone() };
         let own = self.own.get(key).unwrap_or(&NOTHING);
-        Self { own, levels, around, holds_policies: POLICY_MAPS.contains(&key), of_commands: key == "exec" }
+        Self { own, levels, around, holds_policies: POLICY_MAPS.contains(&key), of_commands: key == OF_COMMANDS }
     }
 
     fn of<'b>(&'b self, key: &'b str) -> impl Iterator<Item = &'v Value> + 'b {
@@ -74,7 +77,7 @@ impl<'v> Bounds<'v> {
 
     /// The words of a setting of commands, the laxest first; none for any other key.
     fn words(&self, key: &str) -> Option<&'static [&'static str]> {
-        OF_COMMANDS.iter().find(|(setting, _)| self.of_commands && *setting == key).map(|(_, words)| *words)
+        if self.of_commands { words(OF_COMMANDS, key) } else { None }
     }
 
     /// The place of the strictest word that binds. One that nobody knows is taken for the strictest, as by its readers.
@@ -105,20 +108,52 @@ pub(super) fn check(policy: &Value, bounds: &Bounds<'_>, path: &mut KeyPath, fin
     }
 }
 
+/// Finds everything in a tool policy of the operator's that its readers would take for nothing. What is null says
+/// nothing; what no reader knows is left alone.
+pub(super) fn check_own(policy: &Value, group: &str, path: &mut KeyPath, found: &mut impl FnMut(&KeyPath, String)) {
+    if !policy.is_object() {
+        return found(path, "must be a mapping".to_owned());
+    }
+    for (key, value) in members(policy).filter(|(_, value)| !value.is_null()) {
+        path.push(Segment::Key(key.clone()));
+        match wrong_type(key, value, words(group, key)) {
+            Some(reason) => found(path, reason),
+            None if value.is_object() => check_own(value, key, path, found),
+            None => {}
+        }
+        path.pop();
+    }
+}
+
+/// What a member of a policy should have been; `None` where it is that. `words` are those that it may say.
+fn wrong_type(key: &str, value: &Value, words: Option<&[&str]>) -> Option<String> {
+    let words = words.or_else(|| (key == "profile").then_some(PROFILES));
+    if let Some(words) = words {
+        let known = value.as_str().and_then(|word| place(words, word)).is_some();
+        return (!known).then(|| format!("must be one of {}", words.join(", ")));
+    }
+    let (fits, expected) = match key {
+        "allow" | "deny" => (is_list_of_names(value), "must be a list of tool names"),
+        "enabled" => (value.is_boolean(), "must be true or false"),
+        OF_COMMANDS => (value.is_object(), "must be a mapping"),
+        _ => (true, ""),
+    };
+    (!fits).then(|| expected.to_owned())
+}
+
 fn check_member(key: &str, value: &Value, bounds: &Bounds<'_>, path: &mut KeyPath, findings: &mut Findings) {
-    if let Some(words) = bounds.words(key) {
+    let words = bounds.words(key);
+    if let Some(reason) = wrong_type(key, value, words) {
+        return findings.add(path, OffenceKind::Type, reason);
+    }
+    if let Some(words) = words {
         return check_word(value, words, bounds.strictest(key, words), path, findings);
     }
     match (key, value) {
-        ("allow" | "deny", value) if !is_list_of_names(value) => {
-            findings.add(path, OffenceKind::Type, "must be a list of tool names");
-        }
         ("deny", _) => {}
         ("allow", value) => check_allow(&names(value), bounds, path, findings),
         ("profile", Value::String(profile)) => {
-            if place(PROFILES, profile).is_none() {
-                findings.add(path, OffenceKind::Type, format!("must be one of {}", PROFILES.join(", ")));
-            } else if !bounds.profile_narrows(profile) {
+            if !bounds.profile_narrows(profile) {
                 findings.add(path, OffenceKind::Widens, "is wider than the gateway's profile");
             }
         }
@@ -127,19 +162,14 @@ fn check_member(key: &str, value: &Value, bounds: &Bounds<'_>, path: &mut KeyPat
                 findings.add(path, OffenceKind::Widens, "only the operator may switch this on");
             }
         }
-        ("profile" | "enabled", _) => findings.add(path, OffenceKind::Type, "is not the right kind of value"),
         (_, Value::Object(_)) => check(value, &bounds.group(key), path, findings),
         _ => findings.add(path, OffenceKind::Protected, "a tenant may only narrow the tools"),
     }
 }
 
 fn check_word(value: &Value, words: &[&str], least: usize, path: &mut KeyPath, findings: &mut Findings) {
-    match value.as_str().and_then(|word| place(words, word)) {
-        None => findings.add(path, OffenceKind::Type, format!("must be one of {}", words.join(", "))),
-        Some(place) if place < least => {
-            findings.add(path, OffenceKind::Widens, format!("may not be less strict than {}", words[least]));
-        }
-        Some(_) => {}
+    if value.as_str().and_then(|word| place(words, word)).is_some_and(|place| place < least) {
+        findings.add(path, OffenceKind::Widens, format!("may not be less strict than {}", words[least]));
     }
 }
 
@@ -214,7 +244,7 @@ fn restricting(list: &Value) -> Option<Vec<&str>> {
     Some(names(list)).filter(|names| !names.is_empty() && !names.contains(&EVERYTHING))
 }
 
-/// The names of a list. An operator's single text is a list of one.
+/// The names of a list. A single text, which no file may say, binds like a list of one.
 fn names(list: &Value) -> Vec<&str> {
     match list {
         Value::String(name) => vec![name],
@@ -222,11 +252,17 @@ fn names(list: &Value) -> Vec<&str> {
     }
 }
 
+/// The words of a setting of commands, the laxest first; none for any other key.
+fn words(group: &str, key: &str) -> Option<&'static [&'static str]> {
+    let settings = if group == OF_COMMANDS { SETTINGS } else { &[] };
+    settings.iter().find(|(setting, _)| *setting == key).map(|(_, words)| *words)
+}
+
 /// How strict a word is.
 fn place(words: &[&str], word: &str) -> Option<usize> {
     words.iter().position(|known| *known == word)
 }
 
-fn is_list_of_names(value: &Value) -> bool {
+pub(super) fn is_list_of_names(value: &Value) -> bool {
     value.as_array().is_some_and(|items| items.iter().all(Value::is_string))
 }

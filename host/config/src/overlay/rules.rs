@@ -1,6 +1,7 @@
 //! An overlay against the allow list. A path without a row is allowed below an open one where its
 //! name says so, and unknown everywhere else.
 
+use openclaw_tenancy::PicoUsd;
 use serde_json::Value;
 
 use super::findings::Findings;
@@ -10,7 +11,7 @@ use super::merge::{exceeds, policies_of};
 use super::modes::{stricter, strictness};
 use super::table::Rule::{
     Agents, Any, Closed, Count, InsidePath, Limit, List, Mode, Open, Picture, Policies, Protected, Quotas, Retention,
-    Switch, Text, Tools, Unlisted, Variables,
+    Settings, Switch, Text, Texts, Tools, Unlisted, Usd, Variables, Whole,
 };
 use super::table::{Rule, Spot, rows};
 use super::{Offence, OffenceKind, members, policy};
@@ -115,7 +116,8 @@ impl Walk<'_> {
 
     /// A key that the table does not name: the gateway's own, or nobody's.
     fn refuse_stranger(&mut self, key: &str, value: &Value, parent: &Spot) {
-        let known = Shape::of(gateway_schema()).descend(&self.path).is_some();
+        let is_listed = parent.rule() == Some(Settings);
+        let known = !is_listed && Shape::of(gateway_schema()).descend(&self.path).is_some();
         if known {
             return self.refuse_leaves(value);
         }
@@ -133,16 +135,20 @@ fn hides_policies(value: &Value, spot: &Spot, ground: &Ground<'_>) -> bool {
 }
 
 /// What the value should have been; `None` when it is that.
-fn wrong_type(rule: Rule, value: &Value) -> Option<&'static str> {
+pub(super) fn wrong_type(rule: Rule, value: &Value) -> Option<&'static str> {
     // An empty section says nothing.
     let section = value.is_object() || value.is_null();
     let text = |fits: fn(&str) -> bool| value.as_str().is_some_and(fits);
     let (fits, expected) = match rule {
-        Closed | Open | Variables | Policies => (section, "a mapping"),
+        Closed | Settings | Open | Variables | Policies => (section, "a mapping"),
         List | Agents => (value.is_array(), "a list"),
         Text => (text(|text| !text.is_empty()), "a text"),
         Switch => (value.is_boolean(), "true or false"),
         Count => (value.as_u64().is_some_and(|count| (1..=1024).contains(&count)), "a whole number from 1 to 1024"),
+        // Without a value they are as good as unset.
+        Whole => (value.is_u64() || value.is_null(), "a whole number"),
+        Usd => (is_usd(value) || value.is_null(), "an amount of US dollars, of at most 12 places"),
+        Texts => (policy::is_list_of_names(value) || value.is_null(), "a list of texts"),
         Retention => (text(is_retention), "a number with m, h or d, or off"),
         InsidePath => (text(is_inside), "a relative path inside the workspace"),
         Picture => (text(is_picture), "a web address, or a relative path inside the workspace"),
@@ -151,6 +157,11 @@ fn wrong_type(rule: Rule, value: &Value) -> Option<&'static str> {
         Unlisted | Any | Quotas | Tools | Protected => (true, ""),
     };
     (!fits).then_some(expected)
+}
+
+fn is_usd(amount: &Value) -> bool {
+    let text = amount.as_str().map_or_else(|| amount.to_string(), str::to_owned);
+    text.parse::<PicoUsd>().is_ok()
 }
 
 fn is_inside(path: &str) -> bool {

@@ -41,6 +41,13 @@ pub(super) enum Rule {
     Mode,
     /// What an agent's calls of models may come to: the keys of a tenant's quotas.
     Quotas,
+    /// An object with the keys of further rows, no others, in the gateway's file as well.
+    Settings,
+    /// A whole number from 0.
+    Whole,
+    /// An amount of US dollars.
+    Usd,
+    Texts,
     /// A tool policy that only narrows.
     Tools,
     /// An object of such policies.
@@ -51,7 +58,7 @@ pub(super) enum Rule {
 
 use Rule::{
     Agents, Any, Closed, Count, InsidePath, Limit, List, Mode, Open, Picture, Policies, Protected, Quotas, Retention,
-    Switch, Text, Tools, Unlisted, Variables,
+    Settings, Switch, Text, Texts, Tools, Unlisted, Usd, Variables, Whole,
 };
 
 const ROWS: &[(&str, Rule)] = &[
@@ -70,6 +77,8 @@ const ROWS: &[(&str, Rule)] = &[
     ("channels.feishu.tools", Open),
     ("channels.feishu.accounts.*.tools", Open),
     ("messages", Open),
+    ("messages.queue.mode", Text),
+    ("messages.queue.cap", Whole),
     ("messages.tts", Open),
     ("messages.tts.prefsPath", Protected),
     ("commands", Open),
@@ -123,6 +132,15 @@ const AGENT_ROWS: &[(&str, Rule)] = &[
     ("repoRoot", InsidePath),
     ("identity.avatar", Picture),
     ("tools", Tools),
+    // What every run reads: of the wrong kind, they would fail each, or bound none.
+    ("contextTokens", Whole),
+    ("timeoutSeconds", Whole),
+    ("runLimits", Settings),
+    ("runLimits.modelCalls", Whole),
+    ("runLimits.tokens", Whole),
+    ("runLimits.costUsd", Usd),
+    ("subagents", Open),
+    ("subagents.allowAgents", Texts),
     // Of which tools old results are dropped from the context.
     ("contextPruning.tools", Open),
 ];

@@ -143,7 +143,8 @@ fn an_agents_quotas_are_refused_where_a_call_could_not_be_held_to_them() {
     assert_eq!(validate(&sound, &visible), Ok(()));
     assert_eq!(merge(&visible, &sound)["agents"]["list"], sound["agents"]["list"]);
     let reason = |quotas: Value| validate(&of(quotas), &visible).unwrap_err()[0].to_string();
-    assert_eq!(reason(json!({"tokens": 5})), r#"agents.list[0].quotas: unknown quota "tokens""#);
+    let unknown = r#"agents.list[0].quotas: unknown quota "tokens"; there are tokens_per_day, tokens_per_month, "#;
+    assert!(reason(json!({"tokens": 5})).starts_with(unknown));
     assert!(reason(json!({"tokens_per_day": "lots"})).starts_with("agents.list[0].quotas: quota tokens_per_day: "));
     assert_eq!(reason(json!(null)), "agents.list[0].quotas: quotas are an object of limits, not null");
 }

@@ -35,7 +35,8 @@ EXAMPLES:
   openclaw serve --listen 127.0.0.1:18790 --home ./state
 
 SIGNALS:
-  TERM, INT  end the calls that run, then stop; a second INT stops at once
+  TERM, INT  let the calls that run end, for 30 seconds at most, then stop;
+             a second INT stops at once
   HUP        take over a changed configuration, and open the log file anew";
 
 /// Run the gateway.

@@ -165,7 +165,7 @@ impl Drop for AbortOnDrop {
         runtime.spawn(async move {
             let ended = dispatch(&gateway, &identity, &tenant, ("sessions.abort", &params), &id).await;
             if let Err(Problem { code, message, .. }) = ended {
-                tracing::debug!(request_id = &*id, code, message, "a run that nobody waits for is not ended");
+                tracing::debug!(request_id = &*id, code, detail = message, "a run that nobody waits for is not ended");
             }
         });
     }

@@ -1,6 +1,9 @@
 //! What ends the workloads of a tenant that writes too much: they write without asking anybody, so it is looked at
 //! while they run.
 //!
+//! A tenant that is full already may begin workloads, or nothing could remove its files: they make no file longer, and
+//! are ended once there is more than when they began.
+//!
 //! All workloads of a tenant share its looks (`looks.rs`), each of which walks its directory and adds what the workloads
 //! keep open without a name. Where the disk will soon be full, those who keep much of that are ended before all others
 //! are. What a look cannot find (`openclaw_sandbox::unlinked_bytes` says what) ends everybody's workloads, at last, as
@@ -15,8 +18,8 @@ use std::{
     time::Duration,
 };
 
-use openclaw_sandbox::unlinked_bytes;
-use openclaw_tenancy::TenantRecord;
+use openclaw_sandbox::{Limits, unlinked_bytes};
+use openclaw_tenancy::{NAME_BYTES, TenantRecord};
 use tokio::time::{Instant, sleep_until};
 
 use crate::{error::CapabilityError, services::Services};
@@ -63,6 +66,21 @@ const HIDDEN_LOOKS: Duration = Duration::from_millis(500);
 /// them.
 const HIDDEN: u64 = 16 << 20;
 
+/// What a workload of a full tenant may add: names, and what the gateway itself writes down meanwhile.
+const SLACK: u64 = 64 << 10;
+
+/// What its tenant may occupy, whatever its quota is, before a workload is ended: nothing where there was room when it
+/// began.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Allowance(u64);
+
+impl Allowance {
+    /// Whether the tenant was full.
+    pub(super) fn is_full(self) -> bool {
+        self.0 > 0
+    }
+}
+
 /// The looks at all tenants whose workloads run, by their rows.
 #[derive(Default)]
 pub(super) struct Watches(Mutex<HashMap<u64, Weak<Watch>>>);
@@ -88,17 +106,32 @@ impl Watches {
 }
 
 impl Services {
-    /// Resolves when a tenant's workloads must end for want of room.
-    pub(super) async fn until_full(&self, record: &Arc<TenantRecord>) -> Full {
+    /// Whether a workload that begins now finds room. Where its tenant is full it makes no file longer: it could be
+    /// over, and the next one begin, before anybody has looked.
+    pub(super) async fn allowance(
+        &self,
+        record: &TenantRecord,
+        limits: &mut Limits,
+    ) -> Result<Allowance, CapabilityError> {
+        if let Ok(room) = self.take_room(record, NAME_BYTES).await? {
+            room.settle(0);
+            return Ok(Allowance(0));
+        }
+        limits.file_bytes = 0;
+        Ok(Allowance(self.counted(record).await?.saturating_add(SLACK)))
+    }
+
+    /// Resolves when a tenant's workload must end for want of room.
+    pub(super) async fn until_full(&self, record: &Arc<TenantRecord>, allowance: Allowance) -> Full {
         let watch = self.sandboxes.watches.of(record.row);
         tokio::select! {
-            () = self.until_tenant_full(record, &watch.room) => Full::Tenant,
+            () = self.until_tenant_full(record, allowance, &watch.room) => Full::Tenant,
             () = self.until_hiding(record, &watch.hidden) => Full::Disk,
             () = self.until_disk_full() => Full::Disk,
         }
     }
 
-    async fn until_tenant_full(&self, record: &Arc<TenantRecord>, looks: &Looks) {
+    async fn until_tenant_full(&self, record: &Arc<TenantRecord>, allowance: Allowance, looks: &Looks) {
         let since = Instant::now();
         let mut next = since + TENANT_LOOKS;
         loop {
@@ -107,7 +140,8 @@ impl Services {
             // Whatever the quota is by now.
             let record = self.newest(record);
             let Some(limit) = record.quotas.disk_bytes else { continue };
-            let (is_full, again) = looks.look(since, TENANT_LOOKS, self.exceeds(&record, limit)).await;
+            let look = async { told(&record, self.counted(&record).await) };
+            let (is_full, again) = looks.look(since, TENANT_LOOKS, limit.max(allowance.0), look).await;
             if is_full {
                 return;
             }
@@ -119,7 +153,8 @@ impl Services {
         let since = Instant::now();
         loop {
             tokio::time::sleep(HIDDEN_LOOKS).await;
-            if self.free_space.is_short() && looks.look(since, HIDDEN_LOOKS, self.hides(record)).await.0 {
+            let look = async { told(record, self.hidden(record).await) };
+            if self.free_space.is_short() && looks.look(since, HIDDEN_LOOKS, HIDDEN, look).await.0 {
                 return;
             }
         }
@@ -131,14 +166,9 @@ impl Services {
         }
     }
 
-    /// Whether a tenant has written more than it may; none where nobody can tell.
-    async fn exceeds(&self, record: &TenantRecord, limit: u64) -> Option<bool> {
-        let counted = async { Ok(self.occupied(record).await?.saturating_add(self.hidden(record).await?)) };
-        told(record, counted.await).map(|bytes| bytes > limit)
-    }
-
-    async fn hides(&self, record: &TenantRecord) -> Option<bool> {
-        told(record, self.hidden(record).await).map(|bytes| bytes > HIDDEN)
+    /// What a tenant has written, with what has no name.
+    async fn counted(&self, record: &TenantRecord) -> Result<u64, CapabilityError> {
+        Ok(self.occupied(record).await?.saturating_add(self.hidden(record).await?))
     }
 
     /// Bytes of files that a tenant's workloads keep after they have removed them.
@@ -153,6 +183,7 @@ impl Services {
     }
 }
 
+/// None where nobody can tell.
 fn told(record: &TenantRecord, bytes: Result<u64, CapabilityError>) -> Option<u64> {
     bytes.inspect_err(|error| tracing::debug!(tenant = %record.id, ?error, "a workload's tenant is not measured")).ok()
 }

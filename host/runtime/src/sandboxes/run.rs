@@ -9,12 +9,13 @@ use jiff::Timestamp;
 use openclaw_billing::{SandboxReservation, UsageLedger};
 use openclaw_config::gateway::Sandbox;
 use openclaw_sandbox::{Backend, Error, Limits, Mode, Outcome, Reason, Session, Tenant, TenantUser, Usage, Workload};
-use openclaw_tenancy::{NAME_BYTES, TenantRecord};
+use openclaw_tenancy::TenantRecord;
 use tokio::sync::oneshot;
 
 use super::{
     Asked, OnBehalfOf, Place,
     attempts::Attempts,
+    full::Allowance,
     seconds::LEAST_TIME,
     survey::{Facts, Kind, Listed},
 };
@@ -37,6 +38,7 @@ struct Running {
     place: Place,
     on_behalf_of: OnBehalfOf,
     attempts: Arc<Attempts>,
+    allowance: Allowance,
 }
 
 impl CallState {
@@ -49,8 +51,8 @@ impl CallState {
         let (on_behalf_of, names_its_time) = (asked.on_behalf_of.clone(), asked.limits.wall_ms > 0);
         let attempts = self.attempts(&record)?;
         let mut workload = self.workload(asked, &config, &record, &attempts)?;
-        self.room_for(NAME_BYTES).await?.settle(0);
         let place = self.services.sandboxes.runs.enter(record.row, config.concurrent_per_tenant)?;
+        let allowance = self.services.allowance(&record, &mut workload.limits).await?;
         let backend = self.services.backend(mode, &config).await?;
         let tenant = self.services.sandbox_tenant(&record, &config).await?;
         let wall = workload.limits.wall;
@@ -58,7 +60,8 @@ impl CallState {
         let reservation = self.reserve_seconds(&record, least..=wall).await?;
         workload.limits.wall = Duration::from_millis(reservation.time_ms());
         let services = self.services.clone();
-        let running = Running { services, record, tenant, backend, reservation, place, on_behalf_of, attempts };
+        let running =
+            Running { services, record, tenant, backend, reservation, place, on_behalf_of, attempts, allowance };
         // Closed when this call is dropped: nobody waits any more.
         let (_waits, gone) = oneshot::channel();
         let is_cut = workload.limits.wall < wall;
@@ -158,7 +161,7 @@ impl Running {
     async fn watch(&self, session: Session, gone: oneshot::Receiver<()>) -> Outcome {
         let remote = session.remote();
         let (mut ended, mut gone) = (pin!(session.collect()), pin!(gone));
-        let mut room = pin!(self.services.until_full(&self.record));
+        let mut room = pin!(self.services.until_full(&self.record, self.allowance));
         let mut end = pin!(self.place.end.notified());
         end.as_mut().enable();
         let (mut given_up, mut full) = (!self.services.is_current(&self.record), None);
@@ -176,6 +179,9 @@ impl Running {
         };
         if let Some(what) = full {
             tell_why(&mut outcome, what);
+        } else if self.allowance.is_full() && outcome.reason == Reason::Exit && outcome.exit_code != Some(0) {
+            let said = b"\ndisk_bytes is used up: until something is removed, a workload can write no file\n";
+            outcome.stderr.extend_from_slice(said);
         }
         if outcome.reason == Reason::FailedToStart {
             self.explain(&mut outcome);
@@ -188,7 +194,7 @@ impl Running {
         let said = String::from_utf8_lossy(&outcome.stderr);
         let message = outcome.message.as_deref().unwrap_or_default();
         if !said.trim().is_empty() {
-            tracing::warn!(tenant = %self.record.id, message, said = %said.trim(), "a workload did not start");
+            tracing::warn!(tenant = %self.record.id, detail = message, said = %said.trim(), "a workload did not start");
         }
         outcome.stderr = message.as_bytes().to_vec();
     }

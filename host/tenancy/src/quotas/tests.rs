@@ -32,7 +32,9 @@ fn every_key_of_the_list_is_a_field() {
 fn an_error_names_the_key() {
     let refused = |patch| Quotas::default().merge(&patch).unwrap_err();
     assert_eq!(refused(json!({"tokens_per_dya": 1})), QuotaError::UnknownKey("tokens_per_dya".into()));
-    assert_eq!(refused(json!({"sandbox": {"gpu": 1}})), QuotaError::UnknownKey("sandbox.gpu".into()));
+    let unknown = refused(json!({"sandbox": {"gpu": 1}}));
+    assert_eq!(unknown, QuotaError::UnknownKey("sandbox.gpu".into()));
+    assert_eq!(unknown.to_string(), r#"unknown quota "sandbox.gpu"; there are cpu, memory_mb, pids"#);
     for (patch, key) in [
         (json!({"disk_bytes": -1}), "disk_bytes"),
         (json!({"cost_per_day_usd": "1e3"}), "cost_per_day_usd"),

@@ -24,6 +24,15 @@ pub(super) enum Settled {
     Before(Option<Box<CallRow>>),
 }
 
+/// Which of the open calls are lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lost {
+    /// All: their process is no more.
+    All,
+    /// Those that are open past their time.
+    Expired,
+}
+
 /// What a reservation becomes; its row.
 pub(super) fn row_of(reserved: &Reserved, card: &RateCard, settlement: Settlement) -> CallRow {
     match cost(card, reserved, &settlement.tokens) {
@@ -59,7 +68,7 @@ pub(super) fn release(db: &Connection, group: &mut Group, call: (i64, &Reserved)
     group.release(db, call).map(drop)
 }
 
-/// Ends a call of which nobody knows how it went: its whole input is billed (a sandbox: its whole time). False where
+/// Ends a call of which nobody knows how it went: its whole input is billed (a workload: all its time). False where
 /// it has ended.
 pub(super) fn estimate(
     db: &Connection,
@@ -102,7 +111,9 @@ pub(super) fn settle_sandbox(
 }
 
 /// Estimates whatever a process that is no more left open, or what is open past its time.
-pub(super) fn estimate_all(db: &Connection, open: &Arc<OpenCalls>, expired_at: Option<Timestamp>) -> Result<usize> {
+pub(super) fn estimate_all(db: &Connection, open: &Arc<OpenCalls>, which: Lost, now: Timestamp) -> Result<usize> {
+    // When a call ended whose process was killed, nobody knows.
+    let expired_at = (which == Lost::Expired).then_some(now);
     let mut group = Group::new(Arc::clone(open));
     let mut cards: HashMap<String, Option<RateCard>> = HashMap::new();
     let mut estimated = 0;
@@ -110,6 +121,10 @@ pub(super) fn estimate_all(db: &Connection, open: &Arc<OpenCalls>, expired_at: O
         let (lost, running): (Vec<_>, Vec<_>) =
             calls.into_iter().partition(|call| expired_at.is_none_or(|now| call.expires_at <= now));
         for call in lost {
+            if call.is_of_sandbox() {
+                estimated += usize::from(estimate_sandbox(db, &mut group, (cohort, &call), now)?);
+                continue;
+            }
             let version = &call.rate_card_version;
             if !cards.contains_key(version) {
                 cards.insert(version.clone(), stored_card(db, version)?);
@@ -123,6 +138,19 @@ pub(super) fn estimate_all(db: &Connection, open: &Arc<OpenCalls>, expired_at: O
     }
     group.write_to(db)?;
     Ok(estimated)
+}
+
+/// Ends a workload that is lost by now: it took no longer than there was since it was begun. None of it where the clock
+/// stepped back.
+fn estimate_sandbox(
+    db: &Connection,
+    group: &mut Group,
+    (cohort, reserved): (i64, &Reserved),
+    now: Timestamp,
+) -> Result<bool> {
+    let since = now.as_millisecond() - reserved.started_at.as_millisecond();
+    let millis = u64::try_from(since).unwrap_or_default().min(reserved.amounts.sandbox_ms);
+    charge_sandbox(db, group, (cohort, reserved), millis, true)
 }
 
 /// A card as it was when rows were priced by it.

@@ -39,8 +39,12 @@ fn acme() -> TenantId {
 }
 
 async fn open_in(home: &Path, zone: TimeZone) -> Arc<UsageLedger> {
+    open_at(home, zone, noon()).await
+}
+
+async fn open_at(home: &Path, zone: TimeZone, now: Timestamp) -> Arc<UsageLedger> {
     let path = home.join("control.db");
-    let open = move || UsageLedger::open(ControlDb::open(&path, Durability::Process).unwrap(), zone).unwrap();
+    let open = move || UsageLedger::open_at(ControlDb::open(&path, Durability::Process).unwrap(), zone, now).unwrap();
     let ledger = tokio::task::spawn_blocking(open).await.unwrap();
     ledger.set_rate_card(card(CARD)).await.unwrap();
     Arc::new(ledger)

@@ -181,6 +181,30 @@ fn keys_that_reach_the_host_are_the_operators_at_every_depth() {
 }
 
 #[test]
+fn what_every_run_reads_is_refused_where_it_is_of_another_kind() {
+    let base = GatewayConfig::default();
+    let limits = json!({"modelCalls": "1", "tokens": -1, "costUsd": "much", "costUSD": 1});
+    let wrong = json!({"timeoutSeconds": "1", "subagents": {"allowAgents": "*"}, "runLimits": limits});
+    let mut refused =
+        refused(json!({"agents": {"defaults": wrong}, "messages": {"queue": {"mode": 1, "cap": "2"}}}), &base);
+    refused.sort();
+    let defaults = [
+        "runLimits.costUSD",
+        "runLimits.costUsd",
+        "runLimits.modelCalls",
+        "runLimits.tokens",
+        "subagents.allowAgents",
+        "timeoutSeconds",
+    ];
+    let mut expected = defaults.map(|key| format!("agents.defaults.{key}")).to_vec();
+    expected.extend(["messages.queue.cap", "messages.queue.mode"].map(str::to_owned));
+    assert_eq!(refused, expected);
+    let misspelt = validate(&json!({"agents": {"defaults": {"runLimits": {"costUSD": 1}}}}), &json!({})).unwrap_err();
+    let told = r#"agents.defaults.runLimits.costUSD: unknown key (did you mean "costUsd"?)"#;
+    assert_eq!(misspelt[0].to_string(), told);
+}
+
+#[test]
 fn of_many_offences_the_first_are_told_and_the_rest_counted() {
     let many: Value = (0..1000).map(|number| (format!("k{number:03}"), json!(1))).collect();
     let offences = validate(&many, &visible(&GatewayConfig::default())).unwrap_err();

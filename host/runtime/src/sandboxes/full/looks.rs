@@ -18,20 +18,22 @@ pub(super) struct Looks(Mutex<Option<Last>>);
 #[derive(Clone, Copy)]
 struct Last {
     begun: Instant,
-    found: bool,
+    /// Bytes.
+    found: u64,
     /// Looks on end that could not tell.
     uncounted: u32,
     next: Instant,
 }
 
 impl Looks {
-    /// Looks, unless it is too soon for that: answers whether it is there, and when the next look is due. What was found
-    /// before `since` is not whoever asks' doing. `look` answers none where it cannot tell.
+    /// Looks, unless it is too soon for that: answers whether there is more than `most`, and when the next look is due.
+    /// What was found before `since` is not whoever asks' doing. `look` answers none where it cannot tell.
     pub(super) async fn look(
         &self,
         since: Instant,
         pause: Duration,
-        look: impl Future<Output = Option<bool>>,
+        most: u64,
+        look: impl Future<Output = Option<u64>>,
     ) -> (bool, Instant) {
         let mut last = self.0.lock().await;
         let begun = Instant::now();
@@ -41,11 +43,12 @@ impl Looks {
                 let found = look.await;
                 let uncounted = if found.is_some() { 0 } else { before.map_or(0, |last| last.uncounted) + 1 };
                 let next = Instant::now() + pause.max(begun.elapsed() * PAUSE);
-                Last { begun, found: found.unwrap_or(uncounted >= UNCOUNTED), uncounted, next }
+                let untold = if uncounted >= UNCOUNTED { u64::MAX } else { 0 };
+                Last { begun, found: found.unwrap_or(untold), uncounted, next }
             }
         };
         *last = Some(now);
-        (now.found && now.begun >= since, now.next)
+        (now.found > most && now.begun >= since, now.next)
     }
 }
 

@@ -15,7 +15,13 @@ use tokio::{
 
 use super::{PIECE, STEP, Terminal, exit, now_ms, text};
 use crate::{
-    sandboxes::{Place, attempts::Attempts, full::Full, seconds::LEAST_TIME, survey::Listed},
+    sandboxes::{
+        Place,
+        attempts::Attempts,
+        full::{Allowance, Full},
+        seconds::LEAST_TIME,
+        survey::Listed,
+    },
     services::Services,
 };
 
@@ -38,15 +44,17 @@ pub(in crate::sandboxes) struct Attended {
     pub(in crate::sandboxes) place: Place,
     pub(in crate::sandboxes) listed: Listed,
     pub(in crate::sandboxes) attempts: Arc<Attempts>,
+    pub(in crate::sandboxes) allowance: Allowance,
 }
 
 impl Terminal {
     /// Looks after it until its end, and tells its tenant's connections.
     pub(in crate::sandboxes) async fn attend(self: Arc<Self>, attended: Attended) {
-        let Attended { services, record, mut session, reservation, idle, place, listed, attempts } = attended;
+        let Attended { services, record, mut session, reservation, idle, place, listed, attempts, allowance } =
+            attended;
         let (ended, stop) = oneshot::channel();
         let charging = tokio::spawn(charge(services.clone(), record.clone(), self.clone(), reservation, stop));
-        let full = self.follow(&services, &record, &mut session, idle).await;
+        let full = self.follow(&services, &record, &mut session, idle, allowance).await;
         let outcome = session.outcome().await;
         services.sandboxes.terminals.forget(&self.id);
         drop(place);
@@ -69,9 +77,10 @@ impl Terminal {
         record: &Arc<TenantRecord>,
         session: &mut Session,
         idle: Duration,
+        allowance: Allowance,
     ) -> Option<Full> {
         let (mut pending, mut due, mut is_idle) = (Vec::new(), Instant::now(), false);
-        let mut room = pin!(services.until_full(record));
+        let mut room = pin!(services.until_full(record, allowance));
         let mut full = None;
         loop {
             tokio::select! {

@@ -2,8 +2,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use openclaw_tenancy::NAME_BYTES;
-
 use super::{STEP, Terminal, TerminalSpec, attend::Attended};
 use crate::{
     call::CallState,
@@ -49,8 +47,8 @@ impl CallState {
         let mut workload = self.workload(asked, &config, &record, &attempts)?;
         (workload.pty, workload.limits.wall) = (Some(size), LONGEST);
         spec.working_directory = workload.cwd.inside();
-        self.room_for(NAME_BYTES).await?.settle(0);
         let place = self.services.sandboxes.terminal_places.enter(record.row, config.terminals_per_tenant)?;
+        let allowance = self.services.allowance(&record, &mut workload.limits).await?;
         let backend = self.services.backend(mode, &config).await?;
         let tenant = self.services.sandbox_tenant(&record, &config).await?;
         let reservation = self.reserve_seconds(&record, LEAST_TIME..=STEP).await?;
@@ -71,6 +69,7 @@ impl CallState {
             place,
             listed,
             attempts,
+            allowance,
         };
         tokio::spawn(terminal.clone().attend(attended));
         // Whoever ended its tenant, or its token, ended the terminals that there were: this one may have come after.

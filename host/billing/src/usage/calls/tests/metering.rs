@@ -13,17 +13,63 @@ async fn sandbox_seconds_are_reserved_and_charged_as_they_were() {
     first.settle(1_500, 0).await.unwrap();
     reserve(58_500).await.unwrap().settle(0, 0).await.unwrap();
     drop(reserve(1_000).await.unwrap());
-    let charged = || async {
-        let read = |db: &Connection| {
-            Ok(Account { tenant: "acme", ..Account::default() }.counts(db, i64::MIN, i64::MAX)?.used()?)
-        };
-        ledger.control.read(read).await.unwrap()
-    };
-    while charged().await.reserved.sandbox_ms > 0 {
+    while sandbox_ms(&ledger).await.1 > 0 {
         tokio::task::yield_now().await;
     }
-    assert_eq!(charged().await.spent.sandbox_ms, 2_500, "what was dropped is charged whole");
+    assert_eq!(sandbox_ms(&ledger).await, (2_500, 0), "what was dropped is charged whole");
     assert_agrees(&ledger).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_crash_a_workload_is_charged_until_the_ledger_opens_and_no_more_than_it_reserved() {
+    for (reopens_after_s, charged_ms) in [(7, 7_000), (3_600, 300_000), (-60, 0)] {
+        let home = tempfile::tempdir().unwrap();
+        let before = open_in(home.path(), TimeZone::UTC).await;
+        workload_of_five_minutes(&before).await.held.forget();
+        close(before).await;
+
+        let reopens = noon() + SignedDuration::from_secs(reopens_after_s);
+        let after = open_at(home.path(), TimeZone::UTC, reopens).await;
+        assert_eq!(sandbox_ms(&after).await, (charged_ms.into(), 0), "{reopens_after_s} s later");
+        assert_eq!(metered_rows(&after).await, [(charged_ms, true)]);
+        assert_agrees(&after).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_workload_that_is_open_past_its_time_is_charged_until_then() {
+    let (_home, ledger) = ledger().await;
+    workload_of_five_minutes(&ledger).await.held.forget();
+    assert_eq!(ledger.expire(noon() + SignedDuration::from_secs(59)).await.unwrap(), 0);
+    assert_eq!(ledger.expire(noon() + SignedDuration::from_secs(60)).await.unwrap(), 1);
+    assert_eq!(sandbox_ms(&ledger).await, (60_000, 0));
+    assert_eq!(metered_rows(&ledger).await, [(60_000, true)]);
+    assert_agrees(&ledger).await;
+}
+
+/// Begun at noon, and given up a minute later.
+async fn workload_of_five_minutes(ledger: &UsageLedger) -> SandboxReservation {
+    let times = (noon(), noon() + SignedDuration::from_secs(60));
+    ledger.reserve_sandbox(caller(), 300_000..=300_000, Limits::default(), times).await.unwrap()
+}
+
+/// What is charged, and what is reserved.
+async fn sandbox_ms(ledger: &UsageLedger) -> (u64, u64) {
+    let read = |db: &Connection| {
+        Ok(Account { tenant: "acme", ..Account::default() }.counts(db, i64::MIN, i64::MAX)?.used()?)
+    };
+    let used = ledger.control.read(read).await.unwrap();
+    (used.spent.sandbox_ms, used.reserved.sandbox_ms)
+}
+
+/// Each amount, and whether it is an estimate.
+async fn metered_rows(ledger: &UsageLedger) -> Vec<(u32, bool)> {
+    let read = |db: &Connection| {
+        let mut rows = db.prepare("SELECT amount, estimated FROM usage_metered ORDER BY id")?;
+        let rows = rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    };
+    ledger.control.read(read).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
