@@ -18,7 +18,7 @@ pub(crate) struct Attack {
 }
 
 /// One call again and again: on how many connections, of which method.
-const CALLS: [(&str, usize, &str, &str); 14] = [
+const CALLS: [(&str, usize, &str, &str); 15] = [
     ("floods on 64 connections", 64, "health", "{}"),
     ("loops for ever in a handler", 8, "hostile.loop", "{}"),
     ("fills memory", 8, "hostile.memory", "{}"),
@@ -31,6 +31,7 @@ const CALLS: [(&str, usize, &str, &str); 14] = [
     ("sleeps in the host for ever", 32, "sleeper.sleep", "{}"),
     ("asks again and again in the host", 32, "sleeper.until_told", "{}"),
     ("floods events", 8, "hostile.event_flood", r#"{"times":1024}"#),
+    ("floods timers", 8, "hostile.timer_flood", "{}"),
     ("floods the log", 8, "hostile.log_flood", r#"{"times":1000}"#),
     ("bombs documents", 8, "hostile.document_bomb", r#"{"operations":8,"bytes":1048000}"#),
 ];

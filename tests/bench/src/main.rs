@@ -12,6 +12,7 @@ mod capabilities;
 mod cold;
 mod containers;
 mod daemon;
+mod dev;
 mod engine;
 mod home;
 mod installs;
@@ -64,9 +65,9 @@ struct Arguments {
     output: PathBuf,
 }
 
-const ROWS: [&str; 20] = [
+const ROWS: [&str; 21] = [
     "P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P9", "P10", "P11", "P12", "P13", "C1", "C2", "C3", "C4", "C5",
-    "C6", "C7",
+    "C6", "C7", "C8",
 ];
 
 /// What every row needs to know.
@@ -182,6 +183,9 @@ fn bench(arguments: &Arguments) -> Result<ExitCode> {
     }
     if wanted(&["C7"]) {
         streams::at_once(&setting, &mut report).context("C7")?;
+    }
+    if wanted(&["C8"]) {
+        dev::measure(&setting, &mut report).context("C8")?;
     }
     report.write(&arguments.output, &machine, arguments.quick)?;
     println!("written to {}", arguments.output.display());

@@ -72,6 +72,8 @@ fn whatever_is_refused_leaves_what_was_bound() {
     assert_eq!(error.data["differences"], json!(["swap.version: params.padding is not taken any more"]));
     let error = refuse(&built("fixtures/wants_channels.wasm"), json!({}));
     assert!(error.message.contains("openclaw:gateway/channels"), "{error}");
+    let error = refuse(&built("fixtures/wants_timers.wasm"), json!({ "grants": ["timers"] }));
+    assert!(error.message.contains("openclaw:gateway/timers"), "granted or not: {error}");
     let error = refuse(&other, json!({ "grants": ["everything"] }));
     assert!(error.message.contains("\"everything\" is no grant"), "{error}");
 }

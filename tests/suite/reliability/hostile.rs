@@ -63,6 +63,11 @@ fn a_flood_of_host_calls() {
 }
 
 #[test]
+fn a_flood_of_timers() {
+    fails_alone("hostile.timer_flood", json!({}), "host-calls");
+}
+
+#[test]
 fn a_sleep_for_ever() {
     fails_alone("sleeper.sleep", json!({}), "time");
 }

@@ -17,6 +17,14 @@ fn one_that_asks_for_what_is_not_served() {
     assert!(log.contains("wants_channels") && log.contains("openclaw:gateway/channels"), "{log}");
 }
 
+/// Its flood is over before its first call.
+#[test]
+fn one_that_would_flood_timers_even_where_they_are_granted() {
+    let log = refused(&config_with(&["wants_timers"], "wants_timers: [timers]"));
+    assert!(log.contains("wants_timers.wasm") && log.contains("openclaw:gateway/timers"), "{log}");
+    assert!(log.contains("timers has no effect yet"), "{log}");
+}
+
 #[test]
 fn one_whose_manifest_is_none() {
     let log = refused(&config_with(&["bad_manifest"], ""));

@@ -16,20 +16,24 @@ pub mod clocks {
         use crate::testing::clock;
         use std::time::Duration;
 
-        /// Something to wait for: a time that has not come.
-        pub struct Pollable(Duration);
+        /// Something to wait for: when this clock says so much.
+        pub struct Pollable(u64);
 
         pub fn now() -> u64 {
             clock::monotonic_ns()
         }
 
         pub fn subscribe_duration(nanoseconds: u64) -> Pollable {
-            Pollable(Duration::from_nanos(nanoseconds))
+            Pollable(now().saturating_add(nanoseconds))
         }
 
         impl Pollable {
             pub fn block(&self) {
-                clock::wait(self.0);
+                clock::wait(Duration::from_nanos(self.0.saturating_sub(now())));
+            }
+
+            pub fn ready(&self) -> bool {
+                self.0 <= now()
             }
         }
     }
