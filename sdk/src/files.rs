@@ -60,6 +60,18 @@ impl Directory {
         }
     }
 
+    /// At most `length` bytes of a file from `offset`, in one call of the host, which gives 1 MiB at most; none when
+    /// the file is not there.
+    ///
+    /// # Errors
+    /// INVALID_REQUEST (the path), FORBIDDEN.
+    pub fn read_part(&self, path: &str, offset: u64, length: u32) -> Result<Option<Vec<u8>>> {
+        match self.0.read(path, offset, length) {
+            Err(error) if error.is_not_found() => Ok(None),
+            read => read.map(Some),
+        }
+    }
+
     /// Replaces the whole file, or makes it with the directories above it; a
     /// reader sees the old or the new one.
     ///
@@ -93,13 +105,22 @@ impl Directory {
         let mut entries: Vec<Entry> = Vec::new();
         loop {
             let after = entries.last().map(|entry| entry.name.clone());
-            let page = self.0.list(path, after.as_deref(), LIST_SIZE)?;
+            let page = self.list_page(path, after.as_deref(), LIST_SIZE)?;
             let is_last = page.len() < LIST_SIZE as usize;
             entries.extend(page);
             if is_last {
                 return Ok(entries);
             }
         }
+    }
+
+    /// At most `limit` entries of a directory in byte order, in one call of the host, which gives 1,000 at most: those
+    /// whose names come after `after`.
+    ///
+    /// # Errors
+    /// As [`Directory::list`].
+    pub fn list_page(&self, path: &str, after: Option<&str>, limit: u32) -> Result<Vec<Entry>> {
+        self.0.list(path, after, limit)
     }
 
     /// Makes a directory with those above it.

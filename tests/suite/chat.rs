@@ -4,6 +4,7 @@ mod approvals;
 mod ends;
 mod kills;
 mod runs;
+mod skills;
 mod steps;
 
 use crate::contract::*;

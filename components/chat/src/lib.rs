@@ -6,7 +6,7 @@
 //! - `turn`: a run from its first word to its last; `answer`: one answer of the model.
 //! - `session`: the row and the transcript, which the family `sessions` keeps; `context`: what of it a model reads;
 //!   `compact`: what becomes of it once it is too long.
-//! - `settings`, `prompt`, `tools`: what the agent is told, may do and may spend; `teller`: who hears of it.
+//! - `settings`, `prompt`, `skills`, `tools`: what the agent is told, may do and may spend; `teller`: who hears of it.
 
 mod abort;
 mod agent;
@@ -21,6 +21,7 @@ mod run;
 mod send;
 mod session;
 mod settings;
+mod skills;
 mod teller;
 mod tools;
 mod turn;

@@ -1,6 +1,8 @@
-//! What an agent is told before the conversation: who it is, where it works, and the files that shape it.
+//! What an agent is told before the conversation: who it is, where it works, its skills, and the files that
+//! shape it.
 
 use crate::settings::Agent;
+use crate::skills;
 use openclaw_sdk::{Call, Result};
 use serde::Deserialize;
 use serde_json::json;
@@ -47,6 +49,7 @@ pub(crate) fn system(call: &Call, agent: &Agent, tools: &[&str], extra: Option<&
             text.push_str("What was said or decided before this conversation is found by memory_search.\n");
         }
     }
+    text.push_str(&skills::section(call, &agent.skills, tools));
     for file in files(call, &agent.id)? {
         if let Some(content) = file.content.as_deref().map(str::trim).filter(|content| !content.is_empty()) {
             text.push_str(&format!("\n## {}\n{}\n", file.name, cut(content)));

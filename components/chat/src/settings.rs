@@ -1,4 +1,4 @@
-//! What the configuration says of an agent: its model, its limits, its tools, and how its messages wait.
+//! What the configuration says of an agent: its model, its limits, its tools and skills, and how its messages wait.
 //!
 //! Of two settings the agent's own (`agents.list[]`) goes before that of all agents (`agents.defaults`); a tool has to
 //! be allowed by both, and by `tools`.
@@ -8,6 +8,7 @@ mod section;
 use crate::lane::MOST_WAITING;
 use crate::money;
 use crate::session::Session;
+use crate::skills::Choice;
 use crate::tools::bounds::{Bounds, is_strict};
 use crate::tools::policy::Policy;
 use openclaw_sdk::agents::MAIN;
@@ -36,6 +37,7 @@ pub(crate) struct Agent {
     pub(crate) context_tokens: Option<u64>,
     pub(crate) limits: Limits,
     pub(crate) tools: Policy,
+    pub(crate) skills: Choice,
     /// The other agents that it may give tasks to; `*` is any.
     pub(crate) allow_agents: Vec<String>,
     /// Its commands run in the stricter mode of the sandbox alone.
@@ -95,6 +97,7 @@ struct Entry {
     timeout_seconds: Option<u64>,
     run_limits: RunLimits,
     tools: Value,
+    skills: Option<Vec<String>>,
     allow_agents: Option<Vec<String>>,
     sandbox: Option<String>,
 }
@@ -122,6 +125,7 @@ impl Entry {
             timeout_seconds: section.whole("timeoutSeconds")?,
             run_limits: RunLimits::read(&section.section("runLimits")?)?,
             tools: section.value("tools"),
+            skills: section.texts("skills")?,
             allow_agents: section.section("subagents")?.texts("allowAgents")?,
             sandbox: section.section("sandbox")?.text("backend")?,
         })
@@ -152,6 +156,7 @@ impl Agent {
         let defaults = settings.effective("/agents/defaults")?.unwrap_or_default();
         let defaults = Entry::read(&Section::of("agents.defaults", defaults)?)?;
         let everyone: Value = settings.effective("/tools")?.unwrap_or_default();
+        let entries = Section::of("skills.entries", settings.effective("/skills/entries")?.unwrap_or_default())?;
         let limits = Limits::of(&own, &defaults);
         let mut identity = own.identity;
         identity.name = identity.name.or(own.name);
@@ -162,6 +167,7 @@ impl Agent {
             context_tokens: own.context_tokens.or(defaults.context_tokens),
             limits,
             tools: Policy::of([everyone, defaults.tools, own.tools]),
+            skills: Choice::of(own.skills.or(defaults.skills), switched_off(&entries)?),
             allow_agents: own.allow_agents.or(defaults.allow_agents).unwrap_or_default(),
             strict_sandbox: is_strict(own.sandbox.as_deref()),
         })
@@ -243,6 +249,17 @@ impl Queue {
         let waiting = if mode.starts_with("steer") { Waiting::Steer } else { Waiting::InLine };
         Ok(Self { waiting, most: most.unwrap_or(QUEUED).clamp(1, MOST_WAITING) })
     }
+}
+
+/// The skills that `skills.entries` switches off, by their keys there.
+fn switched_off(entries: &Section) -> Result<Vec<String>> {
+    let mut off = Vec::new();
+    for key in entries.keys() {
+        if entries.section(key)?.read("enabled", "true or false", Value::as_bool)? == Some(false) {
+            off.push(key.to_owned());
+        }
+    }
+    Ok(off)
 }
 
 /// Whose session it is: its key says so, and where it does not it is the main agent's.

@@ -3,6 +3,7 @@
 mod aborts;
 mod lanes;
 mod narrowing;
+mod skills;
 mod turns;
 
 use crate::handler::HANDLER;

@@ -35,6 +35,10 @@ fn files_are_those_of_the_family() {
     assert_eq!(call(&tenant, "probe.file", json!({"text": "a/b/one"})), Ok(json!(["one"])));
     assert_eq!(call(&tenant, "probe.file", json!({"text": "a/two"})), Ok(json!(["b", "two"])));
     assert_eq!(tenant.files("probe").read("a/two", 100), Ok(Some(b"content".to_vec())));
+    assert_eq!(tenant.files("probe").read_part("a/two", 3, 2), Ok(Some(b"te".to_vec())));
+    assert_eq!(tenant.files("probe").read_part("a/three", 0, 2), Ok(None));
+    let page = tenant.files("probe").list_page("a", Some("b"), 10).unwrap();
+    assert_eq!(page.iter().map(|entry| entry.name.as_str()).collect::<Vec<_>>(), ["two"]);
     assert_eq!(refused(&tenant, "probe.file", json!({"text": "../out"})).code, "INVALID_REQUEST");
 }
 

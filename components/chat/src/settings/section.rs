@@ -1,7 +1,7 @@
 //! A mapping of the configuration, read key by key: what is of the wrong kind is told by its place.
 
 use openclaw_sdk::{Error, Result};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// One mapping, and where it stands. One that is missing has no keys.
 #[derive(Debug)]
@@ -21,6 +21,10 @@ impl Section {
 
     pub(super) fn section(&self, key: &str) -> Result<Self> {
         Self::of(self.path(key), self.value[key].clone())
+    }
+
+    pub(super) fn keys(&self) -> impl Iterator<Item = &str> {
+        self.value.as_object().into_iter().flat_map(Map::keys).map(String::as_str)
     }
 
     /// As it stands there.

@@ -168,6 +168,17 @@ fn a_setting_of_the_wrong_kind_is_told_by_its_key() {
         ),
         (json!({ "agents": { "list": [{ "id": "main", "name": 1 }] } }), "agent main.name must be a text"),
         (json!({ "agents": { "list": 1 } }), "agents.list must be a list"),
+        (defaults(json!({ "skills": "pdf" })), "agents.defaults.skills must be a list of texts"),
+        (
+            json!({ "agents": { "list": [{ "id": "main", "skills": [1] }] } }),
+            "agent main.skills must be a list of texts",
+        ),
+        (json!({ "skills": { "entries": ["pdf"] } }), "skills.entries must be a mapping"),
+        (json!({ "skills": { "entries": { "pdf": false } } }), "skills.entries.pdf must be a mapping"),
+        (
+            json!({ "skills": { "entries": { "pdf": { "enabled": "no" } } } }),
+            "skills.entries.pdf.enabled must be true or false",
+        ),
         (json!({ "messages": { "queue": { "mode": 1 } } }), "messages.queue.mode must be a text"),
         (json!({ "messages": { "queue": { "cap": "20" } } }), "messages.queue.cap must be a whole number"),
         (json!({ "messages": { "queue": 1 } }), "messages.queue must be a mapping"),

@@ -91,6 +91,8 @@ fn what_every_run_reads_is_of_the_kind_that_it_reads() {
         ("runLimits: 1", "runLimits must be a mapping"),
         ("timeoutSeconds: 10m", "timeoutSeconds must be a whole number"),
         ("subagents: {allowAgents: '*'}", "subagents.allowAgents must be a list of texts"),
+        ("skills: pdf", "skills must be a list of texts"),
+        ("skills: [1]", "skills must be a list of texts"),
     ] {
         assert_eq!(refused(&format!("agents: {{defaults: {{{defaults}}}}}\n")), format!("agents.defaults.{told}"));
         let of_one = format!("agents: {{list: [{{id: a, {defaults}}}]}}\n");
@@ -99,9 +101,18 @@ fn what_every_run_reads_is_of_the_kind_that_it_reads() {
     assert_eq!(refused("messages: {queue: {mode: 1}}\n"), "messages.queue.mode must be a text");
     assert_eq!(refused("messages: {queue: {cap: '2'}}\n"), "messages.queue.cap must be a whole number");
     assert_eq!(refused("agents: {list: {a: 1}}\n"), "agents.list must be a list");
+    for (entries, told) in [
+        ("[pdf]", " must be a mapping"),
+        ("{pdf: false}", ".pdf must be a mapping"),
+        ("{pdf: {enabled: 'no'}}", ".pdf.enabled must be true or false"),
+        ("{pdf: {enabeld: false}}", ".pdf.enabeld is an unknown key; there are apiKey, config, enabled, env"),
+    ] {
+        assert_eq!(refused(&format!("skills: {{entries: {entries}}}\n")), format!("skills.entries{told}"));
+    }
     let right = "agents: {defaults: {timeoutSeconds: 60, runLimits: {modelCalls: 3, tokens:, costUsd: '0.000001'},\n\
-                 subagents: {allowAgents: ['*']}}, list: [{id: a, runLimits: {costUsd: 0.5}}]}\n\
-                 messages: {queue: {mode: steer, cap: 3}}\n";
+                 subagents: {allowAgents: ['*']}}, list: [{id: a, runLimits: {costUsd: 0.5}, skills: []}]}\n\
+                 messages: {queue: {mode: steer, cap: 3}}\n\
+                 skills: {load: {extraDirs: [/srv]}, entries: {tea:, pdf: {enabled: false, config: {deep: [1]}}}}\n";
     from_text(right).unwrap();
     from_text("messages: {queue: steer}\n").unwrap();
 }

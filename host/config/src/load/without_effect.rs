@@ -13,7 +13,6 @@ use crate::path::KeyPath;
 
 const NO_JOB: &str = "has no effect yet: no job is run";
 const NO_RUN_QUOTA: &str = "has no effect yet: runs are bounded by the gateway alone";
-const NO_SKILL: &str = "has no effect yet: no skill is used";
 const OWN_PROFILE: &str = "has no effect yet: the gateway's own seccomp profile is in force";
 const NO_BACKUP: &str = "has no effect yet: no backup is made";
 const NO_CHANNEL: &str = "has no effect yet: no chat channel is connected";
@@ -30,16 +29,15 @@ const TABLE: &[(&str, &str)] = &[
     ("channels", NO_CHANNEL),
     ("commands", NO_CHANNEL),
     ("bindings", NO_CHANNEL),
-    ("skills", NO_SKILL),
     ("talk", "has no effect yet: nothing is spoken"),
     ("memory", "has no effect yet: what agents remember is indexed and searched as docs/agents.md says"),
     ("ui", "has no effect yet: no control UI is served"),
 ];
 
-/// Open sections and the keys of each that are in force: every other one has no effect. `*` is any element.
+/// Open sections and the keys of each that are in force: every other one has no effect. `*` is any element or member.
 const IN_FORCE: &[(&str, &[&str])] = &[
     ("agents", &["defaults", "list"]),
-    ("agents.defaults", &["contextTokens", "model", "runLimits", "sandbox", "timeoutSeconds", "tools"]),
+    ("agents.defaults", &["contextTokens", "model", "runLimits", "sandbox", "skills", "timeoutSeconds", "tools"]),
     ("agents.defaults.sandbox", &["backend"]),
     ("agents.defaults.tools", TOOLS),
     ("agents.defaults.tools.exec", &["ask", "security"]),
@@ -55,6 +53,7 @@ const IN_FORCE: &[(&str, &[&str])] = &[
             "quotas",
             "runLimits",
             "sandbox",
+            "skills",
             "timeoutSeconds",
             "tools",
         ],
@@ -65,6 +64,8 @@ const IN_FORCE: &[(&str, &[&str])] = &[
     ("messages", &["queue"]),
     ("messages.queue", &["cap", "mode"]),
     ("session", &["mainKey", "scope"]),
+    ("skills", &["entries"]),
+    ("skills.entries.*", &["enabled"]),
     ("tools", TOOLS),
     ("tools.exec", &["ask", "safeBins", "security"]),
 ];
@@ -133,7 +134,7 @@ fn found<'v>(set: &'v Value, default: &'v Value) -> impl Iterator<Item = (KeyPat
 /// The keys of a section but for these.
 fn others<'v>(section: &str, keys: &'static [&str], set: &'v Value) -> impl Iterator<Item = KeyPath> + 'v {
     let places = section.split('.').fold(vec![KeyPath::root()], |places, name| match name {
-        "*" => places.iter().flat_map(|list| elements(list, set)).collect(),
+        "*" => places.iter().flat_map(|place| children(place, set)).collect(),
         name => places.iter().map(|place| place.key(name)).collect(),
     });
     places.into_iter().flat_map(move |place| {
@@ -142,9 +143,12 @@ fn others<'v>(section: &str, keys: &'static [&str], set: &'v Value) -> impl Iter
     })
 }
 
-fn elements(list: &KeyPath, set: &Value) -> Vec<KeyPath> {
-    let count = list.get(set).and_then(Value::as_array).map_or(0, Vec::len);
-    (0..count).map(|index| list.index(index)).collect()
+fn children(place: &KeyPath, set: &Value) -> Vec<KeyPath> {
+    match place.get(set) {
+        Some(Value::Array(items)) => (0..items.len()).map(|index| place.index(index)).collect(),
+        Some(Value::Object(members)) => members.keys().map(|key| place.key(key)).collect(),
+        _ => Vec::new(),
+    }
 }
 
 fn is_empty(value: &Value) -> bool {

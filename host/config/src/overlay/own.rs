@@ -61,5 +61,6 @@ impl Walk {
 /// Whether the operator's value too has to be of that kind. What the schema types, or tenants alone are held to, need
 /// not.
 fn binds_the_operator(rule: Rule) -> bool {
-    matches!(rule, Rule::Agents | Rule::Open | Rule::Settings | Rule::Text | Rule::Texts | Rule::Usd | Rule::Whole)
+    use Rule::{Agents, Open, Settings, Switch, Text, Texts, Usd, Whole};
+    matches!(rule, Agents | Open | Settings | Switch | Text | Texts | Usd | Whole)
 }

@@ -86,7 +86,7 @@ const ROWS: &[(&str, Rule)] = &[
     ("session.store", Protected),
     ("skills", Closed),
     ("skills.entries", Open),
-    ("skills.entries.*", Closed),
+    ("skills.entries.*", Settings),
     ("skills.entries.*.enabled", Switch),
     ("skills.entries.*.apiKey", Unlisted),
     ("skills.entries.*.env", Variables),
@@ -132,6 +132,7 @@ const AGENT_ROWS: &[(&str, Rule)] = &[
     ("repoRoot", InsidePath),
     ("identity.avatar", Picture),
     ("tools", Tools),
+    ("skills", Texts),
     // What every run reads: of the wrong kind, they would fail each, or bound none.
     ("contextTokens", Whole),
     ("timeoutSeconds", Whole),

@@ -49,7 +49,9 @@ fn a_variable_that_sets_nothing_is_told_with_what_was_meant() {
 fn what_is_in_force_and_what_is_left_at_its_default_is_not_told() {
     let in_force = "durability: power-safe\nquotas: {default: {requests_per_minute: 5}}\nbilling: {timezone: UTC}\n\
                     telemetry: {log: {level: debug}}\nsession: {scope: global}\nmessages: {queue: steer}\n\
-                    agents: {defaults: {model: x}, list: [{id: ada, sandbox: {backend: docker}, quotas: {}}]}\n\
+                    skills: {entries: {pdf: {enabled: false}}}\n\
+                    agents: {defaults: {model: x, skills: [pdf]}, list: [{id: ada, skills: [tea],\n\
+                    sandbox: {backend: docker}, quotas: {}}]}\n\
                     tools: {deny: [exec], exec: {ask: always}}\n";
     assert_eq!(warnings(in_force, &[]), Vec::<String>::new());
     assert_eq!(warnings("cron: {enabled: true}\nbackup: {}\nmodels:\nsandbox: {}\n", &[]), Vec::<String>::new());
@@ -59,7 +61,8 @@ fn what_is_in_force_and_what_is_left_at_its_default_is_not_told() {
 fn of_an_open_section_each_key_that_nothing_acts_on_is_told() {
     let config = "session:\n  scope: global\n  idleMinutes: 5\nmessages: {queue: {cap: 5, debounceMs: 9}}\n\
                   agents:\n  defaults: {heartbeat: {every: 1h}}\n  list:\n    - {id: ada}\n    - id: bob\n      \
-                  memorySearch: {enabled: true}\ntools: {exec: {host: gateway}}\n";
+                  memorySearch: {enabled: true}\ntools: {exec: {host: gateway}}\n\
+                  skills: {entries: {pdf: {enabled: true, apiKey: k}}, load: {watch: true}}\n";
     let untold = "has no effect yet: nothing that comes with the gateway acts on it";
     assert_eq!(
         warnings(config, &[]),
@@ -68,6 +71,8 @@ fn of_an_open_section_each_key_that_nothing_acts_on_is_told() {
             format!("config.yaml:10:7: agents.list[1].memorySearch {untold}"),
             format!("config.yaml:4:28: messages.queue.debounceMs {untold}"),
             format!("config.yaml:3:3: session.idleMinutes {untold}"),
+            format!("config.yaml:12:54: skills.load {untold}"),
+            format!("config.yaml:12:41: skills.entries.pdf.apiKey {untold}"),
             format!("config.yaml:11:16: tools.exec.host {untold}"),
         ]
     );

@@ -184,23 +184,30 @@ fn keys_that_reach_the_host_are_the_operators_at_every_depth() {
 fn what_every_run_reads_is_refused_where_it_is_of_another_kind() {
     let base = GatewayConfig::default();
     let limits = json!({"modelCalls": "1", "tokens": -1, "costUsd": "much", "costUSD": 1});
-    let wrong = json!({"timeoutSeconds": "1", "subagents": {"allowAgents": "*"}, "runLimits": limits});
-    let mut refused =
-        refused(json!({"agents": {"defaults": wrong}, "messages": {"queue": {"mode": 1, "cap": "2"}}}), &base);
+    let wrong = json!({"timeoutSeconds": "1", "subagents": {"allowAgents": "*"}, "runLimits": limits, "skills": "pdf"});
+    let messages = json!({"queue": {"mode": 1, "cap": "2"}});
+    let skills = json!({"entries": {"tea": {"enabled": "no"}, "pdf": false}});
+    let overlay = json!({"agents": {"defaults": wrong}, "messages": messages, "skills": skills});
+    let mut refused = refused(overlay, &base);
     refused.sort();
     let defaults = [
         "runLimits.costUSD",
         "runLimits.costUsd",
         "runLimits.modelCalls",
         "runLimits.tokens",
+        "skills",
         "subagents.allowAgents",
         "timeoutSeconds",
     ];
     let mut expected = defaults.map(|key| format!("agents.defaults.{key}")).to_vec();
-    expected.extend(["messages.queue.cap", "messages.queue.mode"].map(str::to_owned));
+    let others = ["messages.queue.cap", "messages.queue.mode", "skills.entries.pdf", "skills.entries.tea.enabled"];
+    expected.extend(others.map(str::to_owned));
     assert_eq!(refused, expected);
     let misspelt = validate(&json!({"agents": {"defaults": {"runLimits": {"costUSD": 1}}}}), &json!({})).unwrap_err();
     let told = r#"agents.defaults.runLimits.costUSD: unknown key (did you mean "costUsd"?)"#;
+    assert_eq!(misspelt[0].to_string(), told);
+    let misspelt = validate(&json!({"skills": {"entries": {"pdf": {"enabeld": false}}}}), &json!({})).unwrap_err();
+    let told = r#"skills.entries.pdf.enabeld: unknown key (did you mean "enabled"?)"#;
     assert_eq!(misspelt[0].to_string(), told);
 }
 
