@@ -48,7 +48,8 @@ impl Embedder {
         in_batches(texts, |batch| self.0.embed(batch))
     }
 
-    /// As [`Embedder::embed`], for an agent of the tenant: what it costs counts for the agent's budgets too.
+    /// As [`Embedder::embed`], for an agent of the tenant: what it costs counts for the agent's budgets too, and is of
+    /// the session and run in which this call, or else one that it is inside of, last asked a model for that agent.
     ///
     /// # Errors
     /// As [`Embedder::embed`]; INVALID_REQUEST where it costs something and the tenant has no such agent.

@@ -219,7 +219,7 @@ fn its_seconds_are_metered_and_end_with_the_day() {
     daemon.operator().done("tenants.quota.update", json!({ "tenantId": "acme", "quotas": quotas }));
     let ran = tenant.ok("sandbox.run", json!({ "command": ["sleep", "1.2"], "limits": { "wallMs": 3000 } }));
     assert_eq!(ran["reason"], "exit", "{ran}");
-    assert_eq!(tenant.ok("tenants.usage", json!({}))["sandboxCpuSeconds"], 1);
+    assert_eq!(tenant.ok("tenants.usage", json!({}))["sandboxSeconds"], 1);
     let error = tenant.err("sandbox.run", json!({ "command": ["true"], "limits": { "wallMs": 3000 } }));
     assert_eq!((error.code, &error.data["quota"]), (-32029, &json!("sandbox_seconds_per_day")), "{error}");
     tenant.done("sandbox.run", json!({ "command": ["true"], "limits": { "wallMs": 1000 } }));
@@ -235,7 +235,7 @@ fn a_workload_that_names_no_time_runs_for_as_long_as_its_tenants_day_has_seconds
     let ran = tenant.ok("sandbox.run", shell("sleep 1000"));
     assert_eq!(ran["reason"], "timeout", "{ran}");
     assert!(ran["stderr"].as_str().is_some_and(|said| said.contains("sandbox_seconds_per_day is used up")), "{ran}");
-    assert_eq!(tenant.ok("tenants.usage", json!({}))["sandboxCpuSeconds"], 3, "all of it, and no more");
+    assert_eq!(tenant.ok("tenants.usage", json!({}))["sandboxSeconds"], 3, "all of it, and no more");
     let error = tenant.err("sandbox.run", shell("true"));
     assert_eq!((error.code, &error.data["quota"]), (-32029, &json!("sandbox_seconds_per_day")), "{error}");
 }

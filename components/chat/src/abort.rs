@@ -120,10 +120,7 @@ fn end_running(lanes: &Lanes<'_>, key: &str, id: &str) -> Result<bool> {
         return Ok(true);
     };
     let run = lanes.run(id)?;
-    let was_running = !run.status.has_ended();
-    if was_running {
-        lanes.end_for(run, ON_REQUEST)?;
-    }
+    let is_aborted = !run.status.has_ended() && lanes.end_for(run, ON_REQUEST)? == Status::Aborted;
     lanes.pass_on(key, claim)?;
-    Ok(was_running)
+    Ok(is_aborted)
 }

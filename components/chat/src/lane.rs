@@ -3,6 +3,7 @@
 //! A session has a *lane*: the run that has its turn, and those that wait. Whoever has the claim of that lane moves it
 //! on; where a lane has a run and nobody the claim, that run died with its call or with the gateway.
 
+use crate::ending::LastLine;
 use crate::run::{self, Run, Status};
 use crate::session::Session;
 use crate::teller::Teller;
@@ -11,7 +12,7 @@ use openclaw_sdk::log::{self, Level};
 use openclaw_sdk::tasks::{Claim, Tasks};
 use openclaw_sdk::{Call, Error, Result, now_ms};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::time::Duration;
 
 const LANES: &str = "lanes";
@@ -236,7 +237,7 @@ impl<'a> Lanes<'a> {
     fn end_all<'i>(&self, ids: impl IntoIterator<Item = &'i String>) -> Result<()> {
         for id in ids {
             match self.run(id) {
-                Ok(run) if !run.status.has_ended() => self.end_for(run, DIED)?,
+                Ok(run) if !run.status.has_ended() => self.end_for(run, DIED).map(drop)?,
                 Err(error) if !error.is_not_found() => return Err(error),
                 _ => {}
             }
@@ -244,28 +245,27 @@ impl<'a> Lanes<'a> {
         Ok(())
     }
 
-    /// Ends a run on behalf of the call that had it: marks it in the transcript, and tells of it.
-    pub(crate) fn end_for(&self, mut run: Run, why: &str) -> Result<()> {
+    /// Ends a run on behalf of the call that had it, and tells of it: as its last line says, where it had come to that;
+    /// else as aborted, which the transcript is marked with.
+    pub(crate) fn end_for(&self, mut run: Run, why: &str) -> Result<Status> {
         let key = &run.session_key;
         // A message that nobody read yet is kept; a session that was deleted since is not made again.
         let session = match run.has_begun {
             true => Session::find(self.call, key)?,
             false => Some(Session::open(self.call, key, None)?),
         };
-        if let Some(session) = session {
-            let mut messages = Vec::new();
-            // It may have died between the message and what says that it is written.
-            if !run.has_begun && !session.has_heard(&run)? {
-                messages.push(run.heard());
+        let last = session.as_ref().map(|session| LastLine::find(session, &run)).transpose()?.flatten();
+        let message = match (&session, last) {
+            (Some(session), Some(last)) => last.end(&mut run, &session.id),
+            (session, _) => {
+                session.iter().try_for_each(|session| mark(session, &run, why))?;
+                run.end(Status::Aborted, Some(why.to_owned()), None);
+                Value::Null
             }
-            messages.push(aborted_message(why));
-            let marked = session.say(&messages, |row| _ = row.insert("abortedLastRun".into(), true.into()));
-            // A session that was deleted meanwhile has no transcript to be marked.
-            marked.or_else(|error| if error.code == "UNAVAILABLE" { Ok(()) } else { Err(error) })?;
-        }
-        run.end(Status::Aborted, Some(why.to_owned()), None);
+        };
         self.write_run(&run)?;
-        Teller::of_ended(self.call, &run)?.aborted(why)
+        Teller::of_ended(self.call, &run)?.ended(&run, &message)?;
+        Ok(run.status)
     }
 
     /// Says that a run is to be ended; it looks for this between two steps.
@@ -325,6 +325,19 @@ impl<'a> Lanes<'a> {
     }
 }
 
+/// Marks a run in its transcript that was aborted.
+fn mark(session: &Session<'_>, run: &Run, why: &str) -> Result<()> {
+    let mut messages = Vec::new();
+    // It may have died between the message and what says that it is written.
+    if !run.has_begun && !session.has_heard(run)? {
+        messages.push(run.heard());
+    }
+    messages.push(aborted_message(why));
+    let marked = session.say(&messages, |row| _ = row.insert("abortedLastRun".into(), true.into()));
+    // A session that was deleted meanwhile has no transcript to be marked.
+    marked.or_else(|error| if error.code == "UNAVAILABLE" { Ok(()) } else { Err(error) })
+}
+
 /// The write of a run; nobody wants one to be ended any more that has ended.
 fn with_run<'a>(transaction: Transaction<'a>, run: &Run) -> Result<Transaction<'a>> {
     let transaction = run.write(transaction)?;
@@ -354,7 +367,7 @@ pub(crate) fn claim_of_run(id: &str) -> String {
     format!("run:{id}")
 }
 
-fn aborted_message(why: &str) -> serde_json::Value {
+fn aborted_message(why: &str) -> Value {
     json!({
         "role": "assistant", "content": [], "stopReason": "aborted", "errorMessage": why, "timestamp": now_ms(),
         "usage": { "input": 0, "output": 0, "cacheRead": 0, "cacheWrite": 0, "totalTokens": 0 },

@@ -3,7 +3,8 @@
 //!
 //! - `send`, `agent`, `wait`, `abort`, `identity`: the methods.
 //! - `lane`: one run at a time a session, the others in line; `run`: what is kept of each.
-//! - `turn`: a run from its first word to its last; `answer`: one answer of the model.
+//! - `turn`: a run from its first word to its last; `answer`: one answer of the model; `ending`: what its last line
+//!   says of a run.
 //! - `session`: the row and the transcript, which the family `sessions` keeps; `context`: what of it a model reads;
 //!   `compact`: what becomes of it once it is too long.
 //! - `settings`, `prompt`, `skills`, `tools`: what the agent is told, may do and may spend; `teller`: who hears of it.
@@ -13,6 +14,7 @@ mod agent;
 mod answer;
 mod compact;
 mod context;
+mod ending;
 mod identity;
 mod lane;
 mod money;

@@ -17,8 +17,8 @@ const TRANSCRIPT: &str = "transcript";
 /// How often a write is tried again when somebody else was faster.
 const ATTEMPTS: usize = 8;
 
-/// How far back a message is looked for that may just have been written.
-const JUST_WRITTEN: u32 = 50;
+/// How far back a line is looked for that may just have been written.
+pub(crate) const JUST_WRITTEN: u32 = 50;
 
 /// How much of a message a list shows.
 const PREVIEW: usize = 240;

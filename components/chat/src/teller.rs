@@ -3,7 +3,7 @@
 //! One run's events are numbered on, over both names. A call may publish 1,024 of them and the tenant's window holds
 //! as many, so pieces of answers stop being told first, then tools; how a run ends is always told.
 
-use crate::run::{Run, Usage};
+use crate::run::{Run, Status, Usage};
 use openclaw_sdk::events::Events;
 use openclaw_sdk::{Call, Result, now_ms};
 use serde_json::{Value, json};
@@ -86,8 +86,17 @@ impl Teller {
         if self.seq.get() > TOOLS_UNTIL { Ok(()) } else { self.agent("tool", data) }
     }
 
-    /// It has ended well: with this message.
-    pub(crate) fn finished(&self, message: &Value, stop_reason: &str, usage: &Usage) -> Result<()> {
+    /// How it has ended; where that is well, with this message.
+    pub(crate) fn ended(&self, run: &Run, message: &Value) -> Result<()> {
+        let why = run.error.as_deref().unwrap_or_default();
+        match (run.status, &run.outcome) {
+            (Status::Ok, Some(outcome)) => self.finished(message, &outcome.stop_reason, &outcome.usage),
+            (Status::Aborted, _) => self.aborted(why),
+            _ => self.failed(why),
+        }
+    }
+
+    fn finished(&self, message: &Value, stop_reason: &str, usage: &Usage) -> Result<()> {
         let mut payload = json!({ "state": "final", "stopReason": stop_reason, "usage": usage });
         if message.to_string().len() <= MESSAGE_BYTES {
             payload["message"] = message.clone();

@@ -6,6 +6,7 @@
 use crate::answer::{Answer, Asking, Offered, Read};
 use crate::compact;
 use crate::context::Context;
+use crate::ending::last_line;
 use crate::lane::{Lanes, claim_of_run};
 use crate::money;
 use crate::prompt;
@@ -27,12 +28,32 @@ pub(crate) const ON_REQUEST: &str = "ended on request";
 
 /// How a run came to its end.
 enum End {
-    /// The model has answered: the message, and why it stopped.
-    Answered(Value, String),
+    /// The model has answered, with this message.
+    Answered(Value),
     /// A limit of the run, or its time.
     OutOf(String),
     Unwanted,
     Failed(Error),
+}
+
+impl End {
+    /// What becomes of the run, and why where that is not well.
+    fn judged(&self) -> (Status, Option<String>) {
+        match self {
+            Self::Answered(_) => (Status::Ok, None),
+            Self::Unwanted => (Status::Aborted, Some(ON_REQUEST.to_owned())),
+            Self::OutOf(what) => (Status::Error, Some(what.clone())),
+            Self::Failed(error) => (Status::Error, Some(error.message.clone())),
+        }
+    }
+
+    fn stop_reason(&self) -> &str {
+        match self {
+            Self::Answered(message) => message["stopReason"].as_str().unwrap_or_default(),
+            Self::Unwanted => "aborted",
+            Self::OutOf(_) | Self::Failed(_) => "error",
+        }
+    }
 }
 
 /// Takes the turn of a run. What it ended by is in the run; an error that the host gave is passed on beside it.
@@ -174,31 +195,33 @@ impl<'a> Turn<'a> {
         context.add("user", &run.message)
     }
 
-    /// Writes an answer down. How the run ends, where it does.
+    /// Writes an answer down, and with it how the run ends, where it does.
     fn take_answer(&mut self, answer: Answer, read: Read, context: &mut Context) -> Result<Option<End>> {
         self.count(&answer.usage, answer.cost);
         self.last = answer;
         let end = match read {
+            Read::Whole if self.last.tool_calls().is_empty() => {
+                let reason = self.last.reason.as_deref().unwrap_or("stop");
+                Some(End::Answered(self.last.message(reason, None)))
+            }
             Read::Whole => None,
             Read::Stopped => Some(self.used_up()?.unwrap_or(End::Unwanted)),
             Read::Failed(error) => Some(End::Failed(error)),
         };
-        let calls = self.last.tool_calls();
-        let message = match &end {
-            None if calls.is_empty() => self.last.message(self.last.reason.as_deref().unwrap_or("stop"), None),
-            None => self.last.message("toolUse", None),
-            Some(End::Unwanted) => self.last.message("aborted", Some(ON_REQUEST)),
-            Some(End::Failed(error)) => self.last.message("error", Some(&error.message)),
-            Some(End::OutOf(what)) => self.last.message("error", Some(what)),
-            Some(End::Answered(..)) => Value::Null,
+        let Some(end) = end else {
+            let message = self.last.message("toolUse", None);
+            self.session.say(std::slice::from_ref(&message), |row| self.tell_row(row, false))?;
+            context.add_answer(&message)?;
+            return Ok(None);
         };
-        self.session.say(std::slice::from_ref(&message), |row| self.tell_row(row, end.as_ref()))?;
-        context.add_answer(&message)?;
-        if end.is_none() && calls.is_empty() {
-            let reason = self.last.reason.clone().unwrap_or_else(|| "stop".into());
-            return Ok(Some(End::Answered(message, reason)));
-        }
-        Ok(end)
+        let (status, why) = end.judged();
+        let message = match &end {
+            End::Answered(message) => message.clone(),
+            ended => self.last.message(ended.stop_reason(), why.as_deref()),
+        };
+        let line = last_line(self.run, &message, (status, why), &self.usage);
+        self.session.append(&[("message", line)], |row| self.tell_row(row, status == Status::Aborted))?;
+        Ok(Some(end))
     }
 
     fn count(&mut self, used: &Usage, cost: u128) {
@@ -207,10 +230,10 @@ impl<'a> Turn<'a> {
     }
 
     /// What lists show of the session after an answer.
-    fn tell_row(&self, row: &mut Fields, end: Option<&End>) {
+    fn tell_row(&self, row: &mut Fields, is_aborted: bool) {
         let last = &self.last.usage;
         let mut set = |name: &str, value: Value| _ = row.insert(name.to_owned(), value);
-        set("abortedLastRun", matches!(end, Some(End::Unwanted)).into());
+        set("abortedLastRun", is_aborted.into());
         if last.total_tokens == 0 {
             return;
         }
@@ -290,33 +313,23 @@ impl<'a> Turn<'a> {
     /// Ends the run, and tells of it.
     fn conclude(self, end: End) -> Result<Option<Error>> {
         let Self { lanes, run, session, teller, usage, last, .. } = self;
-        let (status, why, failed) = match &end {
-            End::Answered(..) => (Status::Ok, None, None),
-            End::Unwanted => (Status::Aborted, Some(ON_REQUEST.to_owned()), None),
-            End::OutOf(what) => (Status::Error, Some(what.clone()), None),
-            End::Failed(error) => (Status::Error, Some(error.message.clone()), Some(error.clone())),
-        };
-        let stop_reason = match &end {
-            End::Answered(_, reason) => reason.as_str(),
-            End::Unwanted => "aborted",
-            End::OutOf(_) | End::Failed(_) => "error",
-        };
+        let (status, why) = end.judged();
         let outcome = Outcome {
             text: last.text,
             session_id: session.id,
             provider: last.provider,
             model: last.model,
-            stop_reason: stop_reason.to_owned(),
-            usage: usage.clone(),
+            stop_reason: end.stop_reason().to_owned(),
+            usage,
         };
         run.end(status, why, Some(outcome));
         lanes.write_run(run)?;
-        match end {
-            End::Answered(message, reason) => teller.finished(&message, &reason, &usage)?,
-            End::Unwanted => teller.aborted(ON_REQUEST)?,
-            End::OutOf(what) => teller.failed(&what)?,
-            End::Failed(error) => teller.failed(&error.message)?,
-        }
+        let (message, failed) = match end {
+            End::Answered(message) => (message, None),
+            End::Failed(error) => (Value::Null, Some(error)),
+            End::Unwanted | End::OutOf(_) => (Value::Null, None),
+        };
+        teller.ended(run, &message)?;
         Ok(failed)
     }
 }

@@ -49,6 +49,9 @@ pub(crate) struct UsageSnapshot {
     total_requests: u64,
     requests_this_minute: u64,
     requests_this_hour: u64,
+    /// That workloads ran, by the clock.
+    sandbox_seconds: u64,
+    /// That they ran on a processor.
     sandbox_cpu_seconds: Number,
     #[serde(rename = "sandboxPeakMemoryMB")]
     sandbox_peak_memory_mb: Number,

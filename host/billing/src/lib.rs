@@ -46,7 +46,7 @@ pub use refusal::{Amount, Refusal};
 pub use report::{Cell, Query, RowExplanation, Table};
 pub use usage::calls::{
     CallId, CallRow, Caller, Discrepancy, Limits, MeterKind, ModelCall, Outcome, Reservation, ReserveError, RollupUnit,
-    SandboxReservation, Settlement, SoftLimit, Sums,
+    SandboxReservation, Settlement, SoftLimit, Sums, WorkloadUsage,
 };
 pub use usage::{LedgerError, MAX_MONTHS, Measured, TenantQuotaStatus, TenantUsageSnapshot, UsageLedger};
 pub use window::{

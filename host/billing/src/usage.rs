@@ -75,7 +75,9 @@ struct Count {
 #[derive(Debug, Clone, Copy, Default)]
 struct Used {
     called: Sums,
+    /// By the clock.
     sandbox_ms: u64,
+    sandbox_cpu_ms: u64,
     /// Of one workload, the largest.
     sandbox_peak_bytes: u64,
     tools_run: u64,
@@ -228,10 +230,12 @@ impl UsageLedger {
                 called.add(&sums);
             }
             let metered = |kind| calls::metered(db, &tenant, kind, &window);
+            let (sandbox_cpu_ms, sandbox_peak_bytes) = calls::workloads(db, &tenant, &window)?;
             Ok(Used {
                 called,
                 sandbox_ms: metered(MeterKind::SandboxMs)?,
-                sandbox_peak_bytes: calls::sandbox_peak(db, &tenant, &window)?,
+                sandbox_cpu_ms,
+                sandbox_peak_bytes,
                 tools_run: metered(MeterKind::ToolCalls)?,
                 storage_bytes: metered(MeterKind::StorageBytes)?,
             })

@@ -81,6 +81,16 @@ impl Caller {
     }
 }
 
+/// A turn of an agent, as the component that takes it tells the ledger: within the tenant, whose it is is the
+/// component's to say.
+#[derive(Clone, Debug)]
+pub(crate) struct Turn {
+    /// Empty for no agent's.
+    pub(crate) agent: String,
+    pub(crate) session: Option<String>,
+    pub(crate) run: Option<String>,
+}
+
 /// What the host knows of a call before it runs.
 #[derive(Clone, Debug)]
 pub struct CallFacts {
@@ -137,6 +147,8 @@ pub(crate) struct CallState {
     pub(crate) depth: u8,
     /// It is a task, or inside one.
     pub(crate) is_task: bool,
+    /// The turn in which it, or else a call that it is inside of, asked a model last.
+    pub(crate) turn: Option<Turn>,
     /// What somebody else ends this call by.
     pub(crate) ends: Arc<Notify>,
     /// The claim that this task was started with.
@@ -199,6 +211,7 @@ impl CallState {
             inner_failure: None,
             depth: 0,
             is_task: false,
+            turn: None,
             ends: Arc::default(),
             inherited: None,
             claims: HashMap::new(),

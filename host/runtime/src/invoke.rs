@@ -15,7 +15,7 @@ use crate::{
     CallError, Failure, backtrace,
     binding::{Origin, Route},
     bindings::{Gateway, openclaw::gateway::types},
-    call::{CallFacts, CallState, Subject},
+    call::{CallFacts, CallState, Subject, Turn},
     capability::calls::Call,
     claims::Claim,
     component::Component,
@@ -72,30 +72,31 @@ pub(crate) enum CallKind {
 
 impl CallKind {
     /// The call that waits for it.
-    pub(crate) fn outer(&self) -> Option<Outer> {
+    pub(crate) fn outer(&self) -> Option<&Outer> {
         match self {
-            Self::Inside(outer) => Some(*outer),
+            Self::Inside(outer) => Some(outer),
             Self::Alone | Self::Apart { .. } => None,
         }
     }
 }
 
 /// The call from which another is made.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct Outer {
     pub(crate) depth: u8,
     pub(crate) deadline: Instant,
     pub(crate) is_task: bool,
+    pub(crate) turn: Option<Turn>,
 }
 
 impl Outer {
     /// How deep the inner call is.
-    pub(crate) fn inner_depth(self) -> u8 {
+    pub(crate) fn inner_depth(&self) -> u8 {
         self.depth + 1
     }
 
     /// What is left of the outer call's time.
-    pub(crate) fn left(self) -> Duration {
+    pub(crate) fn left(&self) -> Duration {
         self.deadline.saturating_duration_since(Instant::now())
     }
 }
@@ -160,6 +161,7 @@ async fn prepare(
     let mut state = CallState::new(facts, component.clone(), grants, services.clone(), limits, wall);
     state.depth = outer.map_or(0, Outer::inner_depth);
     state.is_task = outer.map_or(matches!(kind, CallKind::Apart { .. }), |outer| outer.is_task);
+    state.turn = outer.and_then(|outer| outer.turn.clone());
     if let CallKind::Apart { ends, claim } = kind {
         (state.ends, state.inherited) = (ends, claim);
     }

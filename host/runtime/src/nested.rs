@@ -58,7 +58,8 @@ impl CallState {
         let route = route.ok_or_else(|| CapabilityError::not_found(plugins.no_such_method(method)))?;
         let facts = self.inner_facts(&route)?;
         let (told, version, started) = (facts.clone(), route.version().clone(), Instant::now());
-        let outer = Outer { depth: self.depth, deadline: self.deadline, is_task: self.is_task };
+        let turn = self.turn.clone();
+        let outer = Outer { depth: self.depth, deadline: self.deadline, is_task: self.is_task, turn };
         // Ended with this call, whatever ends it.
         let mut inner = JoinSet::new();
         inner.spawn(plugins.run_inner(route, facts, params, outer).in_current_span());

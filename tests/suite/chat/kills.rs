@@ -3,6 +3,7 @@
 
 mod model;
 mod transcripts;
+mod unended;
 
 use std::collections::BTreeMap;
 
@@ -66,7 +67,10 @@ fn a_turn_that_is_killed_where_it_waits_is_marked_and_billed_and_its_session_goe
             let rows = rows(world.daemon.home(), "acme");
             assert_eq!(rows.iter().filter(|row| row.outcome == "estimated").count(), estimated, "{id}: {rows:#?}");
             assert_eq!(rows.len(), world.model.received().len(), "{id}: a row for each request and no other");
-            assert!(rows.iter().all(|row| row.agent == "main"), "{id}: the agent's, embeddings too: {rows:#?}");
+            for row in &rows {
+                let of_run = key(row.run.trim_end_matches(".next"));
+                assert_eq!((&*row.agent, &row.session), ("main", &of_run), "{id}: the run's, embeddings too: {row:?}");
+            }
         }
     }
     is_sound(&world.daemon);
@@ -82,6 +86,16 @@ fn a_turn_that_is_killed_at_any_of_its_events_has_written_what_it_told() {
         for most in 1..=all {
             world = world.killed_after(most, &format!("{round}-{most}.tool"));
         }
+    }
+    is_sound(&world.daemon);
+    world.died();
+}
+
+#[test]
+fn a_turn_that_is_killed_between_its_answer_and_its_end_has_ended_well() {
+    let mut world = World::start();
+    for id in ["0.plain", "0.tool"] {
+        world = world.killed_before_its_end(id);
     }
     is_sound(&world.daemon);
     world.died();
@@ -113,8 +127,14 @@ impl World {
     }
 
     /// Kills the gateway, looks at what it left, and starts it again.
-    fn died(mut self) -> Self {
+    fn died(self) -> Self {
+        self.died_leaving(|_| ())
+    }
+
+    /// The same, with a change of what it left.
+    fn died_leaving(mut self, change: impl FnOnce(&Home)) -> Self {
         self.daemon.kill();
+        change(self.daemon.home());
         let transcripts = self.transcripts.after(self.daemon.home());
         Self { daemon: self.daemon.restarted(), transcripts, ..self }
     }
@@ -151,6 +171,19 @@ impl World {
         world
     }
 
+    /// Kills a turn when its answer is written, and before its end is.
+    fn killed_before_its_end(self, id: &str) -> Self {
+        self.told(id, usize::MAX);
+        let messages = self.messages(id);
+        assert_eq!(messages.last().expect("an answer")["stopReason"], "stop", "{id}: {messages:?}");
+        let world = self.died_leaving(|home| unended::take_end(home, id, &key(id)));
+        let ended = ended(&world.tenant(), id);
+        assert_eq!((&ended["status"], &ended["error"]), (&json!("ok"), &Value::Null), "{id}: {ended}");
+        assert_eq!(world.messages(id), messages, "{id}: nothing is written twice, and nothing is marked");
+        world.goes_on(id);
+        world
+    }
+
     /// Kills a turn when so many of its events were heard.
     fn killed_after(self, most: usize, id: &str) -> Self {
         let told = self.told(id, most);
@@ -173,6 +206,7 @@ impl World {
                 "{id}: {ended}"
             );
             assert_eq!(last["stopReason"], "aborted", "{id}: {last}");
+            assert!(messages.iter().all(|message| message["stopReason"] != "stop"), "{id}: it had answered: {ended}");
         }
         world.goes_on(id);
         world

@@ -14,8 +14,8 @@ fn keeps_the_contract() {
 /// TenantUsageSnapshot.
 pub(crate) const SNAPSHOT: &str = "tenantId period totalTokens inputTokens outputTokens cacheReadTokens cacheWriteTokens \
     reasoningTokens totalCostCents totalCostUsd diskUsageBytes workspaceBytes agentDataBytes memoryDbBytes totalSessions \
-    activeSessions totalMessages totalRequests requestsThisMinute requestsThisHour sandboxCpuSeconds sandboxPeakMemoryMB \
-    toolCalls storageBytes updatedAt quotaResetAt";
+    activeSessions totalMessages totalRequests requestsThisMinute requestsThisHour sandboxSeconds \
+    sandboxCpuSeconds sandboxPeakMemoryMB toolCalls storageBytes updatedAt quotaResetAt";
 
 #[test]
 fn counts_the_requests() {
@@ -70,6 +70,31 @@ fn counts_the_sessions_and_what_was_said_in_them() {
     assert_eq!(counted(), [3, 3, 3]);
     tenant.done("sessions.delete", json!({ "key": "agent:main:direct:1" }));
     assert_eq!(counted(), [2, 2, 1]);
+}
+
+#[test]
+fn tells_the_seconds_of_the_clock_from_those_of_the_processors() {
+    let daemon = Daemon::start();
+    let tenant = daemon.tenant("acme");
+    let seconds = || {
+        let usage = tenant.ok("tenants.usage", json!({}));
+        ["sandboxSeconds", "sandboxCpuSeconds"].map(|name| usage[name].as_u64().expect(name))
+    };
+    tenant.done("sandbox.run", json!({ "command": ["sleep", "1.2"] }));
+    assert_eq!(seconds(), [1, 0], "it slept");
+    let script = "while [ ! -e go ]; do :; done";
+    let params = json!({ "command": ["sh", "-c", script], "limits": { "wallMs": 60_000 } });
+    thread::scope(|scope| {
+        let running = scope.spawn(|| tenant.done("sandbox.run", params));
+        wait_until("two seconds of a processor", || {
+            let all = daemon.operator().ok("admin.sandboxes.list", json!({}));
+            all["sandboxes"][0]["resourceUsage"]["cpuMs"].as_u64() > Some(2_000)
+        });
+        std::fs::write(work(&daemon, "acme", "go"), "").expect("the word");
+        running.join().expect("it ends");
+    });
+    let [by_clock, of_processors] = seconds();
+    assert!(of_processors >= 2 && by_clock > of_processors, "{by_clock}, {of_processors}");
 }
 
 #[test]

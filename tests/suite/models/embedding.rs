@@ -1,6 +1,10 @@
 //! The operator's embedding model, as the family `memory` uses it: metered, cached, and missed without harm.
 
-use super::*;
+use super::{
+    rows::rows,
+    upstream::{Step, streamed, whole},
+    *,
+};
 
 const ANSWER: &str = r#"{"object": "list", "data": [{"object": "embedding", "index": 0, "embedding": [1, 0]}], "model": "small", "usage": {"prompt_tokens": 5, "total_tokens": 5}}"#;
 
@@ -77,4 +81,35 @@ fn what_an_agent_remembers_counts_for_the_agent() {
     assert_eq!(pluck(&found["results"], "path"), ["bakery.md"], "by its words alone");
     assert_eq!(put("main", "garage"), Ok(()), "the others go on");
     is_sound(&daemon);
+}
+
+#[test]
+fn what_a_turn_has_embedded_is_that_turns_in_the_ledger() {
+    let upstream = Upstream::answering(remembers_what_it_hears);
+    let models = "models:\n  default: small\n  embedding: {model: small, dimensions: 2}\n";
+    let daemon = Daemon::start_with(&config(&upstream).replacen("models:\n", models, 1));
+    let tenant = daemon.tenant("acme");
+    let answered = tenant.ok("agent", json!({ "message": "remember it", "idempotencyKey": "r1" }));
+    assert_eq!(answered["status"], "ok", "{answered}");
+    tenant.done("memory.put", json!({ "path": "b.md", "text": "garage" }));
+    let rows = rows(daemon.home(), "acme");
+    let of: Vec<_> = rows.iter().map(|row| (&*row.agent, &*row.session, &*row.run)).collect();
+    let (turn, client) = (("main", "agent:main:main", "r1"), ("main", "", ""));
+    assert_eq!(of, [turn, turn, turn, client], "the model, the embedding, the model; and a client's own");
+    is_sound(&daemon);
+}
+
+/// A model that has its agent remember something, and then answers.
+fn remembers_what_it_hears(request: &Value) -> Vec<Step> {
+    const USAGE: &str = r#"{"choices":[],"usage":{"prompt_tokens":20,"completion_tokens":4}}"#;
+    const CALL: &str = r#"{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"c1","type":"function","function":{"name":"memory_write","arguments":"{\"text\":\"bakery\"}"}}]}}]}"#;
+    if request["input"].is_array() {
+        return whole("200 OK", ANSWER);
+    }
+    let messages = request["messages"].as_array().expect("messages");
+    let has_remembered = messages.last().is_some_and(|last| last["role"] == "tool");
+    let said = if has_remembered { r#"{"choices":[{"delta":{"content":"Yes."}}]}"# } else { CALL };
+    let reason = if has_remembered { "stop" } else { "tool_calls" };
+    let stop = json!({ "choices": [{ "delta": {}, "finish_reason": reason }] }).to_string();
+    streamed(&[Some(said), Some(&stop), Some(USAGE), Some("[DONE]")])
 }

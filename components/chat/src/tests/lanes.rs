@@ -83,6 +83,74 @@ fn what_died_with_the_gateway_is_marked_and_the_session_goes_on() {
 }
 
 #[test]
+fn an_answer_that_was_whole_when_the_gateway_died_is_the_end_of_its_run() {
+    let script = [Said::calls("ls", json!({})).when("list"), Said::text(["Nothing."])];
+    let tenant = tenant(script);
+    let answered = ask(&tenant, "r1", "list");
+    let written = lines(&tenant);
+    die_before_the_end_of(&tenant, "r1");
+    assert_eq!(status(&tenant, "r1"), "ok");
+    assert_eq!(lines(&tenant), written, "nothing is written twice, and nothing is marked");
+    let last = events(&tenant, "chat").pop().unwrap();
+    assert_eq!((&last["state"], &last["message"]), (&json!("final"), &written.last().unwrap()["message"]));
+    let found = ask(&tenant, "r1", "list");
+    assert_eq!((&found["status"], &found["summary"]), (&answered["status"], &answered["summary"]));
+    let told = |answered: &Value, name: &str| answered["result"]["meta"][name].clone();
+    for name in ["usage", "stopReason", "sessionId", "provider", "model", "aborted"] {
+        assert_eq!(told(&found, name), told(&answered, name), "{name}");
+    }
+    assert_eq!(ask(&tenant, "r2", "and now?")["status"], "ok");
+}
+
+#[test]
+fn a_run_that_had_failed_when_the_gateway_died_has_failed_of_what_it_says() {
+    let tenant = tenant([Said::fails(Error::unavailable("down", None))]);
+    ask(&tenant, "r1", "hello");
+    let written = lines(&tenant);
+    die_before_the_end_of(&tenant, "r1");
+    let waited: Value = tenant.call("agent.wait", json!({ "runId": "r1" })).unwrap();
+    assert_eq!((&waited["status"], &waited["error"]), (&json!("error"), &json!("down")));
+    assert_eq!(lines(&tenant), written);
+}
+
+#[test]
+fn an_answer_to_an_older_run_of_the_same_id_ends_no_other() {
+    let tenant = tenant([Said::text(["hi"])]);
+    ask(&tenant, "r1", "hello");
+    let chat = tenant.database("chat");
+    let mut run: Value = chat.collection("runs").get("r1").unwrap().unwrap();
+    run["acceptedAt"] = json!(run["endedAt"].as_u64().unwrap() + 1);
+    chat.transaction().put("runs", "r1", &run, 0).unwrap().commit().unwrap();
+    die_before_the_end_of(&tenant, "r1");
+    assert_eq!(status(&tenant, "r1"), "error");
+    assert_eq!(said(&tenant).last().unwrap().1, "");
+}
+
+#[test]
+fn nobody_aborts_a_run_that_has_answered() {
+    let tenant = tenant([Said::text(["hi"])]);
+    ask(&tenant, "r1", "hello");
+    die_before_the_end_of(&tenant, "r1");
+    let aborted: Value = tenant.call("chat.abort", json!({ "sessionKey": MAIN })).unwrap();
+    assert_eq!(aborted["aborted"], false, "{aborted}");
+    assert_eq!((status(&tenant, "r1").as_str(), said(&tenant).len()), ("ok", 2));
+}
+
+/// The gateway dies when the last line of a run is written, and before its end is.
+fn die_before_the_end_of(tenant: &Tenant, id: &str) {
+    let chat = tenant.database("chat");
+    let mut run: Value = chat.collection("runs").get(id).unwrap().unwrap();
+    run["status"] = "running".into();
+    for name in ["endedAt", "error", "outcome"] {
+        run[name] = Value::Null;
+    }
+    let lane = json!({ "running": id, "waiting": [] });
+    let transaction = chat.transaction().put("runs", id, &run, 0).unwrap();
+    transaction.put("lanes", MAIN, &lane, 0).unwrap().commit().unwrap();
+    tenant.kill();
+}
+
+#[test]
 fn whoever_waits_for_a_run_that_died_learns_it() {
     let tenant = tenant([Said::text(["hi"])]);
     send(&tenant, "r1", "first");

@@ -8,7 +8,9 @@ use openclaw_tenancy::Quotas;
 use tempfile::TempDir;
 
 use super::*;
-use crate::{CacheWrites, Caller, Limits, Measured, ModelCall, Outcome, ReserveError, Settlement, TokenCounts};
+use crate::{
+    CacheWrites, Caller, Limits, Measured, ModelCall, Outcome, ReserveError, Settlement, TokenCounts, WorkloadUsage,
+};
 
 const CARD: &str = "small: {input: 1, output: 2, cache_write: 1.25, tiers: [{above_input_tokens: 1000, input: 3}]}\n\
                     default: {input: 10, output: 10, per_request: 0.001}\n";
@@ -161,7 +163,7 @@ async fn a_summary_has_all_that_is_metered() {
     let (_home, ledger) = used().await;
     let now = at("2026-11-05T00:00:00Z");
     let sandbox = ledger.reserve_sandbox(caller("acme", ""), 1..=1_500, Limits::default(), (now, now)).await.unwrap();
-    sandbox.settle(1_500, 0).await.unwrap();
+    sandbox.settle(WorkloadUsage { wall_ms: 1_500, ..WorkloadUsage::default() }).await.unwrap();
     ledger.meter_tools(caller("acme", ""), 3, now).await.unwrap();
     ledger.meter_storage(&"initech".parse().unwrap(), 9, now).await.unwrap();
     let summary = ledger.summary(&query("2026-11")).await.unwrap().to_json();

@@ -47,8 +47,8 @@ use reservation::{Asked, Held, Writes};
 pub use admit::{Limits, SoftLimit};
 pub use check::Discrepancy;
 pub(crate) use close::stored_card;
-pub(crate) use meters::{of_window as metered, peak_of_window as sandbox_peak};
-pub use records::{CallId, CallRow, Caller, MeterKind, ModelCall, Outcome, Settlement};
+pub(crate) use meters::{of_window as metered, workloads_of_window as workloads};
+pub use records::{CallId, CallRow, Caller, MeterKind, ModelCall, Outcome, Settlement, WorkloadUsage};
 pub use reservation::{Reservation, SandboxReservation};
 pub use rollup::{RollupUnit, Sums};
 pub(crate) use sql::unsigned;
@@ -102,7 +102,7 @@ impl Calls {
     pub(super) fn forget(db: &Connection, tenant: &str, zone: &TimeZone) -> Result<(), ControlError> {
         // The mark is to be the last row's: first everything is rolled up that is before it.
         while rollup::roll_up_some(db, zone)? {}
-        for table in ["calls", "open_calls", "days", "rollups", "refused_calls", "metered", "peaks"] {
+        for table in ["calls", "open_calls", "days", "rollups", "refused_calls", "metered", "workloads"] {
             db.execute(&format!("DELETE FROM usage_{table} WHERE tenant = ?1"), [tenant])?;
         }
         rollup::set_mark_to_last(db)

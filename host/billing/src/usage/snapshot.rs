@@ -52,6 +52,9 @@ pub struct TenantUsageSnapshot {
     pub total_requests: u64,
     pub requests_this_minute: u64,
     pub requests_this_hour: u64,
+    /// That workloads ran, by the clock: what `sandbox_seconds_per_day` counts.
+    pub sandbox_seconds: u64,
+    /// That they ran on a processor.
     pub sandbox_cpu_seconds: u64,
     /// Of one workload, the largest of the month, in MiB, rounded up.
     #[serde(rename = "sandboxPeakMemoryMB")]
@@ -93,7 +96,7 @@ pub(super) fn of(
     measured: &Measured,
     zone: &TimeZone,
 ) -> TenantUsageSnapshot {
-    let Used { called: Sums { tokens, cost, .. }, sandbox_ms, sandbox_peak_bytes, tools_run, storage_bytes } = used;
+    let Used { called: Sums { tokens, cost, .. }, sandbox_ms, sandbox_cpu_ms, sandbox_peak_bytes, .. } = used;
     let window = period.window(zone);
     let last = Timestamp::from_millisecond(count.updated_at_ms).unwrap_or(Timestamp::MAX);
     let updated_at = if count.requests == 0 { window.start } else { last };
@@ -118,10 +121,11 @@ pub(super) fn of(
         total_requests: count.requests,
         requests_this_minute: measured.rates.minute,
         requests_this_hour: measured.rates.hour,
-        sandbox_cpu_seconds: sandbox_ms / 1_000,
+        sandbox_seconds: sandbox_ms / 1_000,
+        sandbox_cpu_seconds: sandbox_cpu_ms / 1_000,
         sandbox_peak_memory_mb: sandbox_peak_bytes.div_ceil(1 << 20),
-        tool_calls: tools_run,
-        storage_bytes,
+        tool_calls: used.tools_run,
+        storage_bytes: used.storage_bytes,
         updated_at: updated_at.to_string(),
         quota_reset_at: window.next.to_string(),
     }

@@ -83,7 +83,7 @@ async fn the_snapshot_has_the_members_of_the_contract_and_no_time_of_its_own() {
             "totalCostUsd": openclaw_tenancy::PicoUsd::default().to_string(), "diskUsageBytes": 10,
             "workspaceBytes": 4, "agentDataBytes": 0, "memoryDbBytes": 0, "totalSessions": 2,
             "activeSessions": 0, "totalMessages": 0, "totalRequests": 1, "requestsThisMinute": 0,
-            "requestsThisHour": 0, "sandboxCpuSeconds": 0, "sandboxPeakMemoryMB": 0,
+            "requestsThisHour": 0, "sandboxSeconds": 0, "sandboxCpuSeconds": 0, "sandboxPeakMemoryMB": 0,
             "toolCalls": 0, "storageBytes": 0,
             "updatedAt": "2026-11-05T06:07:08Z", "quotaResetAt": "2026-12-01T00:00:00Z",
         })

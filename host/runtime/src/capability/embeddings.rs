@@ -2,7 +2,6 @@
 //! by the built-in embedding, which reaches nobody and costs nothing.
 
 use bytes::Bytes;
-use openclaw_billing::Caller;
 use openclaw_config::gateway::Embedding;
 use openclaw_models::{Ask, Endpoint, Offered, Piece, WHOLE_BYTES, hashed};
 use serde::Deserialize;
@@ -10,7 +9,11 @@ use serde_json::{Map, Value};
 use wasmtime::component::Resource;
 
 use super::{CapabilityError, model::RETRY_MS};
-use crate::{bindings::openclaw::gateway::embeddings, call::CallState, capability::calls::Call};
+use crate::{
+    bindings::openclaw::gateway::embeddings,
+    call::{CallState, Turn},
+    capability::calls::Call,
+};
 
 /// Most texts of one call, most bytes of one, and of all together.
 const TEXTS: usize = 256;
@@ -118,9 +121,8 @@ impl CallState {
             ("encoding_format".to_owned(), Value::from("float")),
         ]);
         let limits = self.model_limits(&agent)?;
-        let component = self.billed_family();
         let ask = Ask {
-            caller: Caller { tenant: tenant.clone(), agent, session: None, run: None, component },
+            caller: self.billed(self.turn_of(agent))?,
             limits,
             method: self.call()?.method.to_string(),
             endpoint: Endpoint::Embeddings,
@@ -134,6 +136,12 @@ impl CallState {
             let message = format!("{model} did not answer with {count} vectors of {dimensions} numbers");
             CapabilityError::unavailable(message).retry_after(RETRY_MS)
         })
+    }
+
+    /// The turn of an agent that this call is part of; one without a session where it is part of none.
+    fn turn_of(&self, agent: String) -> Turn {
+        let turn = self.turn.as_ref().filter(|turn| turn.agent == agent);
+        turn.cloned().unwrap_or(Turn { agent, session: None, run: None })
     }
 
     /// The provider's whole answer, once it is settled.

@@ -13,7 +13,7 @@ use super::{CapabilityError, QUOTA_EXCEEDED};
 use crate::{
     CallError, LimitsError,
     bindings::openclaw::gateway::model::{self, Chunk},
-    call::CallState,
+    call::{CallState, Turn},
     capability::calls::Call,
 };
 
@@ -206,8 +206,7 @@ impl Completion {
 
 impl CallState {
     /// Whose call it is, and what it is held to. The body becomes that of OpenAI's interface.
-    fn ask(&self, body: &mut Map<String, Value>) -> Result<Ask, CapabilityError> {
-        let tenant = self.current_tenant()?;
+    fn ask(&mut self, body: &mut Map<String, Value>) -> Result<Ask, CapabilityError> {
         let default = self.services.models.default_model();
         let asked = body.get("model").and_then(Value::as_str).map(str::to_owned);
         let name = asked.or(default).ok_or_else(|| CapabilityError::invalid(NO_MODEL))?;
@@ -217,16 +216,14 @@ impl CallState {
         if let Some(most) = body.remove("maxTokens") {
             body.insert("max_tokens".into(), most);
         }
-        // Whose turn it is within the tenant is the component's to say: it is the tenant's own ledger.
-        let turn = body.remove("openclaw").unwrap_or_default();
-        let named = |name: &str| turn[name].as_str().filter(|text| text.len() <= 256).map(str::to_owned);
+        let told = body.remove("openclaw").unwrap_or_default();
+        let named = |name: &str| told[name].as_str().filter(|text| text.len() <= 256).map(str::to_owned);
         body.insert("model".into(), name.into());
         body.insert("stream".into(), true.into());
         body.insert("stream_options".into(), json!({ "include_usage": true }));
-        let agent = named("agent").unwrap_or_default();
-        let limits = self.model_limits(&agent)?;
-        let (session, run, component) = (named("session"), named("run"), self.billed_family());
-        let caller = Caller { tenant: tenant.id.clone(), agent, session, run, component };
+        let turn = Turn { agent: named("agent").unwrap_or_default(), session: named("session"), run: named("run") };
+        let (caller, limits) = (self.billed(turn.clone())?, self.model_limits(&turn.agent)?);
+        self.turn = Some(turn);
         Ok(Ask { caller, limits, method: self.call()?.method.to_string(), endpoint: Endpoint::Chat, body: Map::new() })
     }
 
@@ -242,9 +239,12 @@ impl CallState {
         Ok(limits)
     }
 
-    /// Whose budget a call of a model takes from: the family's, so that a swapped version goes on with what is left.
-    pub(super) fn billed_family(&self) -> String {
-        self.family().map(ToString::to_string).unwrap_or_default()
+    /// Who a call of a model is billed to. The component's budget is the family's, so that a swapped version goes on
+    /// with what is left.
+    pub(super) fn billed(&self, turn: Turn) -> Result<Caller, CapabilityError> {
+        let component = self.family().map(ToString::to_string).unwrap_or_default();
+        let Turn { agent, session, run } = turn;
+        Ok(Caller { tenant: self.current_tenant()?.id.clone(), agent, session, run, component })
     }
 
     /// What the guest is told of a call that was not made, or broke off. A refusal of the ledger's is kept beside the

@@ -80,7 +80,7 @@ impl Plugins {
         self: &Arc<Self>,
         route: &mut Route,
         facts: &CallFacts,
-        outer: Option<Outer>,
+        outer: Option<&Outer>,
     ) -> Result<Option<Hold>, CallError> {
         let Some(tenant) = facts.subject.tenant() else { return Ok(None) };
         if route.is_everyones() && self.is_overridden(&tenant.id, &route.component().manifest.family) {
@@ -307,7 +307,7 @@ impl Plugins {
 }
 
 /// Waits as long as a call may.
-async fn within<T>(route: &Route, outer: Option<Outer>, work: impl Future<Output = T>) -> Result<T, CallError> {
+async fn within<T>(route: &Route, outer: Option<&Outer>, work: impl Future<Output = T>) -> Result<T, CallError> {
     let wall = invoke::wall_time(route.method().timeout, &route.component().limits);
     timeout(outer.map_or(wall, |outer| wall.min(outer.left())), work).await.map_err(|_| swapping())
 }

@@ -16,7 +16,7 @@ use super::{
     Asked, OnBehalfOf, Place,
     attempts::Attempts,
     full::Allowance,
-    seconds::LEAST_TIME,
+    seconds::{LEAST_TIME, metered},
     survey::{Facts, Kind, Listed},
 };
 use crate::{
@@ -142,7 +142,7 @@ impl Running {
         services.disks.written_unseen(&services.newest(&record));
         services.forget_measure(&record.id);
         let used = outcome.as_ref().map_or_else(|_| Usage::default(), |outcome| outcome.usage);
-        if let Err(error) = reservation.settle(used.wall.as_millis() as u64, used.peak_memory_bytes).await {
+        if let Err(error) = reservation.settle(metered(used)).await {
             tracing::error!(tenant = %record.id, %error, "the seconds of a workload are charged as they were reserved");
         }
         drop(place);

@@ -3,7 +3,8 @@
 use std::{ops::RangeInclusive, time::Duration};
 
 use jiff::Timestamp;
-use openclaw_billing::{Caller, Limits, ReserveError, SandboxReservation};
+use openclaw_billing::{Caller, Limits, ReserveError, SandboxReservation, WorkloadUsage};
+use openclaw_sandbox::Usage;
 use openclaw_tenancy::TenantRecord;
 
 use crate::{
@@ -14,6 +15,12 @@ use crate::{
 
 /// A workload that names no time is begun where its tenant has so much left.
 pub(super) const LEAST_TIME: Duration = Duration::from_secs(1);
+
+/// What a workload took, as the ledger keeps it.
+pub(super) fn metered(used: Usage) -> WorkloadUsage {
+    let Usage { wall, cpu, peak_memory_bytes } = used;
+    WorkloadUsage { wall_ms: wall.as_millis() as u64, cpu_ms: cpu.as_millis() as u64, peak_bytes: peak_memory_bytes }
+}
 
 impl CallState {
     /// Sets aside a tenant's seconds for this call. The ledger counts the refusal.

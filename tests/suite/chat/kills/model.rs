@@ -7,8 +7,8 @@ use crate::{
     models::upstream::{Step, streamed, whole},
 };
 
-/// What the agent is to remember, whose embedding never comes.
-const NOTE: &str = "a note that is not embedded";
+/// What the agent is to remember, with its message behind it; its embedding never comes.
+const NOTE: &str = "a note that is not embedded: ";
 
 const TEXT: &str = r#"{"choices":[{"delta":{"content":"It rains."}}]}"#;
 const STOP: &str = r#"{"choices":[{"delta":{},"finish_reason":"stop"}]}"#;
@@ -35,7 +35,7 @@ pub(super) fn answer(request: &Value) -> Vec<Step> {
             "exec",
             &json!({ "command": format!("touch begun-{message}; while [ ! -e go ]; do sleep 0.1; done") }),
         ),
-        ("memory", false) => calls("memory_write", &json!({ "text": NOTE })),
+        ("memory", false) => calls("memory_write", &json!({ "text": format!("{NOTE}{message}") })),
         ("asked-again" | "answering-again" | "tool", false) => calls("exec", &json!({ "command": "echo OUTPUT" })),
         _ => streamed(&[Some(TEXT), Some(STOP), Some(USAGE), Some(DONE)]),
     }
@@ -50,8 +50,11 @@ fn calls(name: &str, arguments: &Value) -> Vec<Step> {
     streamed(&[Some(delta.as_str()), Some(stop), Some(USAGE), Some(DONE)])
 }
 
-/// The user's last message, which is the id of its run too; empty for what has none.
+/// The user's last message, which is the id of its run too, or the one whose note is embedded; empty for what has none.
 pub(super) fn message(request: &Value) -> &str {
+    if let Some(message) = request["input"][0].as_str().and_then(|text| text.strip_prefix(NOTE)) {
+        return message.trim_end();
+    }
     let messages = request["messages"].as_array().map_or(&[][..], Vec::as_slice);
     let last = messages.iter().rfind(|message| message["role"] == "user");
     last.and_then(|message| message["content"].as_str()).unwrap_or_default()

@@ -11,7 +11,7 @@ use rusqlite::{Connection, Result};
 
 use super::group::Group;
 use super::open::{self, OpenCalls, Reserved};
-use super::records::{Amounts, CallRow, MeterKind, Outcome, Settlement};
+use super::records::{Amounts, CallRow, MeterKind, Outcome, Settlement, WorkloadUsage};
 use super::{meters, rows};
 use crate::card::RateCard;
 use crate::price::TokenCounts;
@@ -95,17 +95,16 @@ pub(super) fn estimate(
     write(db, group, (cohort, reserved), &CallRow { ended_at, ..row(reserved, unknown, cost) })
 }
 
-/// Ends a sandboxed workload by the time that it took. What it took to end one at its limit is not its own.
+/// Ends a sandboxed workload by what it took. The time that it took to end one at its limit is not its own.
 pub(super) fn settle_sandbox(
     db: &Connection,
     group: &mut Group,
     (cohort, reserved): (i64, &Reserved),
-    millis: u64,
-    peak_bytes: u64,
+    used: WorkloadUsage,
 ) -> Result<()> {
-    let millis = millis.min(reserved.amounts.sandbox_ms);
+    let millis = used.wall_ms.min(reserved.amounts.sandbox_ms);
     if charge_sandbox(db, group, (cohort, reserved), millis, false)? {
-        meters::note_peak(db, &reserved.caller, peak_bytes, reserved.started_at)?;
+        meters::add_workload(db, &reserved.caller, used, reserved.started_at)?;
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, Result, params};
 
 use super::QUARTER_MS;
-use super::records::{CallId, Caller, MeterKind};
+use super::records::{CallId, Caller, MeterKind, WorkloadUsage};
 use super::sql::{signed, unsigned};
 use crate::window::Window;
 
@@ -84,24 +84,34 @@ pub(crate) fn of_window(db: &Connection, tenant: &str, kind: MeterKind, window: 
     })
 }
 
-/// Keeps the most memory that a workload had, where it is the most of its quarter of an hour.
-pub(super) fn note_peak(db: &Connection, caller: &Caller, bytes: u64, at: Timestamp) -> Result<()> {
-    if bytes == 0 {
+/// Adds the processor time of a workload to that of its quarter of an hour, and keeps the memory that it had, where that
+/// is the most there.
+pub(super) fn add_workload(db: &Connection, caller: &Caller, used: WorkloadUsage, at: Timestamp) -> Result<()> {
+    if (used.cpu_ms, used.peak_bytes) == (0, 0) {
         return Ok(());
     }
     let at_ms = at.as_millisecond();
     db.prepare_cached(
-        "INSERT INTO usage_peaks VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET
-         sandbox_bytes = max(sandbox_bytes, excluded.sandbox_bytes)",
+        "INSERT INTO usage_workloads (tenant, quarter_ms, sandbox_bytes, cpu_ms) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT DO UPDATE SET sandbox_bytes = max(sandbox_bytes, excluded.sandbox_bytes),
+                                   cpu_ms = cpu_ms + excluded.cpu_ms",
     )?
-    .execute(params![caller.tenant.as_str(), at_ms - at_ms.rem_euclid(QUARTER_MS), signed(bytes)])
+    .execute(params![
+        caller.tenant.as_str(),
+        at_ms - at_ms.rem_euclid(QUARTER_MS),
+        signed(used.peak_bytes),
+        signed(used.cpu_ms),
+    ])
     .map(drop)
 }
 
-/// The most memory that a workload of the window had; 0 without one.
-pub(crate) fn peak_of_window(db: &Connection, tenant: &str, window: &Window) -> Result<u64> {
+/// What the workloads of the window took: the processor time of all in milliseconds, and the most memory of one.
+pub(crate) fn workloads_of_window(db: &Connection, tenant: &str, window: &Window) -> Result<(u64, u64)> {
     db.prepare_cached(
-        "SELECT max(sandbox_bytes) FROM usage_peaks WHERE tenant = ?1 AND quarter_ms >= ?2 AND quarter_ms < ?3",
+        "SELECT sum(cpu_ms), max(sandbox_bytes) FROM usage_workloads
+         WHERE tenant = ?1 AND quarter_ms >= ?2 AND quarter_ms < ?3",
     )?
-    .query_row(params![tenant, window.start.as_millisecond(), window.next.as_millisecond()], |row| unsigned(row, 0))
+    .query_row(params![tenant, window.start.as_millisecond(), window.next.as_millisecond()], |row| {
+        Ok((unsigned(row, 0)?, unsigned(row, 1)?))
+    })
 }

@@ -157,6 +157,17 @@ impl MeterKind {
     }
 }
 
+/// What a sandboxed workload took.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct WorkloadUsage {
+    /// By the clock: what is charged.
+    pub wall_ms: u64,
+    /// Of all processors together.
+    pub cpu_ms: u64,
+    /// The most memory that it had.
+    pub peak_bytes: u64,
+}
+
 /// What a quota is charged with: spent, reserved or asked for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Amounts {

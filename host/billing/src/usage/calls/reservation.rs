@@ -11,7 +11,7 @@ use super::admit::SoftLimit;
 use super::close::{self, Settled};
 use super::group::Group;
 use super::open::{Cohort, Reserved};
-use super::records::{Amounts, CallId, CallRow, Settlement};
+use super::records::{Amounts, CallId, CallRow, Settlement, WorkloadUsage};
 use crate::card::RateCard;
 use crate::price::TokenCounts;
 use crate::usage::LedgerError;
@@ -129,11 +129,11 @@ impl SandboxReservation {
         self.held.reserved.amounts.sandbox_ms
     }
 
-    /// Charges the time that the workload took, never more than it was given, and keeps the most memory that it had.
-    pub async fn settle(mut self, millis: u64, peak_bytes: u64) -> Result<(), LedgerError> {
+    /// Charges the time that the workload took by the clock, never more than it was given, and keeps what else it took.
+    pub async fn settle(mut self, used: WorkloadUsage) -> Result<(), LedgerError> {
         let (cohort, reserved) = self.held.call();
         let settle = move |tx: &Transaction<'_>, group: &mut Group| {
-            Ok(close::settle_sandbox(tx, group, (cohort, &reserved), millis, peak_bytes)?)
+            Ok(close::settle_sandbox(tx, group, (cohort, &reserved), used)?)
         };
         self.held.end(settle).await
     }

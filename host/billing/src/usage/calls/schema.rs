@@ -96,4 +96,8 @@ pub(super) const STEPS: &[&str] = &[
             json_array(day_ms, started_at_ms, expires_at_ms))) FROM usage_reservations;
     DROP TABLE usage_reservations;
 ",
+    "
+    ALTER TABLE usage_peaks RENAME TO usage_workloads;
+    ALTER TABLE usage_workloads ADD COLUMN cpu_ms INTEGER NOT NULL DEFAULT 0;
+",
 ];

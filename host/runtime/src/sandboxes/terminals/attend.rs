@@ -5,7 +5,7 @@ use std::{pin::pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use openclaw_billing::SandboxReservation;
-use openclaw_sandbox::{Output, Session};
+use openclaw_sandbox::{Output, Session, Usage};
 use openclaw_tenancy::TenantRecord;
 use serde_json::{Value, json, value::RawValue};
 use tokio::{
@@ -19,7 +19,7 @@ use crate::{
         Place,
         attempts::Attempts,
         full::{Allowance, Full},
-        seconds::LEAST_TIME,
+        seconds::{LEAST_TIME, metered},
         survey::Listed,
     },
     services::Services,
@@ -60,7 +60,7 @@ impl Terminal {
         drop(place);
         services.disks.written_unseen(&services.newest(&record));
         services.forget_measure(&record.id);
-        drop(ended);
+        let _ = ended.send(outcome.usage);
         // What it was charged is written down before anybody hears of its end.
         let _ = charging.await;
         attempts.told().await;
@@ -169,14 +169,17 @@ async fn charge(
     record: Arc<TenantRecord>,
     terminal: Arc<Terminal>,
     mut reservation: SandboxReservation,
-    mut ended: oneshot::Receiver<()>,
+    mut ended: oneshot::Receiver<Usage>,
 ) {
+    let mut counted = Duration::ZERO;
     loop {
         let (begun, step) = (Instant::now(), Duration::from_millis(reservation.time_ms()));
-        let is_over = tokio::time::timeout(step, &mut ended).await.is_ok();
-        let took = if is_over { begun.elapsed() } else { step };
-        let peak = terminal.remote.usage().peak_memory_bytes;
-        if let Err(error) = reservation.settle(took.as_millis() as u64, peak).await {
+        let over = tokio::time::timeout(step, &mut ended).await;
+        let (is_over, wall) = (over.is_ok(), if over.is_ok() { begun.elapsed() } else { step });
+        let used = over.ok().and_then(Result::ok).unwrap_or_else(|| terminal.remote.usage());
+        let cpu = used.cpu.saturating_sub(counted);
+        counted += cpu;
+        if let Err(error) = reservation.settle(metered(Usage { wall, cpu, ..used })).await {
             tracing::error!(tenant = %record.id, %error, "the seconds of a terminal are charged as they were reserved");
         }
         if is_over {

@@ -10,8 +10,8 @@ async fn sandbox_seconds_are_reserved_and_charged_as_they_were() {
     let first = reserve(40_000).await.unwrap();
     let Err(ReserveError::Refused(refusal)) = reserve(30_000).await else { panic!("40 + 30 do not fit into 60") };
     assert_eq!((refusal.quota, refusal.reserved, refusal.needed), ("sandbox_seconds_per_day", 40.into(), 30.into()));
-    first.settle(1_500, 0).await.unwrap();
-    reserve(58_500).await.unwrap().settle(0, 0).await.unwrap();
+    first.settle(ran(1_500)).await.unwrap();
+    reserve(58_500).await.unwrap().settle(ran(0)).await.unwrap();
     drop(reserve(1_000).await.unwrap());
     while sandbox_ms(&ledger).await.1 > 0 {
         tokio::task::yield_now().await;
@@ -53,6 +53,11 @@ async fn workload_of_five_minutes(ledger: &UsageLedger) -> SandboxReservation {
     ledger.reserve_sandbox(caller(), 300_000..=300_000, Limits::default(), times).await.unwrap()
 }
 
+/// What is charged of a workload that took so long.
+fn ran(wall_ms: u64) -> WorkloadUsage {
+    WorkloadUsage { wall_ms, ..WorkloadUsage::default() }
+}
+
 /// What is charged, and what is reserved.
 async fn sandbox_ms(ledger: &UsageLedger) -> (u64, u64) {
     let read = |db: &Connection| {
@@ -84,8 +89,8 @@ async fn a_workload_that_names_no_time_gets_what_is_left_and_nothing_is_overspen
     let Err(ReserveError::Refused(refusal)) = reserve(1_000..=300_000).await else { panic!("nothing is left") };
     assert_eq!((refusal.reserved, refusal.needed), (10.into(), 1.into()));
     // It took a moment to end it at its limit.
-    second.settle(3_020, 0).await.unwrap();
-    first.settle(500, 0).await.unwrap();
+    second.settle(ran(3_020)).await.unwrap();
+    first.settle(ran(500)).await.unwrap();
     assert_eq!(reserve(1_000..=300_000).await.unwrap().time_ms(), 6_500);
     let unlimited = ledger.reserve_sandbox(caller(), 1..=300_000, Limits::default(), (noon(), noon())).await.unwrap();
     assert_eq!(unlimited.time_ms(), 300_000);
@@ -105,7 +110,7 @@ async fn a_months_peak_is_that_of_its_largest_workload() {
         for bytes in [(mebibytes << 20) - 5, 1] {
             let at = at(begun);
             let reserved = ledger.reserve_sandbox(caller(), 1..=1, Limits::default(), (at, at)).await.unwrap();
-            reserved.settle(1, bytes).await.unwrap();
+            reserved.settle(WorkloadUsage { peak_bytes: bytes, ..ran(1) }).await.unwrap();
         }
     }
     assert_eq!(peak("2026-11-15T00:00:00Z").await, 64, "the highest of all, in its own month");
@@ -113,4 +118,43 @@ async fn a_months_peak_is_that_of_its_largest_workload() {
     assert_eq!(peak("2026-12-15T00:00:00Z").await, 0);
     ledger.forget(&caller().tenant).await.unwrap();
     assert_eq!(peak("2026-11-15T00:00:00Z").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_months_seconds_are_those_of_the_clock_and_of_the_processors() {
+    let (_home, ledger) = ledger().await;
+    let seconds = async |month: &str| {
+        let period = Period::of(at(month), ledger.zone());
+        let month = ledger.snapshot(&caller().tenant, period, &Measured::default()).await.unwrap();
+        (month.sandbox_seconds, month.sandbox_cpu_seconds)
+    };
+    for (begun, wall_ms, cpu_ms) in [
+        ("2026-10-31T23:59:59Z", 9_000, 1_000),
+        ("2026-11-01T00:00:00Z", 60_000, 0),
+        ("2026-11-26T12:00:00Z", 1_000, 3_700),
+        ("2026-11-26T12:00:01Z", 500, 400),
+    ] {
+        let at = at(begun);
+        let reserved = ledger.reserve_sandbox(caller(), 1..=60_000, Limits::default(), (at, at)).await.unwrap();
+        reserved.settle(WorkloadUsage { wall_ms, cpu_ms, peak_bytes: 0 }).await.unwrap();
+    }
+    assert_eq!(seconds("2026-11-15T00:00:00Z").await, (61, 4), "four processors at once, and one that slept");
+    assert_eq!(seconds("2026-10-15T00:00:00Z").await, (9, 1));
+    ledger.forget(&caller().tenant).await.unwrap();
+    assert_eq!(seconds("2026-11-15T00:00:00Z").await, (0, 0));
+}
+
+#[test]
+fn the_peaks_of_an_older_ledger_are_kept() {
+    let db = Connection::open_in_memory().unwrap();
+    let before = schema::STEPS.len() - 1;
+    schema::STEPS[..before].iter().for_each(|step| db.execute_batch(step).unwrap());
+    db.execute("INSERT INTO usage_peaks VALUES ('acme', 0, 7)", []).unwrap();
+    db.execute_batch(schema::STEPS[before]).unwrap();
+    let window = Window {
+        start: Timestamp::UNIX_EPOCH,
+        next: Timestamp::UNIX_EPOCH + SignedDuration::from_secs(1),
+        tz: "UTC".into(),
+    };
+    assert_eq!(meters::workloads_of_window(&db, "acme", &window).unwrap(), (0, 7));
 }
