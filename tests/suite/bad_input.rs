@@ -110,6 +110,42 @@ fn a_file_that_a_provider_names_and_that_is_not_there_is_told() {
     }
 }
 
+/// `serve` would not start with it, so that nothing else may call the configuration valid.
+#[test]
+fn a_script_that_cannot_be_understood_is_told_by_all_that_check_and_needed_by_no_report() {
+    let home = Home::warm();
+    let script = home.path().join("script.yaml");
+    std::fs::write(&script, "answers:\n  - {txt: [typo]}\n").expect("a script");
+    home.configure(&format!("models:\n  providers:\n    - {{id: a, kind: scripted, script: {script:?}}}\n"));
+    let wrong = ["models.providers: a: ", "script.yaml:2:", "txt"];
+    for arguments in [
+        &["config", "validate"][..],
+        &["serve", "--check", "--listen", "127.0.0.1:0"],
+        &["serve", "--listen", "127.0.0.1:0"],
+        &["tenants", "list"],
+    ] {
+        let told = home.cli(arguments).exited(8);
+        assert!(wrong.iter().all(|part| told.stderr.contains(part)), "{arguments:?}: {told:?}");
+    }
+    let doctor = home.cli(&["doctor"]);
+    assert!(wrong.iter().all(|part| doctor.stdout.contains(part)), "{doctor:?}");
+    home.cli(&["billing", "report"]).exited(0);
+}
+
+/// A configuration may come from elsewhere, where there are other tools: it is told, and no error.
+#[test]
+fn a_name_that_is_no_tools_is_told_by_all_that_check_and_by_the_log() {
+    let home = Home::with_config("tools:\n  deny: [exek]\n");
+    let told = "tools.deny[0] names no tool that comes with the gateway: \"exek\" (did you mean \"exec\"?)";
+    assert!(home.cli(&["config", "validate"]).exited(0).stderr.contains(told));
+    let checked = home.cli(&["serve", "--check", "--listen", "127.0.0.1:0"]).exited(0);
+    assert!(checked.stderr.contains(told), "{checked:?}");
+    let doctor = home.cli(&["doctor"]);
+    assert!(doctor.stdout.contains(told), "{doctor:?}");
+    let daemon = Daemon::start_on(home).expect("it starts");
+    daemon.wait_for_log("names no tool that comes with the gateway");
+}
+
 #[test]
 fn a_provider_without_a_key_and_a_default_model_without_a_price_are_told() {
     let with = |more: &str| {

@@ -144,12 +144,13 @@ pub(crate) fn agent(call: &Call, params: Ask) -> Result<Answered> {
         return task(&lanes, params.session_key.as_deref().unwrap_or_default(), claim);
     }
     let run = params.into_run(call)?;
-    let id = run.id.clone();
+    let (id, asked) = (run.id.clone(), run.asked.clone());
     match lanes.enter(run, Queue::read(call)?.most)? {
         Entered::Turn(claim, first) if first.id == id => return work(&lanes, *first, claim),
         // One that was left behind goes first.
         Entered::Turn(claim, first) => lanes.start(&first.session_key, claim)?,
-        Entered::Waits | Entered::Known(_) => {}
+        Entered::Known(known) => known.check_same(&asked)?,
+        Entered::Waits => {}
     }
     let patience = Duration::from_millis(call.remaining_ms()).saturating_sub(FOR_THE_ANSWER);
     match wait::until_ended(&lanes, &id, patience)? {

@@ -5,6 +5,7 @@ use openclaw_sdk::documents::{Database, Order, Range, Transaction};
 use openclaw_sdk::{Error, Result, now_ms};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 pub(crate) const RUNS: &str = "runs";
 
@@ -42,6 +43,9 @@ pub(crate) struct Run {
     pub(crate) session_key: String,
     /// Empty once the run has ended.
     pub(crate) message: String,
+    /// By which it is known once it has ended.
+    #[serde(default)]
+    pub(crate) asked: Asked,
     #[serde(default)]
     pub(crate) thinking: Option<String>,
     #[serde(default)]
@@ -75,6 +79,11 @@ pub(crate) struct Run {
     pub(crate) outcome: Option<Outcome>,
 }
 
+/// What a run was asked: SHA-256 of its session and its message.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Asked(String);
+
 /// What came of it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -106,6 +115,7 @@ pub(crate) struct Usage {
 impl Run {
     pub(crate) fn new(id: String, session_key: String, message: String) -> Self {
         Self {
+            asked: Asked::of(&session_key, &message),
             id,
             session_key,
             message,
@@ -124,6 +134,16 @@ impl Run {
             error: None,
             outcome: None,
         }
+    }
+
+    /// Refuses another message, or another session, under the id of this run.
+    pub(crate) fn check_same(&self, asked: &Asked) -> Result<()> {
+        // Older releases wrote down nothing of it.
+        if self.asked == *asked || self.asked == Asked::default() {
+            return Ok(());
+        }
+        let id = &self.id;
+        Err(Error::conflict(format!("the idempotencyKey {id} is that of another message or session: take a new one")))
     }
 
     /// Ends it: what it is remembered by is how, not what it was asked.
@@ -162,6 +182,14 @@ impl Run {
 
     pub(crate) fn find(database: &Database, id: &str) -> Result<Option<Self>> {
         database.collection(RUNS).get(id)
+    }
+}
+
+impl Asked {
+    fn of(session_key: &str, message: &str) -> Self {
+        // With its length in front, a key ends where it ends.
+        let digest = Sha256::digest(format!("{} {session_key}{message}", session_key.len()));
+        Self(digest.iter().map(|byte| format!("{byte:02x}")).collect())
     }
 }
 

@@ -82,11 +82,14 @@ fn hand_in(call: &Call, run: Run) -> Result<Sent> {
     let sent = |status| Ok(Sent { run_id: run.id.clone(), status });
     match lanes.enter(run.clone(), Queue::read(call)?.most)? {
         Entered::Waits => sent("started"),
-        Entered::Known(known) => sent(match known.status {
-            Status::Queued | Status::Running => "in_flight",
-            Status::Ok => "ok",
-            Status::Error | Status::Aborted => "error",
-        }),
+        Entered::Known(known) => {
+            known.check_same(&run.asked)?;
+            sent(match known.status {
+                Status::Queued | Status::Running => "in_flight",
+                Status::Ok => "ok",
+                Status::Error | Status::Aborted => "error",
+            })
+        }
         Entered::Turn(claim, first) => match lanes.start(&run.session_key, claim) {
             Ok(()) => sent("started"),
             Err(refused) => {

@@ -245,8 +245,11 @@ impl Queue {
                 (section.text("mode")?, section.whole("cap")?)
             }
         };
-        let mode = mode.unwrap_or_default();
-        let waiting = if mode.starts_with("steer") { Waiting::Steer } else { Waiting::InLine };
+        // The words that a configuration may say; of `followup` and `collect` each message is a run of its own.
+        let waiting = match mode.as_deref() {
+            Some("steer" | "steer-backlog") => Waiting::Steer,
+            _ => Waiting::InLine,
+        };
         Ok(Self { waiting, most: most.unwrap_or(QUEUED).clamp(1, MOST_WAITING) })
     }
 }

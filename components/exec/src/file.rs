@@ -3,7 +3,7 @@
 //! decision and what it adds here are written together.
 //!
 //! A pattern is a command to the letter, as people read it (`text`). It is no program and has no wildcards: commands go
-//! through a shell, where `git *` would be anything. It holds in the directory that was shown with it: `make` is another
+//! through a shell, where `git *` would be anything; so who writes one is refused. It holds in the directory that was shown with it: `make` is another
 //! command elsewhere.
 //!
 //! The rules are read by the family `chat`, from this document.
@@ -23,6 +23,9 @@ const KEY: &str = "file";
 
 /// The most bytes of it.
 const FILE_BYTES: usize = 256 << 10;
+
+/// So many characters of a pattern are shown in an error.
+const SHOWN: usize = 100;
 
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -139,6 +142,25 @@ impl File {
             }
         }
         Ok(self)
+    }
+
+    /// Refuses a wildcard that somebody writes: the pattern would be that one command, and what is meant would never
+    /// match. A command that has one itself is allowed where it was asked about, and stays.
+    pub(crate) fn check_wildcards(&self, before: &Self) -> Result<()> {
+        for (agent, rules) in &self.agents {
+            let kept = before.agents.get(agent).map_or(&[][..], |rules| &rules.allowlist);
+            let is_kept =
+                |one: &Allowed| kept.iter().any(|known| (&known.pattern, &known.cwd) == (&one.pattern, &one.cwd));
+            let mut wild = rules.allowlist.iter().filter(|allowed| allowed.pattern.contains('*'));
+            if let Some(allowed) = wild.find(|allowed| !is_kept(allowed)) {
+                let shown: String = allowed.pattern.chars().take(SHOWN).collect();
+                return Err(Error::invalid(format!(
+                    "agents.{agent}.allowlist: a pattern is one command to the letter, and {shown:?} has a wildcard: write \
+                     the commands one by one; one that has a * itself is allowed by the answer allow-always"
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// SHA-256 of what it decides: when an entry was used last changes by itself.

@@ -51,6 +51,7 @@ pub(crate) fn set(call: &Call, params: Set) -> Result<Snapshot> {
         if params.base_hash.as_ref().is_some_and(|base| *base != hash) {
             return Err(Error::conflict("the approvals were changed since: read them again by exec.approvals.get"));
         }
+        file.check_wildcards(&found.file)?;
         let next = Stored { file: file.clone(), version: found.version };
         match next.write(database.transaction())?.commit() {
             Err(error) if error.is_conflict() => {}

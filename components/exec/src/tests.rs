@@ -253,6 +253,25 @@ fn a_file_that_could_not_hold_is_refused() {
 }
 
 #[test]
+fn a_wildcard_that_somebody_writes_is_refused_and_one_that_was_allowed_stays() {
+    let tenant = tenant();
+    let with = |list: Value| json!({ "version": 1, "agents": { "main": { "allowlist": list } } });
+    for pattern in ["git *", "/usr/bin/*", "**/rg"] {
+        let refused = set(&tenant, with(json!([{ "pattern": "make" }, { "pattern": pattern }]))).unwrap_err();
+        assert_eq!(refused.code, "INVALID_REQUEST");
+        assert!(refused.message.contains(pattern) && refused.message.contains("allow-always"), "{}", refused.message);
+    }
+    assert_eq!(file(&tenant)["exists"], false);
+    ask(&tenant, "a", "ls *");
+    resolve(&tenant, "a", "allow-always").unwrap();
+    let mut kept = file(&tenant)["file"].clone();
+    kept["defaults"]["ask"] = json!("always");
+    assert_eq!(set(&tenant, kept.clone()).unwrap()["file"], kept);
+    kept["agents"]["ada"] = kept["agents"]["main"].clone();
+    assert_eq!(set(&tenant, kept).unwrap_err().code, "INVALID_REQUEST", "another agent's is another");
+}
+
+#[test]
 fn answering_needs_the_scope_approvals() {
     let tenant = tenant().with_scopes(["read", "write"]);
     ask(&tenant, "a", "ls");

@@ -55,7 +55,7 @@ pub(crate) struct UsageSnapshot {
     sandbox_cpu_seconds: Number,
     #[serde(rename = "sandboxPeakMemoryMB")]
     sandbox_peak_memory_mb: Number,
-    /// Tools that agents used.
+    /// Tools that agents used: `tools_run` of `billing.summary`, whose `tool_calls` are what models asked for.
     tool_calls: u64,
     /// The largest that the directory was when it was measured.
     storage_bytes: u64,

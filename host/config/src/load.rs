@@ -2,8 +2,10 @@
 //! keeps where it came from.
 
 mod environment;
+mod in_force;
 mod located;
 mod meaning;
+mod tool_names;
 mod without_effect;
 
 use std::collections::BTreeMap;
@@ -255,10 +257,10 @@ impl Loaded {
         ConfigError { source_of: source_of(&self.sources, &key), key, message, suggestion: None }
     }
 
-    /// What is known about one key, such as `gateway.limits.batch`.
+    /// What is known about one key, such as `gateway.limits.batch`; of a list's elements in general, as `agents.list[]`.
     pub fn explain(&self, key: &str) -> Result<Explanation, ConfigError> {
         let root = Shape::of(gateway_schema());
-        let known = KeyPath::parse(key).ok().and_then(|path| Some((root.descend(&path)?, path)));
+        let known = KeyPath::parse(&key.replace("[]", ".*")).ok().and_then(|path| Some((root.descend(&path)?, path)));
         let Some((shape, key)) = known else {
             let names: Vec<String> = root.named_paths().iter().map(|(path, _)| path.to_string()).collect();
             return Err(ConfigError {
@@ -273,7 +275,8 @@ impl Loaded {
             self.sources.iter().filter(below).map(|(path, source)| (path.clone(), source.clone())).collect();
         let value = key.get(&self.effective()).cloned().unwrap_or(Value::Null);
         let source = self.own_source(&key);
-        Ok(Explanation { source, parts, value, description: shape.description().map(str::to_owned), key })
+        let description = shape.description().map(str::to_owned).or_else(|| in_force::description(&key));
+        Ok(Explanation { source, parts, value, description, key })
     }
 
     /// A key that stands nowhere is a default, even in a file; inside a value that was set whole

@@ -10,12 +10,13 @@ mod socket;
 pub(crate) mod tls;
 
 use std::env::VarError;
+use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use openclaw_config::Secret;
+use openclaw_config::{Secret, gateway::Models};
 use openclaw_gateway::{Gateway, GatewaySettings, Identity, Listeners};
 use openclaw_tenancy::{Home, HomeError, HomeLock};
 use serde_json::{Value, json};
@@ -27,6 +28,7 @@ use crate::builtin;
 use crate::cli::Global;
 use crate::error::{CliError, Kind};
 use crate::logging::Logging;
+use crate::output::Output;
 use crate::settings::{Settings, existing_home, home_path};
 use http::{Answer, Stream, Target};
 pub(crate) use socket::Socket;
@@ -150,7 +152,8 @@ impl<'a> Client<'a> {
         match reach(&home).await? {
             Access::Daemon(stream) => Ok((Target::socket(), Box::new(stream), None)),
             Access::Own(lock) => {
-                let (hosted, stream) = Hosted::open(home, lock).await?;
+                let settings = settings_of_one_call(&home)?;
+                let (hosted, stream) = Hosted::open(home, lock, settings, &Output::new(self.global)).await?;
                 Ok((Target::socket(), Box::new(stream), Some(hosted)))
             }
         }
@@ -172,8 +175,14 @@ impl<'a> Client<'a> {
         match reach(&home).await? {
             Access::Daemon(stream) => http::post(stream, &Target::socket(), &request).await,
             Access::Own(_) if OUTLIVE_THEIR_CALL.contains(&request.method) => Err(no_daemon(request.method)),
-            Access::Own(lock) if request.token.is_none() => in_process(home, lock, request).await,
-            Access::Own(lock) => in_process_by_token(home, lock, request).await,
+            Access::Own(lock) => {
+                let settings = settings_for(request.method, &home)?;
+                let output = Output::new(self.global);
+                match request.token {
+                    None => in_process(home, lock, settings, request, &output).await,
+                    Some(_) => in_process_by_token(home, lock, settings, request, &output).await,
+                }
+            }
         }
     }
 }
@@ -250,12 +259,35 @@ pub(crate) fn nobody_there(error: &io::Error) -> bool {
 }
 
 /// Opens the gateway of a directory that is ours.
-pub(crate) async fn open(home: Home, lock: HomeLock, settings: Settings) -> Result<Arc<Gateway>, CliError> {
+pub(crate) async fn open(
+    home: Home,
+    lock: HomeLock,
+    settings: Settings,
+    output: &Output,
+) -> Result<Arc<Gateway>, CliError> {
     let Settings { loaded, overrides } = settings;
+    if nothing_is_compiled(&home) {
+        output.progress("compiling the built-in components, which takes a few seconds the first time");
+    }
     let builtin = builtin::COMPONENTS.to_vec();
     // This very file, even when another release has taken its place on the disk.
     let compiler = Some("/proc/self/exe".into());
     Ok(Gateway::open(GatewaySettings { home, lock, loaded, overrides, builtin, costs: None, compiler }).await?)
+}
+
+/// Before the first start.
+#[allow(clippy::disallowed_methods, reason = "the gateway's own files")]
+fn nothing_is_compiled(home: &Home) -> bool {
+    !fs::read_dir(home.cache_path()).is_ok_and(|mut entries| entries.next().is_some())
+}
+
+/// Reports of the ledger need no models: they are to be had beside a provider's file that is of no use.
+fn settings_for(method: &str, home: &Home) -> Result<Settings, CliError> {
+    let mut settings = settings_of_one_call(home)?;
+    if method.starts_with("billing.") {
+        settings.loaded.config.models = Models::default();
+    }
+    Ok(settings)
 }
 
 /// One call is not worth a collector's time, nor its time ours.
@@ -266,9 +298,14 @@ fn settings_of_one_call(home: &Home) -> Result<Settings, CliError> {
     Ok(settings)
 }
 
-async fn in_process(home: Home, lock: HomeLock, request: Request<'_>) -> Result<Answer, CliError> {
-    let settings = settings_of_one_call(&home)?;
-    let gateway = open(home, lock, settings).await?;
+async fn in_process(
+    home: Home,
+    lock: HomeLock,
+    settings: Settings,
+    request: Request<'_>,
+    output: &Output,
+) -> Result<Answer, CliError> {
+    let gateway = open(home, lock, settings, output).await?;
     let identity = Identity::operator(request.acting_for.map(str::to_owned));
     let id = ulid::Ulid::new().to_string().into();
     if let Some(upload) = request.upload {
@@ -280,8 +317,14 @@ async fn in_process(home: Home, lock: HomeLock, request: Request<'_>) -> Result<
 }
 
 /// A token is judged where tokens are judged: at the gateway's door, here one that only the operator can open.
-async fn in_process_by_token(home: Home, lock: HomeLock, request: Request<'_>) -> Result<Answer, CliError> {
-    let (hosted, stream) = Hosted::open(home, lock).await?;
+async fn in_process_by_token(
+    home: Home,
+    lock: HomeLock,
+    settings: Settings,
+    request: Request<'_>,
+    output: &Output,
+) -> Result<Answer, CliError> {
+    let (hosted, stream) = Hosted::open(home, lock, settings, output).await?;
     let answer = http::post(stream, &Target::socket(), &request).await;
     hosted.close().await?;
     answer
@@ -296,11 +339,15 @@ pub(crate) struct Hosted {
 
 impl Hosted {
     /// Opens it, and a connection to it.
-    async fn open(home: Home, lock: HomeLock) -> Result<(Self, UnixStream), CliError> {
-        let settings = settings_of_one_call(&home)?;
+    async fn open(
+        home: Home,
+        lock: HomeLock,
+        settings: Settings,
+        output: &Output,
+    ) -> Result<(Self, UnixStream), CliError> {
         let control = home.control_socket_path();
         let listeners = Listeners::open(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0), &control).await?;
-        let gateway = open(home, lock, settings).await?;
+        let gateway = open(home, lock, settings, output).await?;
         let (done, stop) = oneshot::channel::<()>();
         let serving = tokio::spawn(gateway.clone().serve(listeners, async {
             // Sent or dropped, it is over.

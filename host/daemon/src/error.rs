@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use openclaw_config::{ConfigErrors, Source};
-use openclaw_gateway::{ANOTHER_TENANT, OPERATOR_ONLY, OpenError, RateCardError, ServeError, TlsError};
+use openclaw_gateway::{ANOTHER_TENANT, CatalogError, OPERATOR_ONLY, OpenError, RateCardError, ServeError, TlsError};
 use openclaw_tenancy::HomeError;
 use serde_json::{Value, json};
 
@@ -257,7 +257,8 @@ impl From<OpenError> for CliError {
         match error {
             OpenError::Home(error) => error.into(),
             OpenError::RateCard(error) => error.into(),
-            OpenError::TimeZone(_) | OpenError::Models(_) => Self::new(Kind::Configuration, error.to_string()),
+            OpenError::Models(error) => error.into(),
+            OpenError::TimeZone(_) => Self::new(Kind::Configuration, error.to_string()),
             OpenError::Component(_) => Self::failed(error.to_string())
                 .hint("nothing is served without it: mend it, or take it out of components.load"),
             _ => Self::failed(error.to_string()).hint("`openclaw doctor` says more"),
@@ -271,6 +272,12 @@ impl From<RateCardError> for CliError {
             RateCardError::Wrong(errors) => errors.into(),
             RateCardError::Unreadable { .. } => Self::new(Kind::Configuration, error.to_string()),
         }
+    }
+}
+
+impl From<CatalogError> for CliError {
+    fn from(error: CatalogError) -> Self {
+        Self::new(Kind::Configuration, error.to_string())
     }
 }
 

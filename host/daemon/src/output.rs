@@ -94,6 +94,13 @@ impl Output {
         }
     }
 
+    /// What is waited for, where a person may watch: in a terminal alone.
+    pub(crate) fn progress(&self, text: &str) {
+        if io::stderr().is_terminal() {
+            self.note(text);
+        }
+    }
+
     /// Something that may not be what was meant, on standard error.
     pub(crate) fn warning(&self, text: &str) {
         if !self.json && !self.quiet {

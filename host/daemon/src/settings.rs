@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use openclaw_config::store::{FILE, Overrides};
 use openclaw_config::{ConfigErrors, File, KeyPath, Loaded, load};
-use openclaw_gateway::{Certificate, rate_card};
+use openclaw_gateway::{Certificate, check_models, rate_card};
 
 use crate::cli::Global;
 use crate::error::{CliError, Kind};
@@ -87,7 +87,7 @@ impl Settings {
 
 impl Settings {
     /// Files that a start or a provider needs and that are not there, or of no use: a start would fail where a reload
-    /// would not. And the rate card, wherever it stands.
+    /// would not. And the rate card, wherever it stands, and what the scripts of models say.
     #[allow(clippy::disallowed_methods, reason = "files that the operator names")]
     pub(crate) fn check_files(&self) -> Result<(), CliError> {
         let list = KeyPath::of_keys(["components", "load"]);
@@ -104,6 +104,7 @@ impl Settings {
             return Err(ConfigErrors(missing).into());
         }
         rate_card(&self.loaded)?;
+        check_models(&self.loaded.config)?;
         let certificate = self.loaded.config.gateway.tls.as_ref().map(Certificate::read);
         Ok(certificate.transpose().map(drop)?)
     }

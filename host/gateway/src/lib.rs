@@ -53,7 +53,7 @@ use openclaw_config::{
 };
 use openclaw_control::{ControlDb, ControlError, Durability};
 use openclaw_documents::{Store, StoreSettings};
-use openclaw_models::{CatalogError, Models};
+use openclaw_models::Models;
 use openclaw_runtime::{
     AdmissionLimits, CodeCache, Compiling, CostLog, Limits, Policy, PolicyError, Runtime, RuntimeSettings,
     STORAGE_EVERY, Sandboxes, Services, ServicesParts, StartError,
@@ -65,6 +65,7 @@ use tokio::{
 };
 
 pub use auth::Identity;
+pub use openclaw_models::CatalogError;
 pub use rate_card::{RateCardError, rate_card};
 pub use reply::{ANOTHER_TENANT, OPERATOR_ONLY};
 pub use rpc::Reply;
@@ -169,6 +170,11 @@ pub struct Gateway {
     /// The gateway's own configuration was written by a call.
     config_written: Notify,
     _lock: HomeLock,
+}
+
+/// What a gateway would not open with in `models`: keys and scripts that are of no use.
+pub fn check_models(config: &GatewayConfig) -> Result<(), CatalogError> {
+    Models::check(&config.models)
 }
 
 impl Gateway {

@@ -123,6 +123,11 @@ impl Models {
         })
     }
 
+    /// What [`new`](Self::new) and [`configure`](Self::configure) would refuse: keys and scripts that are of no use.
+    pub fn check(configured: &gateway::Models) -> Result<(), CatalogError> {
+        Catalog::read(configured).map(drop)
+    }
+
     /// Puts other models in force, for the calls to come.
     pub fn configure(&self, configured: &gateway::Models) -> Result<(), CatalogError> {
         self.catalog.store(Arc::new(Catalog::read(configured)?));

@@ -35,7 +35,7 @@ use crate::{
     bindings::{Gateway, openclaw::gateway::types},
     call::{CallFacts, CallState},
     disk::Room,
-    error::{CapabilityError, QUOTA_EXCEEDED},
+    error::{CapabilityError, DELETED, QUOTA_EXCEEDED},
     services::Services,
 };
 
@@ -90,7 +90,7 @@ impl CallState {
             CapabilityError::invalid("this call is for no tenant: name one (header X-OpenClaw-Tenant, or --tenant)")
         })?;
         if self.services.registry.get(&tenant.id).is_none_or(|now| now.row != tenant.row) {
-            return Err(CapabilityError::forbidden("this tenant is deleted"));
+            return Err(CapabilityError::forbidden(DELETED));
         }
         Ok(tenant)
     }

@@ -7,7 +7,7 @@ use crate::limits::Limit;
 
 #[allow(unreachable_pub, reason = "the generated bindings name it")]
 pub use capability::CapabilityError;
-pub(crate) use capability::{COMPONENT_FAILED, NOT_CURRENT, QUOTA_EXCEEDED, UNAVAILABLE};
+pub(crate) use capability::{COMPONENT_FAILED, DELETED, QUOTA_EXCEEDED, UNAVAILABLE};
 
 /// A component that cannot serve.
 #[derive(Debug, thiserror::Error)]

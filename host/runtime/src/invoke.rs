@@ -19,7 +19,7 @@ use crate::{
     capability::calls::Call,
     claims::Claim,
     component::Component,
-    error::{COMPONENT_FAILED, CapabilityError, NOT_CURRENT, QUOTA_EXCEEDED, Refusal, printable},
+    error::{COMPONENT_FAILED, CapabilityError, QUOTA_EXCEEDED, Refusal, printable},
     grants::Grants,
     limits::{Limit, Limits},
     long_calls::Listed,
@@ -187,7 +187,7 @@ fn listed(route: &Route, state: &CallState) -> Result<Option<Listed>, CallError>
     let Some(tenant) = tenant.filter(|_| lasts) else { return Ok(None) };
     let listed = state.services.long_calls.list(tenant.row, state.ends.clone());
     // Whoever ended its token ended the calls that there were: this one may have come after.
-    if state.services.is_current(tenant) { Ok(Some(listed)) } else { Err(not_current()) }
+    state.services.why_not_current(tenant).map_or(Ok(Some(listed)), |why| Err(not_current(why)))
 }
 
 /// What the component answered; an error inside, where it trapped; none, where its time was over first.
@@ -323,8 +323,8 @@ fn ended() -> CallError {
 }
 
 /// The call begins after its token has ended.
-fn not_current() -> CallError {
-    let (code, message) = ("FORBIDDEN".to_owned(), NOT_CURRENT.to_owned());
+fn not_current(why: &str) -> CallError {
+    let (code, message) = ("FORBIDDEN".to_owned(), why.to_owned());
     CallError::Refused(Refusal { code, message, data: None, retry_after_ms: None })
 }
 

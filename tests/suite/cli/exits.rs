@@ -40,13 +40,24 @@ fn each_kind_of_failure_has_its_code() {
 }
 
 #[test]
-fn a_long_call_for_a_disabled_tenant_says_so() {
+fn what_runs_or_costs_is_refused_of_a_disabled_tenant_and_what_is_kept_is_the_operators_to_see_and_change() {
     let daemon = Daemon::start();
     let _tenant = daemon.tenant("acme");
     daemon.operator().done("tenants.update", json!({ "tenantId": "acme", "disabled": true }));
-    let output = daemon.cli(&["call", "agent.wait", r#"{"runId":"r1"}"#, "--tenant", "acme"]);
-    fails(&output, 4);
-    assert!(output.stderr.contains("this tenant is deleted or disabled"), "{output:?}");
+    let call = |method: &str, params: &str| daemon.cli(&["call", method, params, "--tenant", "acme"]);
+    for (method, params) in [
+        ("agent.wait", r#"{"runId":"r1"}"#),
+        ("sandbox.run", r#"{"command":["true"]}"#),
+        ("terminal.open", "{}"),
+        ("chat.send", r#"{"sessionKey":"main","message":"hi","idempotencyKey":"1"}"#),
+    ] {
+        let output = call(method, params);
+        fails(&output, 4);
+        assert!(output.stderr.contains("this tenant is disabled"), "{output:?}");
+    }
+    call("config.set", r#"{"raw":"ui: {theme: dark}"}"#).exited(0);
+    call("sessions.list", "{}").exited(0);
+    call("tenants.usage", "{}").exited(0);
 }
 
 #[test]

@@ -258,6 +258,20 @@ fn config_show_explain_and_schema() {
     assert!(home.cli(&["config", "schema"]).exited(0).json()["properties"]["gateway"].is_object());
 }
 
+#[test]
+fn keys_of_agents_tools_and_messages_are_explained_as_those_of_the_schema_are() {
+    let home = Home::with_config("agents: {list: [{id: ada, timeoutSeconds: 5}]}\ntools: {deny: [exec]}\n");
+    let explain = |key: &str| home.cli(&["config", "explain", key, "--json"]).exited(0).json();
+    for key in ["agents.defaults.model", "agents.list[].tools.exec.ask", "tools.deny", "messages.queue.mode"] {
+        assert!(explain(key)["description"].as_str().is_some_and(|text| !text.contains("no effect")), "{key}");
+    }
+    let timeout = explain("agents.list[0].timeoutSeconds");
+    assert_eq!((&timeout["value"], &timeout["key"]), (&json!(5), &json!("agents.list[0].timeoutSeconds")));
+    assert!(timeout["description"].as_str().is_some_and(|text| text.contains("Seconds")), "{timeout}");
+    let stranger = explain("agents.defaults.modle")["description"].clone();
+    assert!(stranger.as_str().is_some_and(|text| text.contains("did you mean \"model\"?")), "{stranger}");
+}
+
 /// It is asked before the first start, and by who mends a file.
 #[test]
 fn a_key_is_explained_without_a_home_and_beside_a_broken_file() {

@@ -68,7 +68,7 @@ const REACH: &str = "components: {http: {private_addresses: [127.0.0.1]}}\n\
 fn a_call_that_runs_on_calls_no_model_and_asks_no_host() {
     let rotated = ("tenants.rotate", json!({ "tenantId": "a" }));
     let disabled = ("tenants.update", json!({ "tenantId": "a", "disabled": true }));
-    for (ends, named) in [rotated, disabled] {
+    for ((ends, named), why) in [(rotated, "this tenant's token was rotated"), (disabled, "this tenant is disabled")] {
         let (daemon, host) = (Daemon::start_with(REACH), Host::start());
         let methods = ["apart.start", "apart.free", "asker.ask", "outbound.ask"].map(|name| format!("method:{name}"));
         for (fixture, grants) in [
@@ -105,7 +105,7 @@ fn a_call_that_runs_on_calls_no_model_and_asks_no_host() {
             assert_eq!(answers[1]["told"], true, "{answers}");
             let told = [&answers[2], &answers[3]].map(|answer| answer.as_str().unwrap_or_default());
             assert!(told.iter().all(|told| told.starts_with("FORBIDDEN: ")), "{answers}");
-            assert!(told[0].contains("its token was rotated"), "{answers}");
+            assert!(told[0].contains(why), "{answers}");
         });
     }
 }

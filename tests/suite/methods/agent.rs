@@ -30,6 +30,16 @@ fn the_answer_comes_with_what_it_took_and_stays_in_the_history() {
 }
 
 #[test]
+fn a_key_that_comes_with_another_message_is_a_conflict() {
+    let daemon = talking();
+    let tenant = daemon.tenant("acme");
+    tenant.done("agent", message("r1", "weather?"));
+    assert_eq!(tenant.ok("agent", message("r1", "weather?"))["summary"], "It rains.");
+    let error = tenant.err("agent", message("r1", "weather tomorrow?"));
+    assert_eq!((error.code, error.name()), (-32009, "CONFLICT"), "{error}");
+}
+
+#[test]
 fn an_agent_answers_in_a_session_of_its_own() {
     let daemon = talking();
     let tenant = daemon.tenant("acme");

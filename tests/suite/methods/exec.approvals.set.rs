@@ -48,6 +48,7 @@ fn what_could_not_hold_is_refused_by_name() {
         (json!({ "version": 1, "defaults": { "askFallback": "full" } }), "askFallback"),
         (json!({ "version": 1, "bogus": 1 }), "bogus"),
         (allowing("ls\u{1b}[2K"), "allowlist"),
+        (allowing("git *"), "one command to the letter"),
     ] {
         let error = tenant.err("exec.approvals.set", json!({ "file": file }));
         assert_eq!(error.code, -32602, "{error}");

@@ -165,6 +165,32 @@ fn what_fails_is_told_in_the_shape_that_its_clients_read() {
     assert_eq!(calls(&daemon, "acme"), [] as [Value; 0], "the provider was not reached");
 }
 
+/// Whoever checks a configuration knows the tools that there are.
+#[test]
+fn every_tool_that_a_model_is_told_of_has_a_name_for_policies() {
+    let text = r#"{"choices":[{"delta":{"content":"hi"},"finish_reason":"stop"}]}"#;
+    let usage = r#"{"choices":[],"usage":{"prompt_tokens":20,"completion_tokens":4}}"#;
+    let upstream = Upstream::streaming(&[Some(text), Some(usage), Some("[DONE]")]);
+    let config = config(&upstream).replacen("models:\n", "models:\n  default: small\n", 1);
+    let daemon = Daemon::start_with(&config);
+    let tenant = daemon.tenant("acme");
+    tenant.done("agent", json!({ "message": "hello", "idempotencyKey": "r1" }));
+    let asked = &upstream.received()[0];
+    let tools = asked["tools"].as_array().expect("tools").iter().map(|tool| tool["function"]["name"].clone());
+    let groups = ["fs", "runtime", "memory", "web", "sessions"].map(|group| json!(format!("group:{group}")));
+    let mut known: Vec<Value> = tools.chain(groups).collect();
+    assert!(known.contains(&json!("exec")), "{known:?}");
+    let warnings = |denied: &[Value]| {
+        tenant.done("config.set", json!({ "raw": json!({ "tools": { "deny": denied } }).to_string() }));
+        tenant.ok("config.get", json!({}))["warnings"].clone()
+    };
+    assert_eq!(warnings(&known), json!([]));
+    known.push("exek".into());
+    let told = warnings(&known);
+    assert_eq!(told[0]["path"], format!("tools.deny[{}]", known.len() - 1), "{told}");
+    assert!(told[0]["message"].as_str().is_some_and(|told| told.contains("did you mean \"exec\"?")), "{told}");
+}
+
 #[test]
 fn agents_are_listed_among_the_models_of_their_tenant() {
     let daemon = talking();

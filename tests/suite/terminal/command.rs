@@ -1,4 +1,4 @@
-//! `openclaw terminal`, in a terminal of the test's own.
+//! `openclaw terminal`, in a terminal of the test's own; and what other commands say in one.
 
 use std::{
     fs::{self, File},
@@ -185,6 +185,20 @@ fn it_works_without_a_daemon_and_without_a_terminal() {
     assert!(output.stdout.contains("echo $((6*7))"), "{output:?}");
     let output = run(&["--", "cat", "kept"], "").exited(0);
     assert!(output.stdout.contains("42"), "{output:?}");
+}
+
+/// Seconds without a word look like a command that hangs. A script is told nothing.
+#[test]
+fn the_first_command_in_a_new_home_says_what_takes_so_long() {
+    let said = "compiling the built-in components";
+    let home = Home::empty();
+    for is_first in [true, false] {
+        let mut seat = Seat::take(&home, &["tenants", "list"]);
+        assert_eq!(seat.code(), Some(0), "{}", seat.shows());
+        assert_eq!(seat.shows().contains(said), is_first, "{}", seat.shows());
+    }
+    let output = Home::empty().cli(&["tenants", "list"]).exited(0);
+    assert!(!output.stderr.contains(said), "{output:?}");
 }
 
 #[test]

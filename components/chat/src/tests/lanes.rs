@@ -26,6 +26,26 @@ fn messages_of_one_session_are_answered_one_after_another() {
     assert_eq!(tenant.database("chat").collection("lanes").count("").unwrap(), 0, "nobody waits any more");
 }
 
+/// What came of one message is no answer to another.
+#[test]
+fn the_key_of_a_run_is_that_of_one_message_to_one_session() {
+    let tenant = tenant([Said::text(["hi"])]);
+    let refused = |method: &str, params: Value| tenant.call::<_, Value>(method, params).unwrap_err().code;
+    let to = |key: &str, message: &str| json!({ "sessionKey": key, "message": message, "idempotencyKey": "r1" });
+    assert_eq!(send(&tenant, "r1", "hello")["status"], "started");
+    assert_eq!(refused("chat.send", to(MAIN, "bye")), "CONFLICT", "while it waits");
+    assert_eq!(tenant.run_tasks(), 1);
+    for method in ["chat.send", "agent"] {
+        assert_eq!(refused(method, to(MAIN, "bye")), "CONFLICT", "{method}");
+        assert_eq!(refused(method, to("agent:main:other", "hello")), "CONFLICT", "{method}");
+    }
+    let to_session = json!({ "key": MAIN, "message": "bye", "idempotencyKey": "r1" });
+    assert_eq!(refused("sessions.send", to_session), "CONFLICT");
+    assert_eq!(send(&tenant, "r1", "hello")["status"], "ok");
+    assert_eq!(ask(&tenant, "r1", "hello")["summary"], "hi");
+    assert_eq!(said(&tenant), pairs(&[("user", "hello"), ("assistant", "hi")]));
+}
+
 #[test]
 fn so_many_wait_and_no_more() {
     let queue = json!({ "messages": { "queue": { "mode": "followup", "cap": 2 } } });

@@ -59,7 +59,7 @@ pub struct TenantUsageSnapshot {
     /// Of one workload, the largest of the month, in MiB, rounded up.
     #[serde(rename = "sandboxPeakMemoryMB")]
     pub sandbox_peak_memory_mb: u64,
-    /// Tools that agents used.
+    /// Tools that agents used: `tools_run` of the summary.
     pub tool_calls: u64,
     /// The largest that the directory was when it was measured.
     pub storage_bytes: u64,

@@ -98,7 +98,13 @@ fn what_every_run_reads_is_of_the_kind_that_it_reads() {
         let of_one = format!("agents: {{list: [{{id: a, {defaults}}}]}}\n");
         assert_eq!(refused(&of_one), format!("agents.list[0].{told}"));
     }
-    assert_eq!(refused("messages: {queue: {mode: 1}}\n"), "messages.queue.mode must be a text");
+    let modes = "one of followup, collect, steer, steer-backlog";
+    for mode in ["1", "steeer", "interrupt", "''"] {
+        let told = format!("messages.queue.mode must be {modes}");
+        assert_eq!(refused(&format!("messages: {{queue: {{mode: {mode}}}}}\n")), told);
+        let told = format!("messages.queue must be a mapping, or {modes}");
+        assert_eq!(refused(&format!("messages: {{queue: {mode}}}\n")), told);
+    }
     assert_eq!(refused("messages: {queue: {cap: '2'}}\n"), "messages.queue.cap must be a whole number");
     assert_eq!(refused("agents: {list: {a: 1}}\n"), "agents.list must be a list");
     for (entries, told) in [
@@ -114,7 +120,10 @@ fn what_every_run_reads_is_of_the_kind_that_it_reads() {
                  messages: {queue: {mode: steer, cap: 3}}\n\
                  skills: {load: {extraDirs: [/srv]}, entries: {tea:, pdf: {enabled: false, config: {deep: [1]}}}}\n";
     from_text(right).unwrap();
-    from_text("messages: {queue: steer}\n").unwrap();
+    for mode in ["followup", "collect", "steer", "steer-backlog"] {
+        from_text(&format!("messages: {{queue: {mode}}}\n")).unwrap();
+        from_text(&format!("messages: {{queue: {{mode: {mode}}}}}\n")).unwrap();
+    }
 }
 
 #[test]
@@ -264,4 +273,18 @@ proptest! {
     fn no_text_makes_the_loader_panic(text in "[ -~\n]{0,200}") {
         let _ = from_text(&text);
     }
+}
+
+#[test]
+fn a_key_of_an_open_section_is_explained_where_something_acts_on_it() {
+    let loaded = from_text("agents: {list: [{id: a, model: small}]}\n").unwrap();
+    let description = |key: &str| loaded.explain(key).unwrap().description;
+    assert_eq!(description("agents.list[0].model"), description("agents.defaults.model"));
+    assert!(description("agents.list[].quotas").is_some() && description("tools.exec.safeBins").is_some());
+    assert_eq!(loaded.explain("agents.list[0].model").unwrap().value, "small");
+    let any = loaded.explain("agents.list[].model").unwrap();
+    assert_eq!((any.key.to_string().as_str(), any.value), ("agents.list.*.model", Value::Null));
+    let stranger = "thinkng has no effect yet: nothing that comes with the gateway acts on it";
+    assert_eq!(description("agents.defaults.thinkng").as_deref(), Some(stranger));
+    assert_eq!(description("channels.telegram.botToken"), None);
 }

@@ -1,13 +1,15 @@
 //! Settings that are part of the configuration and that this release does nothing with.
 //!
 //! They are accepted, so that one file serves this release and the next, and told of, so that
-//! nobody relies on them. A key leaves the table with the change that puts it in force.
+//! nobody relies on them. A key leaves the table with the change that puts it in force, and of an open section comes
+//! into that of `in_force`.
 
 use std::fmt;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::{Loaded, Source, source_of};
+use super::in_force::{NOT_READ, strangers};
+use super::{Loaded, Source, source_of, tool_names};
 use crate::gateway::GatewayConfig;
 use crate::path::KeyPath;
 
@@ -16,7 +18,6 @@ const NO_RUN_QUOTA: &str = "has no effect yet: runs are bounded by the gateway a
 const OWN_PROFILE: &str = "has no effect yet: the gateway's own seccomp profile is in force";
 const NO_BACKUP: &str = "has no effect yet: no backup is made";
 const NO_CHANNEL: &str = "has no effect yet: no chat channel is connected";
-const NOT_READ: &str = "has no effect yet: nothing that comes with the gateway acts on it";
 
 /// What has no effect as a whole.
 const TABLE: &[(&str, &str)] = &[
@@ -33,44 +34,6 @@ const TABLE: &[(&str, &str)] = &[
     ("memory", "has no effect yet: what agents remember is indexed and searched as docs/agents.md says"),
     ("ui", "has no effect yet: no control UI is served"),
 ];
-
-/// Open sections and the keys of each that are in force: every other one has no effect. `*` is any element or member.
-const IN_FORCE: &[(&str, &[&str])] = &[
-    ("agents", &["defaults", "list"]),
-    ("agents.defaults", &["contextTokens", "model", "runLimits", "sandbox", "skills", "timeoutSeconds", "tools"]),
-    ("agents.defaults.sandbox", &["backend"]),
-    ("agents.defaults.tools", TOOLS),
-    ("agents.defaults.tools.exec", &["ask", "security"]),
-    (
-        "agents.list.*",
-        &[
-            "contextTokens",
-            "default",
-            "id",
-            "identity",
-            "model",
-            "name",
-            "quotas",
-            "runLimits",
-            "sandbox",
-            "skills",
-            "timeoutSeconds",
-            "tools",
-        ],
-    ),
-    ("agents.list.*.sandbox", &["backend"]),
-    ("agents.list.*.tools", TOOLS),
-    ("agents.list.*.tools.exec", &["ask", "security"]),
-    ("messages", &["queue"]),
-    ("messages.queue", &["cap", "mode"]),
-    ("session", &["mainKey", "scope"]),
-    ("skills", &["entries"]),
-    ("skills.entries.*", &["enabled"]),
-    ("tools", TOOLS),
-    ("tools.exec", &["ask", "safeBins", "security"]),
-];
-
-const TOOLS: &[&str] = &["allow", "deny", "enabled", "exec", "profile"];
 
 /// Of a tenant's settings so many are told. A key that is longer is nobody's slip of the pen.
 const TOLD: usize = 32;
@@ -90,7 +53,7 @@ pub struct Warning {
     pub source_of: Source,
     /// The key, or the section of which something was set; the root where no key was meant.
     pub key: KeyPath,
-    /// What is to be known; names the key, holds no value.
+    /// What is to be known; names the key, holds no value but a tool's name.
     pub message: String,
 }
 
@@ -107,12 +70,20 @@ impl Loaded {
         let value = |config: &GatewayConfig| serde_json::to_value(config).unwrap_or(Value::Null);
         let (set, default) = (value(&self.config), value(&GatewayConfig::default()));
         let mut warnings = self.warnings.clone();
-        for (key, message) in found(&set, &default) {
-            let below = self.sources.iter().find(|(path, _)| key.contains(path)).map(|(_, source)| source.clone());
-            let source_of = below.unwrap_or_else(|| source_of(&self.sources, &key));
-            warnings.push(Warning { source_of, key, message });
-        }
+        warnings.extend(found(&set, &default).map(|told| self.warning(told)));
         warnings
+    }
+
+    /// Those of them that are about names of tools.
+    pub fn unknown_tools(&self) -> Vec<Warning> {
+        let policies = json!({"tools": self.config.tools, "agents": self.config.agents});
+        tool_names::unknown(&policies).map(|told| self.warning(told)).collect()
+    }
+
+    fn warning(&self, (key, message): (KeyPath, String)) -> Warning {
+        let below = self.sources.iter().find(|(path, _)| key.contains(path)).map(|(_, source)| source.clone());
+        let source_of = below.unwrap_or_else(|| source_of(&self.sources, &key));
+        Warning { source_of, key, message }
     }
 }
 
@@ -125,30 +96,9 @@ pub(crate) fn overlay_without_effect(overlay: &Value) -> Vec<(KeyPath, String)> 
 fn found<'v>(set: &'v Value, default: &'v Value) -> impl Iterator<Item = (KeyPath, String)> + 'v {
     let whole = TABLE.iter().filter_map(|(key, what)| Some((KeyPath::parse(key).ok()?, *what)));
     let whole = whole.filter(move |(key, _)| key.get(set) != key.get(default));
-    let parts = IN_FORCE.iter().flat_map(move |(section, keys)| others(section, keys, set));
-    let all = whole.chain(parts.map(|key| (key, NOT_READ)));
+    let all = whole.chain(strangers(set).map(|key| (key, NOT_READ)));
     let told = all.filter(move |(key, _)| key.get(set).is_some_and(|value| !is_empty(value)));
-    told.map(|(key, what)| (key.clone(), format!("{key} {what}")))
-}
-
-/// The keys of a section but for these.
-fn others<'v>(section: &str, keys: &'static [&str], set: &'v Value) -> impl Iterator<Item = KeyPath> + 'v {
-    let places = section.split('.').fold(vec![KeyPath::root()], |places, name| match name {
-        "*" => places.iter().flat_map(|place| children(place, set)).collect(),
-        name => places.iter().map(|place| place.key(name)).collect(),
-    });
-    places.into_iter().flat_map(move |place| {
-        let members = place.get(set).and_then(Value::as_object).into_iter().flatten();
-        members.filter(|(key, _)| !keys.contains(&key.as_str())).map(move |(key, _)| place.key(key))
-    })
-}
-
-fn children(place: &KeyPath, set: &Value) -> Vec<KeyPath> {
-    match place.get(set) {
-        Some(Value::Array(items)) => (0..items.len()).map(|index| place.index(index)).collect(),
-        Some(Value::Object(members)) => members.keys().map(|key| place.key(key)).collect(),
-        _ => Vec::new(),
-    }
+    told.map(|(key, what)| (key.clone(), format!("{key} {what}"))).chain(tool_names::unknown(set))
 }
 
 fn is_empty(value: &Value) -> bool {

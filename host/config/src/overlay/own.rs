@@ -61,6 +61,6 @@ impl Walk {
 /// Whether the operator's value too has to be of that kind. What the schema types, or tenants alone are held to, need
 /// not.
 fn binds_the_operator(rule: Rule) -> bool {
-    use Rule::{Agents, Open, Settings, Switch, Text, Texts, Usd, Whole};
-    matches!(rule, Agents | Open | Settings | Switch | Text | Texts | Usd | Whole)
+    use Rule::{Agents, Open, Queue, QueueMode, Settings, Switch, Text, Texts, Usd, Whole};
+    matches!(rule, Agents | Open | Queue | QueueMode | Settings | Switch | Text | Texts | Usd | Whole)
 }

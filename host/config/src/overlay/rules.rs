@@ -10,8 +10,8 @@ use super::host_names::{FIRST_WORDS, LAST_WORDS, WHOLE_KEYS};
 use super::merge::{exceeds, policies_of};
 use super::modes::{stricter, strictness};
 use super::table::Rule::{
-    Agents, Any, Closed, Count, InsidePath, Limit, List, Mode, Open, Picture, Policies, Protected, Quotas, Retention,
-    Settings, Switch, Text, Texts, Tools, Unlisted, Usd, Variables, Whole,
+    Agents, Any, Closed, Count, InsidePath, Limit, List, Mode, Open, Picture, Policies, Protected, Queue, QueueMode,
+    Quotas, Retention, Settings, Switch, Text, Texts, Tools, Unlisted, Usd, Variables, Whole,
 };
 use super::table::{Rule, Spot, rows};
 use super::{Offence, OffenceKind, members, policy};
@@ -141,6 +141,8 @@ pub(super) fn wrong_type(rule: Rule, value: &Value) -> Option<&'static str> {
     let text = |fits: fn(&str) -> bool| value.as_str().is_some_and(fits);
     let (fits, expected) = match rule {
         Closed | Settings | Open | Variables | Policies => (section, "a mapping"),
+        Queue => (section || text(is_queue_mode), "a mapping, or one of followup, collect, steer, steer-backlog"),
+        QueueMode => (text(is_queue_mode), "one of followup, collect, steer, steer-backlog"),
         List | Agents => (value.is_array(), "a list"),
         Text => (text(|text| !text.is_empty()), "a text"),
         Switch => (value.is_boolean(), "true or false"),
@@ -162,6 +164,11 @@ pub(super) fn wrong_type(rule: Rule, value: &Value) -> Option<&'static str> {
 fn is_usd(amount: &Value) -> bool {
     let text = amount.as_str().map_or_else(|| amount.to_string(), str::to_owned);
     text.parse::<PicoUsd>().is_ok()
+}
+
+/// OpenClaw has `interrupt` too, which ends the run that is under way: nothing here does.
+fn is_queue_mode(mode: &str) -> bool {
+    ["followup", "collect", "steer", "steer-backlog"].contains(&mode)
 }
 
 fn is_inside(path: &str) -> bool {

@@ -47,6 +47,10 @@ pub(super) enum Rule {
     Whole,
     /// An amount of US dollars.
     Usd,
+    /// An open object, or a mode of the queue alone.
+    Queue,
+    /// What becomes of a message that comes while its session's agent is at work: a word that the family `chat` knows.
+    QueueMode,
     Texts,
     /// A tool policy that only narrows.
     Tools,
@@ -57,8 +61,8 @@ pub(super) enum Rule {
 }
 
 use Rule::{
-    Agents, Any, Closed, Count, InsidePath, Limit, List, Mode, Open, Picture, Policies, Protected, Quotas, Retention,
-    Settings, Switch, Text, Texts, Tools, Unlisted, Usd, Variables, Whole,
+    Agents, Any, Closed, Count, InsidePath, Limit, List, Mode, Open, Picture, Policies, Protected, Queue, QueueMode,
+    Quotas, Retention, Settings, Switch, Text, Texts, Tools, Unlisted, Usd, Variables, Whole,
 };
 
 const ROWS: &[(&str, Rule)] = &[
@@ -77,7 +81,8 @@ const ROWS: &[(&str, Rule)] = &[
     ("channels.feishu.tools", Open),
     ("channels.feishu.accounts.*.tools", Open),
     ("messages", Open),
-    ("messages.queue.mode", Text),
+    ("messages.queue", Queue),
+    ("messages.queue.mode", QueueMode),
     ("messages.queue.cap", Whole),
     ("messages.tts", Open),
     ("messages.tts.prefsPath", Protected),
@@ -217,8 +222,8 @@ impl Spot {
             (Any | Quotas, _) => Some(Any),
             (Policies, _) => Some(Tools),
             (Variables, Segment::Key(name)) => Some(if steers_loader(name) { Protected } else { Any }),
-            (Open | List | Agents | Unlisted, Segment::Index(_)) => Some(Unlisted),
-            (Open | List | Agents | Unlisted, Segment::Key(key)) => Some(by_name(key)),
+            (Open | Queue | List | Agents | Unlisted, Segment::Index(_)) => Some(Unlisted),
+            (Open | Queue | List | Agents | Unlisted, Segment::Key(key)) => Some(by_name(key)),
             _ => None,
         }
     }

@@ -46,8 +46,11 @@ impl Doctor {
         let unreadable = settings.as_ref().ok().and_then(|settings| settings.check_files().err());
         report.add(configuration(&config_file(&home), settings.as_ref().err().or(unreadable.as_ref())))?;
         if let Ok(settings) = &settings {
-            let warnings = settings.model_warnings().into_iter();
-            report.add_all(warnings.map(|warning| Finding::warn("models", warning.message, "mend config.yaml")))?;
+            for (check, warnings) in [("models", settings.model_warnings()), ("tools", settings.loaded.unknown_tools())]
+            {
+                let findings = warnings.into_iter();
+                report.add_all(findings.map(|warning| Finding::warn(check, warning.message, "mend config.yaml")))?;
+            }
         }
         let valid = settings.is_ok();
         let config = settings.map(|settings| settings.loaded.config).unwrap_or_default();
@@ -64,7 +67,7 @@ impl Doctor {
             daemon::State::Stopped if !valid => {
                 report.add(Finding::warn("components", "not looked at", "mend config.yaml first"))?;
             }
-            daemon::State::Stopped if is_there(&home) => report.add(components::trial(&home, &config).await)?,
+            daemon::State::Stopped if is_there(&home) => report.add(components::trial(&home, &config, output).await)?,
             // Nothing is compiled for a name that was mistyped.
             daemon::State::Stopped => {}
         }

@@ -112,7 +112,7 @@ impl Serve {
         // Before the components are loaded: a port that is taken shows at once.
         let listeners = Listeners::open(listen, &home.control_socket_path()).await.map_err(explain)?;
         let address = listeners.address()?;
-        let gateway = client::open(home, lock, settings).await?;
+        let gateway = client::open(home, lock, settings, output).await?;
         if let Some(certificate) = certificate {
             gateway.present(certificate);
         }

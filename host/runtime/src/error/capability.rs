@@ -11,8 +11,8 @@ pub(crate) const QUOTA_EXCEEDED: &str = "QUOTA_EXCEEDED";
 /// What a capability says when something is damaged, missing or full that is not the caller's to mend.
 pub(crate) const UNAVAILABLE: &str = "UNAVAILABLE";
 
-/// What is said to a tenant whose token opens nothing any more.
-pub(crate) const NOT_CURRENT: &str = "this tenant is deleted or disabled, or its token was rotated";
+/// What is said to the calls of a tenant that is not there any more.
+pub(crate) const DELETED: &str = "this tenant is deleted";
 
 /// When a write that found the disk full is tried again: somebody has to make room.
 const FULL_RETRY_MS: u32 = 60_000;

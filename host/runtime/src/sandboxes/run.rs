@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     call::CallState,
-    error::{CapabilityError, NOT_CURRENT},
+    error::{CapabilityError, DELETED},
     services::Services,
 };
 
@@ -97,17 +97,24 @@ impl Services {
 
     /// Whether a tenant is who it was when its call began: neither deleted nor disabled, and with the token of then.
     pub(crate) fn is_current(&self, record: &TenantRecord) -> bool {
-        let same =
-            |now: Arc<TenantRecord>| now.row == record.row && now.generation == record.generation && !now.disabled;
-        self.registry.get(&record.id).is_some_and(same)
+        self.why_not_current(record).is_none()
+    }
+
+    /// What has become of a tenant that is not who it was.
+    pub(crate) fn why_not_current(&self, record: &TenantRecord) -> Option<&'static str> {
+        match self.registry.get(&record.id) {
+            Some(now) if now.row == record.row => match (now.disabled, now.generation == record.generation) {
+                (true, _) => Some("this tenant is disabled"),
+                (false, false) => Some("this tenant's token was rotated"),
+                (false, true) => None,
+            },
+            _ => Some(DELETED),
+        }
     }
 
     /// Refuses what would go on, or cost something, for a token that opens nothing any more.
     pub(crate) fn check_current(&self, record: &TenantRecord) -> Result<(), CapabilityError> {
-        if self.is_current(record) {
-            return Ok(());
-        }
-        Err(CapabilityError::forbidden(NOT_CURRENT))
+        self.why_not_current(record).map_or(Ok(()), |why| Err(CapabilityError::forbidden(why)))
     }
 
     /// A tenant as it is by now, with its quotas of now; as it was, where it is gone.

@@ -61,7 +61,8 @@ fn what_is_in_force_and_what_is_left_at_its_default_is_not_told() {
 fn of_an_open_section_each_key_that_nothing_acts_on_is_told() {
     let config = "session:\n  scope: global\n  idleMinutes: 5\nmessages: {queue: {cap: 5, debounceMs: 9}}\n\
                   agents:\n  defaults: {heartbeat: {every: 1h}}\n  list:\n    - {id: ada}\n    - id: bob\n      \
-                  memorySearch: {enabled: true}\ntools: {exec: {host: gateway}}\n\
+                  memorySearch: {enabled: true}\n      \
+                  subagents: {allowAgents: [ada], model: x}\ntools: {exec: {host: gateway}}\n\
                   skills: {entries: {pdf: {enabled: true, apiKey: k}}, load: {watch: true}}\n";
     let untold = "has no effect yet: nothing that comes with the gateway acts on it";
     assert_eq!(
@@ -69,13 +70,33 @@ fn of_an_open_section_each_key_that_nothing_acts_on_is_told() {
         [
             format!("config.yaml:6:14: agents.defaults.heartbeat {untold}"),
             format!("config.yaml:10:7: agents.list[1].memorySearch {untold}"),
+            format!("config.yaml:11:39: agents.list[1].subagents.model {untold}"),
             format!("config.yaml:4:28: messages.queue.debounceMs {untold}"),
             format!("config.yaml:3:3: session.idleMinutes {untold}"),
-            format!("config.yaml:12:54: skills.load {untold}"),
-            format!("config.yaml:12:41: skills.entries.pdf.apiKey {untold}"),
-            format!("config.yaml:11:16: tools.exec.host {untold}"),
+            format!("config.yaml:13:54: skills.load {untold}"),
+            format!("config.yaml:13:41: skills.entries.pdf.apiKey {untold}"),
+            format!("config.yaml:12:16: tools.exec.host {untold}"),
         ]
     );
+}
+
+#[test]
+fn a_name_in_a_tool_policy_that_is_no_tools_is_told_and_what_it_may_have_meant() {
+    let config = "tools:\n  deny: [exek, exec, 'http*', '*', 'group:fs', 'group:*']\nagents:\n  defaults: {tools: {allow: \
+                  [browser]}}\n  list:\n    - {id: ada, tools: {profile: coding, deny: ['mem*', 'x*']}}\n";
+    let no_tool = "names no tool that comes with the gateway:";
+    assert_eq!(
+        warnings(config, &[]),
+        [
+            format!("config.yaml:2:10: tools.deny[0] {no_tool} \"exek\" (did you mean \"exec\"?)"),
+            format!("config.yaml:2:48: tools.deny[5] {no_tool} \"group:*\" (did you mean \"group:fs\"?)"),
+            format!("config.yaml:4:30: agents.defaults.tools.allow[0] {no_tool} \"browser\""),
+            format!("config.yaml:6:57: agents.list[0].tools.deny[1] {no_tool} \"x*\""),
+        ]
+    );
+    let overlay = json!({"tools": {"deny": ["x".repeat(1000)]}});
+    let [(_, told)] = &*overlay_without_effect(&overlay) else { panic!("one") };
+    assert!(told.len() < 200, "{told}");
 }
 
 #[test]
@@ -99,7 +120,7 @@ fn a_warning_holds_no_value() {
 #[test]
 fn every_key_of_the_table_is_a_key_of_the_configuration() {
     let root = Shape::of(gateway_schema());
-    let sections = IN_FORCE.iter().map(|(section, _)| section.replace(".*", "[0]"));
+    let sections = crate::load::in_force::sections().map(|section| section.replace(".*", "[0]"));
     for key in TABLE.iter().map(|(key, _)| (*key).to_owned()).chain(sections) {
         assert!(KeyPath::parse(&key).is_ok_and(|path| root.descend(&path).is_some()), "{key}");
     }

@@ -15,6 +15,9 @@ EXAMPLES:
   openclaw billing summary --period 2026-11 --format csv";
 
 /// Sum up what each tenant used: models, sandboxes, tools, storage.
+///
+/// Models asked for `tool_calls`; `tools_run` of them were run and answered: a
+/// tenant reads that number as toolCalls of `tenants.usage`.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Summary {

@@ -14,6 +14,7 @@ use crate::builtin;
 use crate::cli::Global;
 use crate::client::{self, Caller, Client};
 use crate::error::CliError;
+use crate::output::Output;
 use crate::settings::Settings;
 
 const CHECK: &str = "components";
@@ -31,7 +32,7 @@ pub(super) async fn in_daemon(global: &Global) -> Finding {
 }
 
 /// A gateway on a throw-away directory, so that the real one is left alone: only what it has compiled is taken from it.
-pub(super) async fn trial(home: &Path, config: &GatewayConfig) -> Finding {
+pub(super) async fn trial(home: &Path, config: &GatewayConfig, output: &Output) -> Finding {
     let Ok(key_file) = key_file(home, config) else {
         return Finding::warn(
             CHECK,
@@ -39,7 +40,7 @@ pub(super) async fn trial(home: &Path, config: &GatewayConfig) -> Finding {
             "mend the key first",
         );
     };
-    match try_open(home, config, key_file).await {
+    match try_open(home, config, key_file, output).await {
         Ok(compiled) => {
             let families: Vec<&str> = builtin::COMPONENTS.iter().map(|(family, _)| *family).collect();
             let compiled = match compiled {
@@ -53,7 +54,12 @@ pub(super) async fn trial(home: &Path, config: &GatewayConfig) -> Finding {
 }
 
 /// Answers how many components were compiled.
-async fn try_open(real: &Path, config: &GatewayConfig, key_file: Option<String>) -> Result<usize, CliError> {
+async fn try_open(
+    real: &Path,
+    config: &GatewayConfig,
+    key_file: Option<String>,
+    output: &Output,
+) -> Result<usize, CliError> {
     let directory = tempfile::tempdir()?;
     let home = Home::open(directory.path())?;
     let lock = home.lock()?;
@@ -62,7 +68,7 @@ async fn try_open(real: &Path, config: &GatewayConfig, key_file: Option<String>)
     settings.loaded.config.secrets.key_file = key_file;
     let cache = home.cache_path();
     link_cache(&real.join("cache"), &cache)?;
-    let gateway = client::open(home, lock, settings).await?;
+    let gateway = client::open(home, lock, settings, output).await?;
     gateway.close().await;
     count_compiled(&cache)
 }
