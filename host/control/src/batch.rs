@@ -1,9 +1,10 @@
 //! Writes of one kind that run together, so that what they have in common is written once for all of them.
 //!
 //! Those that wait when the writer comes to them share a savepoint and a value of the kind, which each may read and
-//! change. Where one fails, all are undone and run again, each for itself: it undoes itself alone. They are as many as
-//! have a place in the writer's queue, and what ends those; all are asked for from one runtime.
+//! change, as many of them as the writer takes at once. Where one fails, all are undone and run again, each for itself:
+//! it undoes itself alone. All are asked for from one runtime.
 
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -12,7 +13,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::file::Database;
-use crate::writer::{Job, Outcome};
+use crate::writer::{JOB, Job, Outcome};
 use crate::{ControlDb, ControlError};
 
 /// What the writes of a batch have in common.
@@ -29,8 +30,14 @@ pub struct Batch<C> {
 
 struct Queue<C> {
     begin: Box<dyn Fn() -> C + Send + Sync>,
-    waiting: Mutex<Vec<Waiting<C>>>,
+    line: Mutex<Line<C>>,
     database: Arc<Database>,
+}
+
+/// Those that wait, and the jobs that the writer has for them: one for each `JOB` or fewer.
+struct Line<C> {
+    waiting: VecDeque<Waiting<C>>,
+    jobs: usize,
 }
 
 struct Waiting<C> {
@@ -55,7 +62,8 @@ impl<C: Common + 'static> Batch<C> {
     /// `begin` makes what the next writes have in common.
     pub fn new(control: ControlDb, begin: impl Fn() -> C + Send + Sync + 'static) -> Self {
         let database = Arc::clone(&control.database);
-        let queue = Queue { begin: Box::new(begin), waiting: Mutex::default(), database };
+        let queue =
+            Queue { begin: Box::new(begin), line: Mutex::new(Line { waiting: VecDeque::new(), jobs: 0 }), database };
         Self { control, queue: Arc::new(queue) }
     }
 
@@ -90,27 +98,34 @@ impl<C: Common + 'static> Batch<C> {
         R: FnOnce(Result<T, ControlError>) + Send + 'static,
     {
         let write = Box::new(Of { f, result: None, reply });
-        let is_first = {
-            let mut waiting = self.queue.lock();
-            waiting.push(Waiting { write, place });
-            waiting.len() == 1
+        let wants_job = {
+            let mut line = self.queue.lock();
+            line.waiting.push_back(Waiting { write, place });
+            let wants_job = line.waiting.len() > line.jobs * JOB;
+            line.jobs += usize::from(wants_job);
+            wants_job
         };
         // One wake-up for all answers: the writer has better things to do.
-        let runtime = if is_first { Handle::try_current().ok() } else { None };
-        if is_first && let Err(error) = self.control.writer.send_blocking(Arc::clone(&self.queue).job(runtime)) {
+        let runtime = if wants_job { Handle::try_current().ok() } else { None };
+        if wants_job && let Err(error) = self.control.writer.send_blocking(Arc::clone(&self.queue).job(runtime)) {
             self.queue.answer(self.queue.take(), Err(&error.to_string()));
         }
     }
 }
 
 impl<C: Common + 'static> Queue<C> {
-    fn lock(&self) -> MutexGuard<'_, Vec<Waiting<C>>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Line<C>> {
+        self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// All that waits; the next to come finds the queue empty.
+    /// What one job is for. The others that wait have theirs.
     fn take(&self) -> Vec<Waiting<C>> {
-        let mut taken = std::mem::take(&mut *self.lock());
+        let mut taken: Vec<_> = {
+            let mut line = self.lock();
+            line.jobs -= 1;
+            let count = line.waiting.len().min(JOB);
+            line.waiting.drain(..count).collect()
+        };
         for waiting in &mut taken {
             waiting.place = None;
         }
@@ -120,6 +135,7 @@ impl<C: Common + 'static> Queue<C> {
     fn job(self: Arc<Self>, runtime: Option<Handle>) -> Job {
         Box::new(move |tx: Result<&Transaction<'_>, &str>| {
             let mut taken = self.take();
+            let writes = taken.len();
             let keep = tx.is_ok_and(|tx| self.run(tx, &mut taken));
             let answer = Box::new(move |commit: Result<(), &str>| {
                 let commit = if keep { commit } else { commit.and(Err("it was undone")) };
@@ -127,7 +143,7 @@ impl<C: Common + 'static> Queue<C> {
                 let commit = commit.map_err(str::to_owned);
                 runtime.spawn(async move { self.answer(taken, commit.as_ref().copied().map_err(String::as_str)) });
             });
-            Outcome { keep, answer }
+            Outcome { keep, writes, answer }
         })
     }
 

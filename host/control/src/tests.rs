@@ -259,6 +259,57 @@ async fn writes_that_wait_together_share_what_is_written_once() {
 }
 
 #[tokio::test]
+async fn no_more_share_a_batch_than_the_writer_takes_at_once_and_each_has_its_turn() {
+    const NOTES: i64 = 3 * crate::writer::JOB as i64 + 5;
+    let (_home, db, batch) = batch();
+    let done = busy(&db);
+    let (answers, mut answered) = tokio::sync::mpsc::unbounded_channel();
+    for n in 1..=NOTES {
+        let answers = answers.clone();
+        let note = move |tx: &rusqlite::Transaction<'_>, added: &mut Added| {
+            added.0 += 1;
+            add(tx, &n.to_string())
+        };
+        batch.submit(note, move |id| answers.send((n, id.unwrap())).unwrap());
+    }
+    done.send(()).unwrap();
+    for _ in 1..=NOTES {
+        let (n, id) = answered.recv().await.unwrap();
+        assert_eq!(n, id, "each in its turn");
+    }
+    let most = crate::writer::JOB as i64;
+    assert_eq!(sizes(&db), [5, most, most, most]);
+}
+
+#[tokio::test]
+async fn a_transaction_holds_no_more_writes_than_its_bound_whatever_waits() {
+    let (home, db, batch) = batch();
+    let committed = rusqlite::Connection::open(home.path().join("control.db")).unwrap();
+    let committed = Arc::new(std::sync::Mutex::new(committed));
+    let done = busy(&db);
+    let (answers, mut answered) = tokio::sync::mpsc::unbounded_channel();
+    for n in 0..1000 {
+        let (db, committed, answers) = (db.clone(), committed.clone(), answers.clone());
+        let note = move |tx: &rusqlite::Transaction<'_>| {
+            let all = add(tx, &n.to_string())?;
+            let count = "SELECT count(*) FROM notes";
+            let before: i64 = committed.lock().unwrap().query_row(count, [], |row| row.get(0))?;
+            Ok(all - before)
+        };
+        if n % 3 == 0 {
+            tokio::spawn(async move { answers.send(db.write(note).await.unwrap()).unwrap() });
+        } else {
+            batch.submit(move |tx, _: &mut Added| note(tx), move |count| answers.send(count.unwrap()).unwrap());
+        }
+    }
+    done.send(()).unwrap();
+    for _ in 0..1000 {
+        let writes = answered.recv().await.unwrap();
+        assert!(writes <= crate::writer::GROUP as i64, "{writes} in one transaction");
+    }
+}
+
+#[tokio::test]
 async fn of_a_batch_an_error_or_a_panic_undoes_itself_alone() {
     let (_home, db, batch) = batch();
     let done = busy(&db);

@@ -1,10 +1,11 @@
 //! The one thread that writes.
 //!
-//! It takes whatever waits, up to a bound, runs each operation in a savepoint
+//! It takes whatever waits, up to a bound of writes, runs each operation in a savepoint
 //! of its own, commits once, and only then answers. A full queue makes the
 //! callers wait. Where something was erased, the log of changes is emptied
 //! before the answers, since it holds pages as they were.
 
+use std::iter;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, mpsc};
@@ -18,7 +19,10 @@ use crate::ControlError;
 use crate::file::{BUSY, Database};
 
 const QUEUE: usize = 1024;
-const GROUP: usize = 256;
+/// Writes of one transaction.
+pub(crate) const GROUP: usize = 256;
+/// Writes of one job: a transaction takes no further job unless there is room for so many.
+pub(crate) const JOB: usize = 64;
 /// How long those who read are waited for before the log is emptied; the writes behind wait too.
 const READERS_PATIENCE: Duration = Duration::from_millis(100);
 
@@ -31,6 +35,8 @@ pub(crate) type Job = Box<dyn FnOnce(Result<&Transaction<'_>, &str>) -> Outcome 
 
 pub(crate) struct Outcome {
     pub(crate) keep: bool,
+    /// How many it was, `JOB` at the most.
+    pub(crate) writes: usize,
     pub(crate) answer: Answer,
 }
 
@@ -47,6 +53,7 @@ where
         };
         Outcome {
             keep: result.is_ok(),
+            writes: 1,
             answer: Box::new(move |commit| {
                 reply(result.and_then(|value| match commit {
                     Ok(()) => Ok(value),
@@ -114,23 +121,21 @@ impl Drop for Writer {
 }
 
 fn run(mut connection: Connection, queue: mpsc::Receiver<Queued>, database: &Database) {
-    let mut group = Vec::with_capacity(GROUP);
-    while let Ok((first, place)) = queue.recv() {
-        drop(place);
-        group.push(first);
-        let waiting = queue.try_iter().take(GROUP - 1);
-        group.extend(waiting.map(|(job, _place)| job));
-        commit_group(&mut connection, &mut group, database);
+    while let Ok(first) = queue.recv() {
+        let group = iter::once(first).chain(queue.try_iter());
+        commit_group(&mut connection, group.map(|(job, _place)| job), database);
     }
     close(connection, database);
 }
 
-fn commit_group(connection: &mut Connection, group: &mut Vec<Job>, database: &Database) {
-    let mut answers = Vec::with_capacity(group.len());
-    let mut jobs = group.drain(..);
+/// As many of the jobs as one transaction takes.
+fn commit_group(connection: &mut Connection, mut jobs: impl Iterator<Item = Job>, database: &Database) {
+    let (mut writes, mut answers) = (0, Vec::new());
     let result = connection.transaction_with_behavior(TransactionBehavior::Immediate).and_then(|tx| {
-        for job in jobs.by_ref() {
-            run_job(&tx, job, &mut answers)?;
+        while writes + JOB <= GROUP
+            && let Some(job) = jobs.next()
+        {
+            writes += run_job(&tx, job, &mut answers)?;
         }
         tx.commit()
     });
@@ -141,7 +146,9 @@ fn commit_group(connection: &mut Connection, group: &mut Vec<Job>, database: &Da
     });
     let commit = failure.as_deref().map_or(Ok(()), Err);
     if let Some(reason) = &failure {
-        answers.extend(jobs.map(|job| job(Err(reason)).answer));
+        // Where none was begun, the one that it was for: the others may fare better.
+        let first = if answers.is_empty() { jobs.next() } else { None };
+        answers.extend(first.map(|job| job(Err(reason)).answer));
     }
     if database.log_holds_erased.load(Ordering::Relaxed) {
         empty_log(connection, database);
@@ -151,8 +158,8 @@ fn commit_group(connection: &mut Connection, group: &mut Vec<Job>, database: &Da
     }
 }
 
-/// An error here is one of the whole transaction, never of the job alone.
-fn run_job(tx: &Transaction<'_>, job: Job, answers: &mut Vec<Answer>) -> rusqlite::Result<()> {
+/// How many writes it was. An error here is one of the whole transaction, never of the job alone.
+fn run_job(tx: &Transaction<'_>, job: Job, answers: &mut Vec<Answer>) -> rusqlite::Result<usize> {
     tx.prepare_cached("SAVEPOINT operation")?.execute([])?;
     let outcome = job(Ok(tx));
     answers.push(outcome.answer);
@@ -160,7 +167,7 @@ fn run_job(tx: &Transaction<'_>, job: Job, answers: &mut Vec<Answer>) -> rusqlit
         tx.prepare_cached("ROLLBACK TO operation")?.execute([])?;
     }
     tx.prepare_cached("RELEASE operation")?.execute([])?;
-    Ok(())
+    Ok(outcome.writes)
 }
 
 /// Somebody who reads keeps it as it is: then it is tried again after the next group.
