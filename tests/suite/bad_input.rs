@@ -115,7 +115,7 @@ fn a_file_that_a_provider_names_and_that_is_not_there_is_told() {
 fn a_script_that_cannot_be_understood_is_told_by_all_that_check_and_needed_by_no_report() {
     let home = Home::warm();
     let script = home.path().join("script.yaml");
-    std::fs::write(&script, "answers:\n  - {txt: [typo]}\n").expect("a script");
+    fs::write(&script, "answers:\n  - {txt: [typo]}\n").expect("a script");
     home.configure(&format!("models:\n  providers:\n    - {{id: a, kind: scripted, script: {script:?}}}\n"));
     let wrong = ["models.providers: a: ", "script.yaml:2:", "txt"];
     for arguments in [

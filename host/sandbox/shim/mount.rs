@@ -1,10 +1,9 @@
 //! The system calls about mounts.
 
-use std::ffi::{CStr, CString, c_char, c_int, c_long, c_uint, c_ulong, c_void};
+use std::ffi::{CStr, CString, OsString, c_char, c_int, c_long, c_uint, c_ulong, c_void};
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
 
 use crate::system::result;
 
@@ -21,9 +20,6 @@ unsafe extern "C" {
     fn syscall(number: c_long, ...) -> c_long;
 }
 
-/// Of a descriptor: an empty path means itself.
-const AT_EMPTY_PATH: c_int = 0x1000;
-
 pub fn unmount(target: &Path) -> io::Result<()> {
     const MNT_DETACH: c_int = 2;
     const UMOUNT_NOFOLLOW: c_int = 8;
@@ -32,28 +28,33 @@ pub fn unmount(target: &Path) -> io::Result<()> {
     result(unsafe { umount2(target.as_ptr(), MNT_DETACH | UMOUNT_NOFOLLOW) })
 }
 
-/// A copy of the mount that the descriptor is in, from the descriptor down; it is nowhere yet.
-pub fn copy_mount(descriptor: c_int) -> io::Result<OwnedFd> {
-    const SYS_OPEN_TREE: c_long = 428;
-    const OPEN_TREE_CLONE: c_int = 1;
-    const O_CLOEXEC: c_int = 0o2000000;
-    let flags = OPEN_TREE_CLONE | O_CLOEXEC | AT_EMPTY_PATH;
-    // SAFETY: the path is a string that ends in NUL, alive for the call.
-    let copy = unsafe { syscall(SYS_OPEN_TREE, descriptor, c"".as_ptr(), flags) };
-    result(copy as c_int)?;
-    // SAFETY: the call has just made it, for us alone.
-    Ok(unsafe { OwnedFd::from_raw_fd(copy as c_int) })
-}
-
-/// Puts a copied mount on a path.
-pub fn move_mount(mount: &OwnedFd, target: &Path) -> io::Result<()> {
+/// Puts a mount that is nowhere yet on a path.
+pub fn move_mount(mount: c_int, target: &Path) -> io::Result<()> {
     const SYS_MOVE_MOUNT: c_long = 429;
     const MOVE_MOUNT_F_EMPTY_PATH: c_uint = 4;
     const AT_FDCWD: c_int = -100;
     let target = CString::new(target.as_os_str().as_bytes())?;
-    let (from, flags) = (mount.as_raw_fd(), MOVE_MOUNT_F_EMPTY_PATH);
+    let flags = MOVE_MOUNT_F_EMPTY_PATH;
     // SAFETY: both paths are strings that end in NUL, alive for the call.
-    result(unsafe { syscall(SYS_MOVE_MOUNT, from, c"".as_ptr(), AT_FDCWD, target.as_ptr(), flags) } as c_int)
+    result(unsafe { syscall(SYS_MOVE_MOUNT, mount, c"".as_ptr(), AT_FDCWD, target.as_ptr(), flags) } as c_int)
+}
+
+/// Where something is mounted, above before below.
+pub fn all() -> io::Result<Vec<PathBuf>> {
+    // proc(5): the fifth field; a space, a tab, a line's end and a backslash are octal numbers in it.
+    let place = |line: &str| line.split(' ').nth(4).map(|place| PathBuf::from(OsString::from_vec(unescape(place))));
+    Ok(std::fs::read_to_string("/proc/self/mountinfo")?.lines().filter_map(place).collect())
+}
+
+fn unescape(place: &str) -> Vec<u8> {
+    let mut pieces = place.split('\\');
+    let mut bytes = pieces.next().unwrap_or_default().as_bytes().to_vec();
+    for piece in pieces {
+        let octal = piece.get(..3).and_then(|digits| u8::from_str_radix(digits, 8).ok());
+        bytes.extend(octal);
+        bytes.extend(piece.get(3..).unwrap_or_default().as_bytes());
+    }
+    bytes
 }
 
 /// From here on our mounts are ours: others do not see them, and we see no new ones of theirs but below what was

@@ -1,15 +1,17 @@
-//! Outside: is in its cgroup, and becomes what it is told to be, bubblewrap, as the tenant's user where we are root.
+//! Outside: is in its cgroup, and becomes bubblewrap, as the tenant's user where we are root.
 //!
-//! It is started before anybody needs it, since to enter a cgroup takes longer than all that follows. The order comes
-//! by its standard input: the length of its fields in bytes (little endian, 4 bytes), then the fields, each ended by
-//! NUL: `user=UID:GID` or `our-user`, the numbers of what is to be bound with commas between them, the program, its
-//! arguments. With it come descriptors, which are numbered from `FIRST` on; the last three are the program's standard
-//! streams. The way that the order came by stays open as `CONTROL`.
+//! It is started before anybody needs it, since to enter a cgroup takes longer than all that follows. As root it has
+//! mounts of its own by then, and none but those that bubblewrap needs: that copies all there are, reads the list of
+//! them for each that it adds, and takes all of them down again. The order comes by its standard input: the length of
+//! its fields in bytes (little endian, 4 bytes), then the fields, each ended by NUL: `user=UID:GID` or `our-user`, the
+//! numbers of what is to be bound with commas between them, bubblewrap's arguments. With it come descriptors, which are
+//! numbered from `FIRST` on; the last three are bubblewrap's standard streams. The way that the order came by stays
+//! open as `CONTROL`.
 //!
 //! bubblewrap resolves what it binds to a path, what it is given by descriptor too, and the tenant's user cannot walk
-//! through the gateway's home. So each descriptor is mounted, in a mount namespace of this process's own, where
-//! everyone can go, and is opened there anew under its number. Nobody else sees these mounts, and they end with the
-//! last process that does.
+//! through the gateway's home. So for a user each descriptor is a mount that is nowhere yet: it is put where everyone
+//! can go, and is opened there anew under its number. Nobody else sees these mounts, and they end with the last process
+//! that does.
 
 use std::convert::Infallible;
 use std::ffi::{c_int, c_uint};
@@ -18,7 +20,7 @@ use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::str::FromStr;
 
@@ -27,6 +29,10 @@ use crate::{mount, receive, system};
 /// Covered in our namespace; bubblewrap itself has its place there, and needs nothing that was there before.
 const PLACE: &str = "/tmp";
 
+/// What is mounted there stays, whatever it is: bubblewrap's own libraries, and what it makes `/proc` and `/dev` of.
+const NEEDED: [&str; 10] =
+    ["/proc", "/dev", "/dev/pts", "/usr", "/bin", "/lib", "/lib32", "/lib64", "/libx32", "/etc"];
+
 const CONTROL: c_int = 3;
 const FIRST: c_int = CONTROL + 1;
 
@@ -34,13 +40,12 @@ const FIRST: c_int = CONTROL + 1;
 struct Order {
     user: Option<(c_uint, c_uint)>,
     bound: Vec<c_int>,
-    program: String,
     arguments: Vec<String>,
 }
 
 /// `ENTRANCES…`, descriptors: a process that writes `0` there is in the cgroup.
-pub fn run(entrances: impl Iterator<Item = String>) -> ExitCode {
-    let entered = enter(entrances);
+pub fn run(program: &str, entrances: impl Iterator<Item = String>) -> ExitCode {
+    let entered = enter(entrances).and_then(|()| if system::is_root() { make_room(program) } else { Ok(()) });
     let Ok(control) = io::stdin().as_fd().try_clone_to_owned() else { return ExitCode::from(126) };
     let mut control = File::from(control);
     // That we are there; or for whoever would have sent an order, why not.
@@ -48,7 +53,7 @@ pub fn run(entrances: impl Iterator<Item = String>) -> ExitCode {
     if control.write_all(said.as_bytes()).is_err() || entered.is_err() {
         return ExitCode::from(126);
     }
-    let Err(error) = obey(control);
+    let Err(error) = obey(program, control);
     // The workload's own stderr: whoever started it reads there what became of it.
     eprintln!("openclaw-shim: {error}");
     ExitCode::from(126)
@@ -63,7 +68,7 @@ fn enter(entrances: impl Iterator<Item = String>) -> io::Result<()> {
     Ok(())
 }
 
-fn obey(control: File) -> io::Result<Infallible> {
+fn obey(program: &str, control: File) -> io::Result<Infallible> {
     let order = receive_order(&control)?;
     // The command's shim speaks there, in the sandbox.
     system::keep_over_exec(control)?;
@@ -77,7 +82,7 @@ fn obey(control: File) -> io::Result<Infallible> {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
     }
-    Err(Command::new(order.program).args(order.arguments).env_clear().exec())
+    Err(Command::new(program).args(order.arguments).env_clear().exec())
 }
 
 /// The descriptors that come with it are where the order says that they are.
@@ -111,7 +116,7 @@ impl Order {
             None => None,
         };
         let bound = next()?.split(',').filter(|text| !text.is_empty()).map(number).collect::<io::Result<_>>()?;
-        Ok(Self { user, bound, program: next()?, arguments: fields.collect() })
+        Ok(Self { user, bound, arguments: fields.collect() })
     }
 }
 
@@ -119,27 +124,32 @@ fn number<T: FromStr>(text: &str) -> io::Result<T> {
     text.parse().map_err(|_| io::ErrorKind::InvalidInput.into())
 }
 
-fn bring_within_reach(descriptors: &[c_int]) -> io::Result<()> {
-    // A mount is copied where it is known: in the namespace that we came from.
-    let mounts = descriptors.iter().map(|descriptor| Ok((*descriptor, mount::copy_mount(*descriptor)?)));
-    let mounts: Vec<_> = mounts.collect::<io::Result<_>>()?;
+/// Mounts of our own: what `program` needs, and the place for what will be bound.
+fn make_room(program: &str) -> io::Result<()> {
     mount::own_mounts()?;
-    mount::mount_memory(PLACE)?;
-    for (descriptor, mount) in mounts {
-        let path = format!("{PLACE}/{descriptor}");
-        place(&mount, Path::new(&path))?;
-        let placed = OpenOptions::new().read(true).custom_flags(system::O_PATH).open(&path)?;
-        system::take_number(&placed, descriptor)?;
+    let program = [PathBuf::from(program), std::fs::canonicalize(program)?];
+    let needed = |mount: &Path| NEEDED.iter().any(|path| mount == Path::new(path));
+    for mount in mount::all()? {
+        if !needed(&mount) && !program.iter().any(|program| program.starts_with(&mount)) {
+            // Gone with one that was above it, or held by whoever may: it is there for nobody then, or in vain.
+            let _ = mount::unmount(&mount);
+        }
     }
-    Ok(())
+    mount::mount_memory(PLACE)
 }
 
-fn place(mount: &OwnedFd, path: &Path) -> io::Result<()> {
-    let is_directory = std::fs::metadata(format!("/proc/self/fd/{}", mount.as_raw_fd()))?.is_dir();
-    if is_directory {
-        DirBuilder::new().mode(0o755).create(path)?;
-    } else {
-        File::create_new(path)?;
+fn bring_within_reach(mounts: &[c_int]) -> io::Result<()> {
+    for mount in mounts {
+        let path = PathBuf::from(format!("{PLACE}/{mount}"));
+        let is_directory = std::fs::metadata(format!("/proc/self/fd/{mount}"))?.is_dir();
+        if is_directory {
+            DirBuilder::new().mode(0o755).create(&path)?;
+        } else {
+            File::create_new(&path)?;
+        }
+        mount::move_mount(*mount, &path)?;
+        let placed = OpenOptions::new().read(true).custom_flags(system::O_PATH).open(&path)?;
+        system::take_number(&placed, *mount)?;
     }
-    mount::move_mount(mount, path)
+    Ok(())
 }

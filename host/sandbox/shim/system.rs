@@ -15,6 +15,7 @@ unsafe extern "C" {
     fn dup2(from: c_int, to: c_int) -> c_int;
     fn fcntl(descriptor: c_int, request: c_int, ...) -> c_int;
     fn getppid() -> c_int;
+    fn geteuid() -> c_uint;
     fn prctl(option: c_int, ...) -> c_int;
     fn setgroups(count: usize, groups: *const c_uint) -> c_int;
     fn setresgid(real: c_uint, effective: c_uint, saved: c_uint) -> c_int;
@@ -115,6 +116,11 @@ pub fn keep_over_exec(descriptor: impl IntoRawFd) -> io::Result<()> {
 pub fn parent_process() -> c_int {
     // SAFETY: takes no arguments, touches no memory.
     unsafe { getppid() }
+}
+
+pub fn is_root() -> bool {
+    // SAFETY: takes no arguments, touches no memory.
+    unsafe { geteuid() == 0 }
 }
 
 pub fn die_with_parent() -> io::Result<()> {

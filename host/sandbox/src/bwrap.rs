@@ -59,9 +59,10 @@ impl Bwrap {
         let (files, root) = RootFiles::open(options.tree.as_ref())?;
         let egress = Egress::new(&options.directory, &options.reaper);
         let shim = Shim::install(&options.directory)?;
-        let origin = Origin { shim, hierarchy: Hierarchy::find(), reaper: options.reaper };
+        let BwrapOptions { program, reaper, .. } = options;
+        let origin = Origin { shim, program, hierarchy: Hierarchy::find(), reaper };
         let spawner = Spawner::start(origin.clone())?;
-        let maker = Maker { program: options.program, egress, origin, spawner, files };
+        let maker = Maker { egress, origin, spawner, files };
         let pool = Arc::new(Pool::new(options.pool));
         Ok(Self { version, root, strict: options.strict, maker: Arc::new(maker), pool })
     }

@@ -3,8 +3,12 @@
 
 use std::{
     fs::{self, File},
+    io::{Seek, Write},
     num::NonZeroU32,
-    os::unix::{fs::chown, process::CommandExt},
+    os::{
+        fd::AsRawFd,
+        unix::{fs::chown, process::CommandExt},
+    },
     path::Path,
     process::{Command, Stdio},
     sync::Arc,
@@ -13,6 +17,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use openclaw_sandbox::{Backend, Bwrap, BwrapOptions, Reaper, Reason, Tenant, TenantUser, Workload};
+use rustix::fs::MemfdFlags;
 use serde_json::json;
 use tokio::task::JoinSet;
 
@@ -97,8 +102,8 @@ async fn starts(count: usize) -> Result<Times> {
     let mut times = Times::default();
     // One after the other: what else the machine does is shared by all four.
     for _ in 0..count {
-        times.bare.push(spawned(&mut Command::new("/bin/true"))?);
-        times.alone.push(spawned(&mut alone(&workspace))?);
+        times.bare.push(spawned(as_user(&mut Command::new("/bin/true")))?);
+        times.alone.push(alone(&workspace)?.start()?);
         times.cold.push(run(&cold, &tenant).await?);
         pooled.warm(&tenant).await;
         times.warm.push(run(&pooled, &tenant).await?);
@@ -120,7 +125,7 @@ async fn rates(count: usize) -> Result<Vec<Rate>> {
         let (started, mut running) = (Instant::now(), JoinSet::new());
         for _ in 0..crowd {
             let workspace = workspace.clone();
-            running.spawn_blocking(move || (0..each).try_for_each(|_| spawned(&mut alone(&workspace)).map(drop)));
+            running.spawn_blocking(move || (0..each).try_for_each(|_| alone(&workspace)?.start().map(drop)));
         }
         running.join_all().await.into_iter().collect::<Result<()>>()?;
         let alone = per_second(started);
@@ -151,23 +156,77 @@ pub(crate) fn tenant(workspace: &Path) -> Result<Tenant> {
     Ok(Tenant { id: "bench".to_owned(), user, workspace: Arc::new(File::open(workspace)?.into()), read_only: false })
 }
 
-/// bubblewrap with what a workload gets, by whoever knows its flags.
-fn alone(workspace: &Path) -> Command {
-    let mut command = Command::new(BWRAP);
-    command.args(["--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts"]);
-    command.args(["--unshare-cgroup-try", "--disable-userns", "--die-with-parent", "--new-session"]);
-    command.args(["--cap-drop", "ALL", "--hostname", "sandbox", "--clearenv"]);
-    command.args(["--ro-bind", "/usr", "/usr", "--symlink", "usr/bin", "/bin"]);
-    command.args(["--symlink", "usr/lib", "/lib", "--symlink", "usr/lib64", "/lib64"]);
-    command.args(["--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys", "--dev", "/dev"]);
-    command.args(["--size", "67108864", "--tmpfs", "/dev/shm", "--remount-ro", "/dev"]);
-    command.args(["--size", "67108864", "--tmpfs", "/tmp", "--tmpfs", "/run", "--remount-ro", "/run"]);
-    command.arg("--bind").arg(workspace).args(["/work", "--chdir", "/work", "--remount-ro", "/", "--", "true"]);
-    command.env_clear();
-    if rustix::process::geteuid().is_root() {
-        command.uid(USER).gid(USER);
+/// bubblewrap with the flags that a workload gets, by whoever knows them: what it is given by descriptor is named by its
+/// path here, and there is no filter of system calls.
+fn alone(workspace: &Path) -> Result<Alone> {
+    let mut alone = Alone::default();
+    alone.add("--unshare-user --unshare-ipc --unshare-pid --unshare-net --unshare-uts --unshare-cgroup-try");
+    alone.add("--disable-userns --die-with-parent --new-session --cap-drop ALL --hostname sandbox --clearenv");
+    alone.add("--ro-bind /usr /usr");
+    for name in ["bin", "sbin", "lib", "lib32", "lib64"] {
+        alone.add(&format!("--symlink usr/{name} /{name}"));
     }
-    command
+    alone.bind_what_is_there(&["/etc/alternatives", "/etc/ld.so.cache", "/etc/ssl/certs", "/etc/localtime"]);
+    alone.add("--dir /mnt --dir /opt --dir /sys");
+    alone.file("/etc/passwd", b"sandbox:x:200001:200001::/work:/bin/bash\n")?;
+    alone.file("/etc/group", b"sandbox:x:200001:\n")?;
+    alone.add("--proc /proc");
+    alone.bind_what_is_there(&["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"]);
+    for path in there(&["/proc/acpi", "/proc/asound", "/proc/scsi"]) {
+        alone.add(&format!("--size 4096 --tmpfs {path} --remount-ro {path}"));
+    }
+    for path in there(&["/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/sched_debug", "/proc/timer_list"]) {
+        alone.file(path, b"")?;
+    }
+    alone.add("--dev /dev --perms 1777 --size 67108864 --tmpfs /dev/shm --remount-ro /dev");
+    alone.add("--perms 1777 --size 67108864 --tmpfs /tmp --size 65536 --tmpfs /run --ro-bind /usr/bin/true /run/shim");
+    alone.add("--remount-ro /run --bind");
+    alone.words.push(workspace.to_string_lossy().into_owned());
+    alone.add("/work --remount-ro / --chdir / -- /usr/bin/true");
+    Ok(alone)
+}
+
+/// Words, and the files that they name by number.
+#[derive(Default)]
+struct Alone {
+    words: Vec<String>,
+    files: Vec<File>,
+}
+
+impl Alone {
+    fn add(&mut self, words: &str) {
+        self.words.extend(words.split(' ').map(str::to_owned));
+    }
+
+    fn bind_what_is_there(&mut self, paths: &[&'static str]) {
+        there(paths).for_each(|path| self.add(&format!("--ro-bind {path} {path}")));
+    }
+
+    fn file(&mut self, path: &str, content: &[u8]) -> Result<()> {
+        // Without close-on-exec: it is for bubblewrap.
+        let mut file = File::from(rustix::fs::memfd_create("bench", MemfdFlags::empty())?);
+        file.write_all(content)?;
+        file.rewind()?;
+        self.add(&format!("--ro-bind-data {} {path}", file.as_raw_fd()));
+        self.files.push(file);
+        Ok(())
+    }
+
+    fn start(self) -> Result<f64> {
+        let mut command = Command::new(BWRAP);
+        command.args(&self.words);
+        spawned(as_user(&mut command))
+    }
+}
+
+fn there(paths: &[&'static str]) -> impl Iterator<Item = &'static str> {
+    paths.iter().copied().filter(|path| fs::exists(path).unwrap_or_default())
+}
+
+/// The user whose workloads they are, with nothing in the environment.
+fn as_user(command: &mut Command) -> &mut Command {
+    command.env_clear();
+    if rustix::process::geteuid().is_root() { command.uid(USER).gid(USER) } else { command }
 }
 
 fn spawned(command: &mut Command) -> Result<f64> {

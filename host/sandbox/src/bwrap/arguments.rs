@@ -7,6 +7,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 use rustix::fs::MemfdFlags;
+use rustix::mount::{OpenTreeFlags, open_tree};
 
 use super::order::FIRST;
 use super::root::{HOST_ETC, RootFiles};
@@ -58,6 +59,19 @@ impl Arguments {
         arguments.descriptor("--seccomp", data(&seccomp::program())?);
         arguments.descriptor("--json-status-fd", extras.status);
         Ok(arguments)
+    }
+
+    /// What is bound as mounts of their own that are nowhere yet, for whoever cannot walk to where it is. Takes root.
+    pub(super) fn give_mounts(self) -> Result<Given, Error> {
+        let mut given = self.give()?;
+        for number in &given.bound {
+            let Some(descriptor) = given.descriptors.get_mut(number - LIST) else { continue };
+            let flags =
+                OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
+            let mount = open_tree(&*descriptor, "", flags);
+            *descriptor = mount.map_err(Error::io("a mount for the sandbox"))?;
+        }
+        Ok(given)
     }
 
     pub(super) fn give(self) -> Result<Given, Error> {

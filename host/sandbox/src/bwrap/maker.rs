@@ -1,7 +1,5 @@
 //! Makes a sandbox up to the point where only the command is missing, and begins a workload in it.
 
-use std::path::PathBuf;
-
 use tokio::io::AsyncWriteExt;
 use tokio::net::unix::pipe;
 use tokio::time::Instant;
@@ -21,7 +19,6 @@ use crate::{Error, Limits, Mode, Network, Session, Tenant, Workload, job};
 
 #[derive(Clone, Debug)]
 pub(super) struct Maker {
-    pub(super) program: PathBuf,
     pub(super) egress: Egress,
     pub(super) origin: Origin,
     pub(super) spawner: Spawner,
@@ -66,16 +63,11 @@ impl Make for Maker {
             egress: egress.as_ref().map(Passage::socket).transpose()?,
             status: status_inside,
         };
-        let Given { descriptors, bound } = Arguments::new(&self.files, tenant, workload, extras)?.give()?;
+        let given = Arguments::new(&self.files, tenant, workload, extras)?;
+        let user = rustix::process::geteuid().is_root().then_some((uid, gid));
+        let Given { descriptors, bound } = if user.is_some() { given.give_mounts()? } else { given.give()? };
         let arguments = ["--args", &LIST.to_string(), "--", shim::INSIDE, "exec", &CONTROL.to_string()];
-        let order = Order {
-            program: self.program.to_string_lossy().into_owned(),
-            arguments: arguments.map(str::to_owned).into(),
-            descriptors,
-            streams: theirs,
-            user: rustix::process::geteuid().is_root().then_some((uid, gid)),
-            bound,
-        };
+        let order = Order { arguments: arguments.map(str::to_owned).into(), descriptors, streams: theirs, user, bound };
 
         let mut child = Child::adopt(self.spawner.take().await?, Status::new(status), terminal)?;
         child.become_sandbox(order, &workload.limits).await?;

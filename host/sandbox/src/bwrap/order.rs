@@ -11,9 +11,8 @@ pub(super) const CONTROL: usize = 3;
 /// The number of the first descriptor that is sent; the others follow.
 pub(super) const FIRST: usize = CONTROL + 1;
 
-/// A program with its arguments, as whom, and with what.
+/// bubblewrap with its arguments, as whom, and with what.
 pub(super) struct Order {
-    pub(super) program: String,
     pub(super) arguments: Vec<String>,
     /// What is open for it, from `FIRST` on.
     pub(super) descriptors: Vec<OwnedFd>,
@@ -21,7 +20,7 @@ pub(super) struct Order {
     pub(super) streams: [OwnedFd; 3],
     /// Where that is not ours.
     pub(super) user: Option<(u32, u32)>,
-    /// Numbers of what has to be within that user's reach.
+    /// Numbers of what has to be within that user's reach: each is a mount that is nowhere yet.
     pub(super) bound: Vec<usize>,
 }
 
@@ -29,7 +28,7 @@ impl Order {
     fn encode(&self) -> Vec<u8> {
         let user = self.user.map_or_else(|| "our-user".to_owned(), |(uid, gid)| format!("user={uid}:{gid}"));
         let bound: Vec<String> = self.bound.iter().map(ToString::to_string).collect();
-        let fields = [user, bound.join(","), self.program.clone()];
+        let fields = [user, bound.join(",")];
         let fields = fields.iter().chain(&self.arguments);
         let body: Vec<u8> = fields.flat_map(|field| [field.as_bytes(), b"\0"].concat()).collect();
         let length = u32::try_from(body.len()).unwrap_or(u32::MAX);
@@ -58,7 +57,6 @@ mod tests {
     fn an_order_is_fields_after_their_length() {
         let stream = || std::fs::File::open("/dev/null").unwrap().into();
         let mut order = Order {
-            program: "/usr/bin/bwrap".to_owned(),
             arguments: vec!["--args".to_owned(), "4".to_owned()],
             descriptors: Vec::new(),
             streams: [stream(), stream(), stream()],
@@ -66,9 +64,9 @@ mod tests {
             bound: vec![5, 9],
         };
         let fields = |order: &Order| String::from_utf8(order.encode()[4..].to_vec()).unwrap();
-        assert_eq!(fields(&order), "user=7:8\x005,9\0/usr/bin/bwrap\0--args\x004\0");
-        assert_eq!(order.encode()[..4], 37_u32.to_le_bytes());
+        assert_eq!(fields(&order), "user=7:8\x005,9\0--args\x004\0");
+        assert_eq!(order.encode()[..4], 22_u32.to_le_bytes());
         (order.user, order.bound) = (None, Vec::new());
-        assert!(fields(&order).starts_with("our-user\0\0/usr/bin/bwrap\0"));
+        assert!(fields(&order).starts_with("our-user\0\0--args\0"));
     }
 }

@@ -9,6 +9,7 @@ use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -56,6 +57,8 @@ pub(super) struct Spawned {
 #[derive(Clone, Debug)]
 pub(super) struct Origin {
     pub(super) shim: Shim,
+    /// bubblewrap.
+    pub(super) program: PathBuf,
     /// Where cgroups can be made.
     pub(super) hierarchy: Option<Hierarchy>,
     pub(super) reaper: Reaper,
@@ -243,7 +246,7 @@ impl Origin {
         let parent = rustix::process::getpid();
         let numbers: Vec<RawFd> = entrances.iter().map(AsRawFd::as_raw_fd).collect();
         let mut command = Command::new(self.shim.path());
-        command.arg("start").args(numbers.iter().map(ToString::to_string));
+        command.arg("start").arg(&self.program).args(numbers.iter().map(ToString::to_string));
         command.env_clear().current_dir("/").process_group(0);
         command.stdin(Stdio::from(control)).stdout(Stdio::null()).stderr(Stdio::null());
         let (announcement, announced) = self.reaper.announcement()?;

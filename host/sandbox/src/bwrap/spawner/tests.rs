@@ -19,7 +19,7 @@ fn origin() -> (Origin, tempfile::TempDir) {
     let home = tempfile::tempdir().unwrap();
     let shim = Shim::install(home.path()).unwrap();
     let reaper = Reaper::start(home.path()).unwrap();
-    (Origin { shim, hierarchy: Hierarchy::find(), reaper }, home)
+    (Origin { shim, program: "/usr/bin/bwrap".into(), hierarchy: Hierarchy::find(), reaper }, home)
 }
 
 /// Says what is not tested, where nobody can miss it.
