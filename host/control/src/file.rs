@@ -1,8 +1,8 @@
 //! Creating and opening the file, and recognising one that is not ours.
 //!
 //! Nothing is written before the file has been understood. SQLite's own
-//! checkpoint at the close of a connection is off for the same reason; the
-//! writer makes one when it ends and nothing was found damaged.
+//! checkpoints are off for the same reason: `log.rs` makes them, while nothing
+//! was found damaged.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -22,9 +22,6 @@ const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 const HEADER: usize = 100;
 pub(crate) const BUSY: Duration = Duration::from_secs(5);
 const STATEMENTS: usize = 128;
-/// Pages of the log of changes (16 MiB) before the writer puts them into the file: what is written again and again,
-/// such as counters and what is open, goes there once.
-const LOG_PAGES: u32 = 4_096;
 
 /// What every connection to one file shares.
 pub(crate) struct Database {
@@ -77,7 +74,7 @@ impl Database {
     }
 
     #[allow(clippy::disallowed_methods, reason = "the gateway's own file")]
-    fn connect(&self) -> Result<Connection, ControlError> {
+    pub(crate) fn connect(&self) -> Result<Connection, ControlError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(&self.path, flags)?;
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
@@ -88,7 +85,7 @@ impl Database {
             Durability::PowerSafe => "FULL",
         };
         connection.pragma_update(None, "synchronous", synchronous)?;
-        connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
+        connection.pragma_update(None, "wal_autocheckpoint", 0)?;
         connection.pragma_update(None, "foreign_keys", true)?;
         connection.pragma_update(None, "trusted_schema", false)?;
         // What is deleted is overwritten: a page that is free does not hold it still.

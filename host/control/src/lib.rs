@@ -9,6 +9,7 @@
 mod batch;
 mod error;
 mod file;
+mod log;
 mod readers;
 mod rows;
 mod schema;

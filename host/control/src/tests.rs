@@ -179,6 +179,39 @@ async fn what_a_reader_keeps_from_being_erased_goes_with_the_next_write() {
 }
 
 #[test]
+fn the_log_keeps_within_its_bound_under_load_and_is_emptied_at_the_end() {
+    const TEXT: usize = 256 << 10;
+    // The text is in the table and in its index.
+    let pages_of_a_note = u32::try_from(2 * TEXT / 4_096 + 64).unwrap();
+    let (home, path, db) = fresh();
+    let log = home.path().join("control.db-wal");
+    let bytes = || std::fs::metadata(&log).unwrap().len();
+    let writers: Vec<_> = (0..4)
+        .map(|writer| {
+            let db = db.clone();
+            std::thread::spawn(move || {
+                for n in 0..40 {
+                    let text = format!("{writer} {n} {}", "x".repeat(TEXT));
+                    db.write_blocking(move |tx| add(tx, &text)).unwrap();
+                }
+            })
+        })
+        .collect();
+    for writer in writers {
+        writer.join().unwrap();
+    }
+    // Its file does not shrink: that is the longest that it was. Four writes may be one transaction.
+    let most = u64::from(crate::log::MOST + 4 * pages_of_a_note) * (4_096 + 24);
+    assert!(bytes() <= most, "{} bytes, of {most} at the most", bytes());
+    assert_eq!(count(&db), 160);
+    drop(db);
+    assert_eq!(bytes(), 0);
+    let again = ControlDb::open(&path, Durability::Process).unwrap();
+    assert_eq!(count(&again), 160);
+    assert!(again.integrity_check().unwrap().is_empty());
+}
+
+#[test]
 fn the_file_is_the_owners_alone() {
     use std::os::unix::fs::PermissionsExt;
     let (home, _path, db) = fresh();

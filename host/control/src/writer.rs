@@ -3,28 +3,25 @@
 //! It takes whatever waits, up to a bound of writes, runs each operation in a savepoint
 //! of its own, commits once, and only then answers. A full queue makes the
 //! callers wait. Where something was erased, the log of changes is emptied
-//! before the answers, since it holds pages as they were.
+//! before the answers, since it holds pages as they were (`log.rs`).
 
 use std::iter;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::ControlError;
-use crate::file::{BUSY, Database};
+use crate::file::Database;
+use crate::log::Log;
 
 const QUEUE: usize = 1024;
 /// Writes of one transaction.
 pub(crate) const GROUP: usize = 256;
 /// Writes of one job: a transaction takes no further job unless there is room for so many.
 pub(crate) const JOB: usize = 64;
-/// How long those who read are waited for before the log is emptied; the writes behind wait too.
-const READERS_PATIENCE: Duration = Duration::from_millis(100);
 
 /// Tells the caller of one operation how the commit went.
 type Answer = Box<dyn FnOnce(Result<(), &str>) + Send>;
@@ -80,10 +77,11 @@ pub(crate) struct Writer {
 impl Writer {
     pub(crate) fn start(connection: Connection, database: Arc<Database>) -> Result<Self, ControlError> {
         let (sender, receiver) = mpsc::channel();
+        let log = Log::open(&database)?;
         let path = database.path.clone();
         let thread = std::thread::Builder::new()
             .name("control-writer".to_owned())
-            .spawn(move || run(connection, receiver, &database))
+            .spawn(move || run(connection, log, receiver, &database))
             .map_err(|source| ControlError::Open { path, source })?;
         Ok(Self { queue: Some(sender), places: Arc::new(Semaphore::new(QUEUE)), thread: Some(thread) })
     }
@@ -120,16 +118,16 @@ impl Drop for Writer {
     }
 }
 
-fn run(mut connection: Connection, queue: mpsc::Receiver<Queued>, database: &Database) {
+fn run(mut connection: Connection, log: Log, queue: mpsc::Receiver<Queued>, database: &Database) {
     while let Ok(first) = queue.recv() {
         let group = iter::once(first).chain(queue.try_iter());
-        commit_group(&mut connection, group.map(|(job, _place)| job), database);
+        commit_group(&mut connection, group.map(|(job, _place)| job), &log, database);
     }
-    close(connection, database);
+    log.close(&connection);
 }
 
 /// As many of the jobs as one transaction takes.
-fn commit_group(connection: &mut Connection, mut jobs: impl Iterator<Item = Job>, database: &Database) {
+fn commit_group(connection: &mut Connection, mut jobs: impl Iterator<Item = Job>, log: &Log, database: &Database) {
     let (mut writes, mut answers) = (0, Vec::new());
     let result = connection.transaction_with_behavior(TransactionBehavior::Immediate).and_then(|tx| {
         while writes + JOB <= GROUP
@@ -150,12 +148,11 @@ fn commit_group(connection: &mut Connection, mut jobs: impl Iterator<Item = Job>
         let first = if answers.is_empty() { jobs.next() } else { None };
         answers.extend(first.map(|job| job(Err(reason)).answer));
     }
-    if database.log_holds_erased.load(Ordering::Relaxed) {
-        empty_log(connection, database);
-    }
+    log.forget_erased(connection);
     for answer in answers {
         answer(commit);
     }
+    log.keep_short(connection);
 }
 
 /// How many writes it was. An error here is one of the whole transaction, never of the job alone.
@@ -168,30 +165,4 @@ fn run_job(tx: &Transaction<'_>, job: Job, answers: &mut Vec<Answer>) -> rusqlit
     }
     tx.prepare_cached("RELEASE operation")?.execute([])?;
     Ok(outcome.writes)
-}
-
-/// Somebody who reads keeps it as it is: then it is tried again after the next group.
-fn empty_log(connection: &Connection, database: &Database) {
-    let emptied = connection.busy_timeout(READERS_PATIENCE).and_then(|()| checkpoint(connection, database));
-    let restored = connection.busy_timeout(BUSY);
-    match emptied.and_then(|emptied| restored.map(|()| emptied)) {
-        Ok(emptied) => database.log_holds_erased.store(!emptied, Ordering::Relaxed),
-        Err(error) => tracing::warn!(%error, "the log of the control database was not emptied"),
-    }
-}
-
-fn close(connection: Connection, database: &Database) {
-    if let Err(error) = checkpoint(&connection, database) {
-        tracing::warn!(%error, "the control database was closed without a checkpoint");
-    }
-}
-
-/// Writes the log back into the file and empties it. Whether that was done: not where somebody reads from it, and
-/// never once the file was found damaged.
-fn checkpoint(connection: &Connection, database: &Database) -> rusqlite::Result<bool> {
-    if database.damaged.load(Ordering::Relaxed) {
-        return Ok(false);
-    }
-    let busy: bool = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
-    Ok(!busy)
 }

@@ -3,7 +3,6 @@
 //! Every decision is made on the database's one writer thread, inside the transaction that writes it
 //! down. What is open when the ledger opens belongs to a process that is no more, and is estimated.
 
-use std::borrow::Cow;
 use std::ops::RangeInclusive;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -36,7 +35,7 @@ mod sql;
 #[cfg(test)]
 mod tests;
 
-use admit::{Asks, Room, admit, sandbox_room};
+use admit::{Asks, Concerned, Room, admit, sandbox_room};
 use close::Lost;
 use days::Owner;
 use group::Group;
@@ -157,6 +156,7 @@ impl UsageLedger {
             let prices = &of_card.rule(&reserved.model, reserved.started_at).ok()?.prices;
             Some(prices.largest_output(input_tokens, wanted, cache_writes, room))
         };
+        let limits = limits.concerning(&reserved.owners, Asks::Model, (now, &self.zone));
         let (held, soft_limits) = self.admit(reserved, card, Asks::Model, limits, now, largest).await?;
         Ok(Reservation { held, soft_limits })
     }
@@ -188,6 +188,7 @@ impl UsageLedger {
             expires_at,
         };
         let (card, asks) = (self.rate_card(), Asks::Sandbox { least_ms: *time_ms.start() });
+        let limits = limits.concerning(&reserved.owners, asks, (now, &self.zone));
         let (held, _) = self.admit(reserved, card, asks, limits, now, |_, _| None).await?;
         Ok(SandboxReservation { held })
     }
@@ -198,27 +199,24 @@ impl UsageLedger {
         reserved: Reserved,
         card: Arc<RateCard>,
         asks: Asks,
-        limits: Limits,
+        limits: Vec<Concerned>,
         now: Timestamp,
         largest: impl Fn(&Reserved, Room) -> Option<u64> + Send + 'static,
     ) -> Result<(Held, Vec<SoftLimit>), ReserveError> {
-        let kept = reserved.to_json();
         let asked = Asked::new(reserved, self.calls.writes.clone());
         let (reserved, prices, zone) = (Arc::clone(&asked.reserved), Arc::clone(&card), self.zone.clone());
         let told = Arc::clone(&asked.cohort);
         let decide = move |tx: &Transaction<'_>, group: &mut Group| {
-            let mut call = Cow::Borrowed(&*reserved);
-            let mut kept = Cow::Borrowed(&kept);
+            let mut call = Arc::clone(&reserved);
             if let Asks::Sandbox { least_ms } = asks
-                && let Some(room) = sandbox_room((tx, &mut *group), &call.owners, asks, &limits, (now, &zone))?
+                && let Some(room) = sandbox_room((tx, &mut *group), &limits)?
             {
                 let granted = call.amounts.sandbox_ms.min(room).max(least_ms);
-                call.to_mut().amounts.sandbox_ms = granted;
-                kept = Cow::Owned(call.to_json());
+                Arc::make_mut(&mut call).amounts.sandbox_ms = granted;
             }
-            match admit((tx, &mut *group), &call, asks, &limits, (now, &zone), &largest)? {
+            match admit((tx, &mut *group), &call, &limits, now, &largest)? {
                 Ok(soft_limits) => {
-                    let cohort = group.reserve(tx, &call, &kept)?;
+                    let cohort = group.reserve(tx, &call)?;
                     told.store(cohort.seq, Ordering::Relaxed);
                     Ok(Ok((cohort, call.amounts, soft_limits)))
                 }

@@ -26,6 +26,27 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// Those that concern a call of these accounts.
+    pub(super) fn concerning(
+        &self,
+        owners: &[Arc<Owner>],
+        asks: Asks,
+        (now, zone): (Timestamp, &TimeZone),
+    ) -> Vec<Concerned> {
+        let mut concerned = Vec::new();
+        for owner in owners {
+            let mut set = self.of(&owner.account(), asks);
+            for unit in [CalendarUnit::Day, CalendarUnit::Month] {
+                let limits: Vec<Limit> = set.extract_if(.., |limit| limit.unit == unit).collect();
+                if !limits.is_empty() {
+                    let window = calendar_window(now, unit, zone);
+                    concerned.push(Concerned { owner: Arc::clone(owner), window, limits });
+                }
+            }
+        }
+        concerned
+    }
+
     /// The limits of one of a call's accounts that concern it.
     fn of(&self, account: &Account<'_>, asks: Asks) -> Vec<Limit> {
         if !account.component.is_empty() {
@@ -75,6 +96,14 @@ enum Measure {
     Sandbox,
 }
 
+/// What an account is held to in a window of time.
+pub(super) struct Concerned {
+    owner: Arc<Owner>,
+    window: Window,
+    limits: Vec<Limit>,
+}
+
+#[derive(Debug, Clone, Copy)]
 struct Limit {
     quota: &'static str,
     measure: Measure,
@@ -85,9 +114,9 @@ struct Limit {
 }
 
 /// A limit against what is used of it.
-struct Standing {
+struct Standing<'a> {
     limit: Limit,
-    window: Window,
+    window: &'a Window,
     used: u128,
     reserved: u128,
     needed: u128,
@@ -98,18 +127,17 @@ struct Standing {
 pub(super) fn admit(
     books: (&Connection, &mut Group),
     call: &Reserved,
-    asks: Asks,
-    limits: &Limits,
-    (now, zone): (Timestamp, &TimeZone),
+    limits: &[Concerned],
+    now: Timestamp,
     largest: impl Fn(&Reserved, Room) -> Option<u64>,
 ) -> Result<std::result::Result<Vec<SoftLimit>, Box<Refusal>>> {
-    let standings = standings(books, &call.owners, asks, &call.amounts, limits, (now, zone))?;
-    let passed = |standing: &&Standing| standing.used + standing.reserved + standing.needed > standing.limit.most;
+    let standings = standings(books, &call.amounts, limits)?;
+    let passed = |standing: &&Standing<'_>| standing.used + standing.reserved + standing.needed > standing.limit.most;
     let hard = || standings.iter().filter(|standing| !standing.limit.soft);
     let mut refusing = None;
     for standing in hard().filter(passed) {
         // The first of those that hold equally long.
-        if refusing.is_none_or(|longest: &Standing| standing.window.next > longest.window.next) {
+        if refusing.is_none_or(|longest: &Standing<'_>| standing.window.next > longest.window.next) {
             refusing = Some(standing);
         }
     }
@@ -129,39 +157,22 @@ pub(super) fn admit(
 }
 
 /// How much of the sandbox's time the hard limits leave, in milliseconds; `None` without one.
-pub(super) fn sandbox_room(
-    books: (&Connection, &mut Group),
-    owners: &[Arc<Owner>],
-    asks: Asks,
-    limits: &Limits,
-    at: (Timestamp, &TimeZone),
-) -> Result<Option<u64>> {
-    let standings = standings(books, owners, asks, &Amounts::default(), limits, at)?;
-    let left = |standing: &Standing| standing.limit.most.saturating_sub(standing.used + standing.reserved);
+pub(super) fn sandbox_room(books: (&Connection, &mut Group), limits: &[Concerned]) -> Result<Option<u64>> {
+    let standings = standings(books, &Amounts::default(), limits)?;
+    let left = |standing: &Standing<'_>| standing.limit.most.saturating_sub(standing.used + standing.reserved);
     let hard = standings.iter().filter(|standing| !standing.limit.soft);
     Ok(hard.map(left).min().map(|room| u64::try_from(room).unwrap_or(u64::MAX)))
 }
 
-fn standings(
+fn standings<'a>(
     (db, group): (&Connection, &mut Group),
-    owners: &[Arc<Owner>],
-    asks: Asks,
     needed: &Amounts,
-    limits: &Limits,
-    (now, zone): (Timestamp, &TimeZone),
-) -> Result<Vec<Standing>> {
+    limits: &'a [Concerned],
+) -> Result<Vec<Standing<'a>>> {
     let mut standings = Vec::new();
-    for owner in owners {
-        let mut set = limits.of(&owner.account(), asks);
-        for unit in [CalendarUnit::Day, CalendarUnit::Month] {
-            let of_unit: Vec<Limit> = set.extract_if(.., |limit| limit.unit == unit).collect();
-            if of_unit.is_empty() {
-                continue;
-            }
-            let window = calendar_window(now, unit, zone);
-            let used = group.used(db, owner, (window.start.as_millisecond(), window.next.as_millisecond()))?;
-            standings.extend(of_unit.into_iter().map(|limit| Standing::of(limit, window.clone(), &used, needed)));
-        }
+    for Concerned { owner, window, limits } in limits {
+        let used = group.used(db, owner, (window.start.as_millisecond(), window.next.as_millisecond()))?;
+        standings.extend(limits.iter().map(|limit| Standing::of(*limit, window, &used, needed)));
     }
     Ok(standings)
 }
@@ -237,8 +248,8 @@ impl Measure {
     }
 }
 
-impl Standing {
-    fn of(limit: Limit, window: Window, used: &Used, needed: &Amounts) -> Self {
+impl<'a> Standing<'a> {
+    fn of(limit: Limit, window: &'a Window, used: &Used, needed: &Amounts) -> Self {
         let measure = limit.measure;
         Self {
             used: measure.of(&used.spent),

@@ -12,7 +12,7 @@ use openclaw_tenancy::TenantId;
 use rusqlite::{Connection, Result, Transaction};
 
 use super::days::{Counts, Owner, Used};
-use super::open::{self, Cohort, OpenCalls, Reserved};
+use super::open::{self, Calls, Cohort, OpenCalls, Reserved};
 use super::records::Amounts;
 
 /// Bytes of a row: it lies within a page of the database, and taking a call out is to write the others again.
@@ -40,8 +40,7 @@ struct Pending {
 /// Calls of a tenant that are to be a row.
 struct Admitted {
     cohort: Arc<Cohort>,
-    /// But for the last bracket.
-    calls: String,
+    calls: Calls,
     expires_at_ms: i64,
 }
 
@@ -69,25 +68,25 @@ impl Group {
     }
 
     /// Sets aside what a call asks for.
-    pub(super) fn reserve(&mut self, db: &Connection, reserved: &Reserved, kept: &str) -> Result<Arc<Cohort>> {
+    pub(super) fn reserve(&mut self, db: &Connection, reserved: &Arc<Reserved>) -> Result<Arc<Cohort>> {
         self.change(reserved, &Counts::reserved(&reserved.amounts));
         let tenant = &reserved.caller.tenant;
-        if self.admitted.get(tenant).is_some_and(|admitted| admitted.calls.len() + kept.len() > COHORT)
-            && let Some(full) = self.admitted.remove(tenant)
+        let expires_at_ms = reserved.expires_at.as_millisecond();
+        if let Some(admitted) = self.admitted.get_mut(tenant)
+            && admitted.calls.push(reserved, COHORT)
         {
+            admitted.expires_at_ms = admitted.expires_at_ms.min(expires_at_ms);
+            admitted.cohort.add_call();
+            return Ok(Arc::clone(&admitted.cohort));
+        }
+        let (cohort, mut calls) = (self.open.begin_cohort(), Calls::default());
+        calls.push(reserved, COHORT);
+        cohort.add_call();
+        let next = Admitted { cohort: Arc::clone(&cohort), calls, expires_at_ms };
+        if let Some(full) = self.admitted.insert(tenant.clone(), next) {
             full.write(db, tenant)?;
         }
-        let expires_at_ms = reserved.expires_at.as_millisecond();
-        if !self.admitted.contains_key(tenant) {
-            let cohort = self.open.begin_cohort();
-            self.admitted.insert(tenant.clone(), Admitted { cohort, calls: String::new(), expires_at_ms });
-        }
-        let admitted = self.admitted.get_mut(tenant).ok_or(rusqlite::Error::InvalidQuery)?;
-        admitted.calls.push(if admitted.calls.is_empty() { '[' } else { ',' });
-        admitted.calls.push_str(kept);
-        admitted.expires_at_ms = admitted.expires_at_ms.min(expires_at_ms);
-        admitted.cohort.add_call();
-        Ok(Arc::clone(&admitted.cohort))
+        Ok(cohort)
     }
 
     /// What was set aside is no longer, and `spent` is.
@@ -143,17 +142,16 @@ impl Group {
         for (owner, day_ms) in &self.unused {
             owner.account().forget_unused(db, *day_ms)?;
         }
-        for (tenant, admitted) in &self.admitted {
-            admitted.write(db, tenant)?;
+        for (tenant, admitted) in self.admitted {
+            admitted.write(db, &tenant)?;
         }
         Ok(())
     }
 }
 
 impl Admitted {
-    fn write(&self, db: &Connection, tenant: &TenantId) -> Result<()> {
-        let calls = format!("{}]", self.calls);
-        open::put(db, self.cohort.seq, tenant.as_str(), self.expires_at_ms, &calls)
+    fn write(self, db: &Connection, tenant: &TenantId) -> Result<()> {
+        open::put(db, self.cohort.seq, tenant.as_str(), self.expires_at_ms, self.calls)
     }
 }
 

@@ -42,13 +42,22 @@ pub(super) struct Reserved {
     pub(super) owners: Vec<Arc<Owner>>,
 }
 
-/// The same as it is kept, in lists, which are short; its tenant is the row's.
+/// The same as it is kept, in lists, which are short; its tenant is the row's. What is the same as of the call before
+/// it is left out: whose it is but for the id, and what was asked.
 #[derive(Deserialize)]
 struct Kept {
-    whose: (String, String, Option<String>, Option<String>, String),
-    asked: (String, String, String, String),
+    whose: Vec<Option<String>>,
+    asked: Vec<String>,
     amounts: ([u64; 6], i64, u64),
     times_ms: (i64, i64, i64),
+}
+
+/// The calls of a row, as they are kept.
+#[derive(Default)]
+pub(super) struct Calls {
+    /// But for the last bracket.
+    json: Vec<u8>,
+    last: Option<Arc<Reserved>>,
 }
 
 /// The rows of this opening of the ledger.
@@ -72,30 +81,63 @@ impl Reserved {
         self.provider.is_empty()
     }
 
-    /// As it is kept.
-    pub(super) fn to_json(&self) -> String {
-        let Self { caller: Caller { agent, session, run, component, .. }, amounts, .. } = self;
-        let kept = (
-            (self.id.to_string(), agent, session, run, component),
-            (&self.method, &self.provider, &self.model, &self.rate_card_version),
-            (self.tokens.to_array(), pico(amounts.cost), amounts.sandbox_ms),
-            (self.day_ms, self.started_at.as_millisecond(), self.expires_at.as_millisecond()),
-        );
-        serde_json::to_string(&kept).unwrap_or_default()
+    fn asked(&self) -> [&String; 4] {
+        [&self.method, &self.provider, &self.model, &self.rate_card_version]
+    }
+}
+
+impl Calls {
+    /// False where they would be longer than `most` bytes with it; a first call is there however long it is.
+    pub(super) fn push(&mut self, call: &Arc<Reserved>, most: usize) -> bool {
+        let length = self.json.len();
+        self.json.push(if self.last.is_some() { b',' } else { b'[' });
+        let id = call.id.to_string();
+        let amounts = (call.tokens.to_array(), pico(call.amounts.cost), call.amounts.sandbox_ms);
+        let times_ms = (call.day_ms, call.started_at.as_millisecond(), call.expires_at.as_millisecond());
+        let is_as_before =
+            self.last.as_ref().is_some_and(|last| last.caller == call.caller && last.asked() == call.asked());
+        let written = if is_as_before {
+            serde_json::to_writer(&mut self.json, &([id], [(); 0], amounts, times_ms))
+        } else {
+            let Caller { agent, session, run, component, .. } = &call.caller;
+            let whose = (id, agent, session, run, component);
+            serde_json::to_writer(&mut self.json, &(whose, call.asked(), amounts, times_ms))
+        };
+        debug_assert!(written.is_ok(), "lists of texts and numbers, into memory");
+        let has_room = length == 0 || self.json.len() <= most;
+        if has_room {
+            self.last = Some(Arc::clone(call));
+        } else {
+            self.json.truncate(length);
+        }
+        has_room
+    }
+
+    fn into_text(mut self) -> Result<String> {
+        self.json.push(b']');
+        String::from_utf8(self.json).map_err(|error| Error::ToSqlConversionFailure(Box::new(error)))
     }
 }
 
 impl Kept {
     /// None where it is not the ledger's own writing.
-    fn into_reserved(self, tenant: &str) -> Option<Reserved> {
-        let (id, agent, session, run, component) = self.whose;
-        let (method, provider, model, rate_card_version) = self.asked;
+    fn into_reserved(self, tenant: &str, before: Option<&Reserved>) -> Option<Reserved> {
+        let id = self.whose.first()?.as_ref()?.parse().ok()?;
+        let caller = match <[_; 5]>::try_from(self.whose) {
+            Ok([_, agent, session, run, component]) => {
+                Caller { tenant: tenant.parse().ok()?, agent: agent?, session, run, component: component? }
+            }
+            Err(_) => before?.caller.clone(),
+        };
+        let [method, provider, model, rate_card_version] = match <[_; 4]>::try_from(self.asked) {
+            Ok(asked) => asked,
+            Err(_) => before?.asked().map(String::clone),
+        };
         let (tokens, cost, sandbox_ms) = self.amounts;
         let (day_ms, started_at_ms, expires_at_ms) = self.times_ms;
-        let caller = Caller { tenant: tenant.parse().ok()?, agent, session, run, component };
         let (tokens, cost) = (TokenCounts::from_array(tokens), PicoUsd::from_pico(u128::try_from(cost).ok()?));
         Some(Reserved {
-            id: id.parse().ok()?,
+            id,
             owners: Owner::of_caller(&caller),
             caller,
             method,
@@ -142,9 +184,9 @@ impl Cohort {
     }
 }
 
-pub(super) fn put(db: &Connection, seq: i64, tenant: &str, expires_at_ms: i64, calls: &str) -> Result<()> {
+pub(super) fn put(db: &Connection, seq: i64, tenant: &str, expires_at_ms: i64, calls: Calls) -> Result<()> {
     db.prepare_cached("REPLACE INTO usage_open_calls VALUES (?1, ?2, ?3, ?4)")?
-        .execute(params![seq, tenant, expires_at_ms, calls])
+        .execute(params![seq, tenant, expires_at_ms, calls.into_text()?])
         .map(drop)
 }
 
@@ -166,12 +208,15 @@ pub(super) fn take(db: &Connection, seq: i64, tenant: &str, id: CallId) -> Resul
     if taken.is_empty() {
         return Ok(None);
     }
-    let left: Vec<_> = left.iter().map(Reserved::to_json).collect();
     if left.is_empty() {
         remove(db, seq)?;
     } else {
+        let mut calls = Calls::default();
+        for call in left {
+            calls.push(&Arc::new(call), usize::MAX);
+        }
         db.prepare_cached("UPDATE usage_open_calls SET calls = ?2 WHERE seq = ?1")?
-            .execute(params![seq, format!("[{}]", left.join(","))])?;
+            .execute(params![seq, calls.into_text()?])?;
     }
     let ended = has_ended(db, tenant, id)?;
     Ok(taken.into_iter().next().filter(|_| !ended))
@@ -209,5 +254,13 @@ fn has_ended(db: &Connection, tenant: &str, id: CallId) -> Result<bool> {
 fn parsed(tenant: &str, text: &str) -> Result<Vec<Reserved>> {
     let kept: Vec<Kept> =
         serde_json::from_str(text).map_err(|error| Error::FromSqlConversionFailure(2, Type::Text, Box::new(error)))?;
-    kept.into_iter().map(|call| call.into_reserved(tenant).ok_or(Error::InvalidQuery)).collect()
+    let mut calls = Vec::with_capacity(kept.len());
+    for call in kept {
+        let call = call.into_reserved(tenant, calls.last()).ok_or(Error::InvalidQuery)?;
+        calls.push(call);
+    }
+    Ok(calls)
 }
+
+#[cfg(test)]
+mod tests;
