@@ -76,6 +76,7 @@ pub mod tasks;
 pub mod tenancy;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
+pub mod text;
 mod time;
 pub mod timers;
 pub mod usage;

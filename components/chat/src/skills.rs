@@ -2,7 +2,7 @@
 //!
 //! A prompt says of each what it is for and where it lies, as its frontmatter has it; the model reads the rest by the
 //! tool `read` where a task fits. Whatever may write to the workspace writes these files, commands among it: so each
-//! skill is one line of JSON, out of which no text comes, and everything is bounded.
+//! skill is one line of JSON, out of which no text comes, everything is bounded, and of one name there is one skill.
 
 mod choice;
 mod frontmatter;
@@ -17,6 +17,7 @@ use openclaw_sdk::files::{Directory, Entry, Kind};
 use openclaw_sdk::log::{self, Level};
 use openclaw_sdk::{Call, Error, Result};
 use serde_json::json;
+use std::collections::BTreeSet;
 
 const ROOT: &str = "skills";
 
@@ -80,8 +81,15 @@ fn find(workspace: &Directory, choice: &Choice) -> Result<Found> {
     let is_named = |entry: &Entry| entry.metadata.kind == Kind::Directory && !entry.name.starts_with('.');
     let directories: Vec<Entry> = entries.into_iter().filter(is_named).collect();
     let is_all = may_be_all && directories.len() <= SKILLS;
+    let mut names = BTreeSet::new();
     let read = |entry: &Entry| {
-        read(workspace, &entry.name, choice).unwrap_or_else(|error| {
+        let skill = read(workspace, &entry.name, choice).and_then(|skill| match skill {
+            Some(skill) if !names.insert(skill.name.clone()) => {
+                Err(Error::invalid(format!("a directory before it has a skill of the name {}", skill.name)))
+            }
+            skill => Ok(skill),
+        });
+        skill.unwrap_or_else(|error| {
             let location = format!("{ROOT}/{}", entry.name);
             log::emit(Level::Warn, &format!("a skill is left out: {}", error.message), &[("skill", &location)]);
             None

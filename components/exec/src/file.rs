@@ -3,8 +3,8 @@
 //! decision and what it adds here are written together.
 //!
 //! A pattern is a command to the letter, as people read it (`text`). It is no program and has no wildcards: commands go
-//! through a shell, where `git *` would be anything; so who writes one is refused. It holds in the directory that was shown with it: `make` is another
-//! command elsewhere.
+//! through a shell, where `git *` would be anything; so who writes one is refused. It holds in the directory that was
+//! shown with it: `make` is another command elsewhere.
 //!
 //! The rules are read by the family `chat`, from this document.
 

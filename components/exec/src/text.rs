@@ -1,6 +1,7 @@
 //! What people read of a text that somebody else wrote: all that it has, and nothing that a terminal or a page would
 //! act upon, leave out or turn around.
 
+use openclaw_sdk::text::is_unseen;
 use openclaw_sdk::{Error, Result};
 
 /// The text with what cannot be seen written as `\u{…}`. No two texts become the same one.
@@ -35,15 +36,9 @@ pub(crate) fn check(name: &str, text: &str) -> Result<()> {
     }
 }
 
-/// Control and format characters (Unicode's Cc, Cf, Zl and Zp), spaces that look like ours, and letters without a shape.
+/// What cannot be seen, and spaces that look like ours.
 fn is_hidden(character: char) -> bool {
-    character.is_control()
-        || (character.is_whitespace() && character != ' ')
-        || matches!(u32::from(character),
-            0xad | 0x34f | 0x600..=0x605 | 0x61c | 0x6dd | 0x70f | 0x890..=0x891 | 0x8e2 | 0x115f..=0x1160
-            | 0x17b4..=0x17b5 | 0x180b..=0x180f | 0x200b..=0x200f | 0x2028..=0x202e | 0x2060..=0x206f | 0x2800 | 0x3164
-            | 0xfe00..=0xfe0f | 0xfeff | 0xffa0 | 0xfff9..=0xfffb | 0x110bd | 0x110cd | 0x13430..=0x1343f
-            | 0x1bca0..=0x1bca3 | 0x1d173..=0x1d17a | 0xe0000..=0xe0fff)
+    is_unseen(character) || (character.is_whitespace() && character != ' ')
 }
 
 #[cfg(test)]

@@ -107,7 +107,8 @@ pub struct Loaded {
 /// What `explain` knows about a key.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct Explanation {
-    pub key: KeyPath,
+    /// As it was asked for.
+    pub key: String,
     /// The effective value, redacted; `null` for a key without one.
     pub value: Value,
     /// Where it comes from; `Default` for a section of which only parts were set.
@@ -257,11 +258,12 @@ impl Loaded {
         ConfigError { source_of: source_of(&self.sources, &key), key, message, suggestion: None }
     }
 
-    /// What is known about one key, such as `gateway.limits.batch`; of a list's elements in general, as `agents.list[]`.
+    /// What is known about one key, such as `gateway.limits.batch`; of a list's elements in general, as
+    /// `agents.list[]`.
     pub fn explain(&self, key: &str) -> Result<Explanation, ConfigError> {
         let root = Shape::of(gateway_schema());
         let known = KeyPath::parse(&key.replace("[]", ".*")).ok().and_then(|path| Some((root.descend(&path)?, path)));
-        let Some((shape, key)) = known else {
+        let Some((shape, path)) = known else {
             let names: Vec<String> = root.named_paths().iter().map(|(path, _)| path.to_string()).collect();
             return Err(ConfigError {
                 source_of: Source::Default,
@@ -270,13 +272,13 @@ impl Loaded {
                 suggestion: closest(key, names.iter().map(String::as_str)).map(str::to_owned),
             });
         };
-        let below = |(path, _): &(&KeyPath, &Source)| *path != &key && key.contains(path);
+        let below = |(part, _): &(&KeyPath, &Source)| *part != &path && path.contains(part);
         let parts: Vec<_> =
-            self.sources.iter().filter(below).map(|(path, source)| (path.clone(), source.clone())).collect();
-        let value = key.get(&self.effective()).cloned().unwrap_or(Value::Null);
-        let source = self.own_source(&key);
-        let description = shape.description().map(str::to_owned).or_else(|| in_force::description(&key));
-        Ok(Explanation { source, parts, value, description, key })
+            self.sources.iter().filter(below).map(|(part, source)| (part.clone(), source.clone())).collect();
+        let value = path.get(&self.effective()).cloned().unwrap_or(Value::Null);
+        let source = self.own_source(&path);
+        let description = shape.description().map(str::to_owned).or_else(|| in_force::description(&path));
+        Ok(Explanation { key: key.to_owned(), source, parts, value, description })
     }
 
     /// A key that stands nowhere is a default, even in a file; inside a value that was set whole

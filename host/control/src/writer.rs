@@ -144,9 +144,9 @@ fn commit_group(connection: &mut Connection, mut jobs: impl Iterator<Item = Job>
     });
     let commit = failure.as_deref().map_or(Ok(()), Err);
     if let Some(reason) = &failure {
-        // Where none was begun, the one that it was for: the others may fare better.
-        let first = if answers.is_empty() { jobs.next() } else { None };
-        answers.extend(first.map(|job| job(Err(reason)).answer));
+        // Where none was begun, those that it would have been for: it took its time to fail.
+        let waiting = if answers.is_empty() { GROUP } else { 0 };
+        answers.extend(jobs.take(waiting).map(|job| job(Err(reason)).answer));
     }
     log.forget_erased(connection);
     for answer in answers {
@@ -157,7 +157,11 @@ fn commit_group(connection: &mut Connection, mut jobs: impl Iterator<Item = Job>
 
 /// How many writes it was. An error here is one of the whole transaction, never of the job alone.
 fn run_job(tx: &Transaction<'_>, job: Job, answers: &mut Vec<Answer>) -> rusqlite::Result<usize> {
-    tx.prepare_cached("SAVEPOINT operation")?.execute([])?;
+    let begun = tx.prepare_cached("SAVEPOINT operation").and_then(|mut begin| begin.execute([]));
+    if let Err(error) = begun {
+        answers.push(job(Err(&error.to_string())).answer);
+        return Err(error);
+    }
     let outcome = job(Ok(tx));
     answers.push(outcome.answer);
     if !outcome.keep {

@@ -19,7 +19,7 @@ use crate::{
     component::Component,
     cost::Cost,
     disk::Room,
-    engine::Counting,
+    engine::{Counting, TICK},
     error::{CallError, Failure},
     grants::Grants,
     heavy::Growth,
@@ -295,8 +295,13 @@ impl CallState {
 
     /// The guest has run into a tick: end it, or let it go on when its turn comes.
     fn tick(&mut self) -> wasmtime::Result<UpdateDeadline> {
-        if self.meter.used() >= self.limits.cpu {
+        let used = self.meter.used();
+        if used >= self.limits.cpu {
             return Err(self.broke(Limit::Time));
+        }
+        // Any call runs into a tick, however short it is.
+        if used < TICK {
+            return Ok(UpdateDeadline::Continue(1));
         }
         let turn = self.services.long_lane.clone().next_turn(self.tenant_lane(), self.meter.clone());
         Ok(UpdateDeadline::YieldCustom(1, Box::pin(turn)))

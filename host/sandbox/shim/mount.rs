@@ -42,17 +42,18 @@ pub fn move_mount(mount: c_int, target: &Path) -> io::Result<()> {
 /// Where something is mounted, above before below.
 pub fn all() -> io::Result<Vec<PathBuf>> {
     // proc(5): the fifth field; a space, a tab, a line's end and a backslash are octal numbers in it.
-    let place = |line: &str| line.split(' ').nth(4).map(|place| PathBuf::from(OsString::from_vec(unescape(place))));
-    Ok(std::fs::read_to_string("/proc/self/mountinfo")?.lines().filter_map(place).collect())
+    let place = |line: &[u8]| line.split(|byte| *byte == b' ').nth(4).map(|place| OsString::from_vec(unescape(place)));
+    let list = std::fs::read("/proc/self/mountinfo")?;
+    Ok(list.split(|byte| *byte == b'\n').filter_map(place).map(PathBuf::from).collect())
 }
 
-fn unescape(place: &str) -> Vec<u8> {
-    let mut pieces = place.split('\\');
-    let mut bytes = pieces.next().unwrap_or_default().as_bytes().to_vec();
-    for piece in pieces {
-        let octal = piece.get(..3).and_then(|digits| u8::from_str_radix(digits, 8).ok());
-        bytes.extend(octal);
-        bytes.extend(piece.get(3..).unwrap_or_default().as_bytes());
+fn unescape(mut place: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while let Some((first, rest)) = place.split_first() {
+        let digits = rest.first_chunk::<3>().filter(|_| *first == b'\\').and_then(|digits| str::from_utf8(digits).ok());
+        let octal = digits.and_then(|digits| u8::from_str_radix(digits, 8).ok());
+        bytes.push(octal.unwrap_or(*first));
+        place = if octal.is_some() { &rest[3..] } else { rest };
     }
     bytes
 }

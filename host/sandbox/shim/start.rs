@@ -29,9 +29,12 @@ use crate::{mount, receive, system};
 /// Covered in our namespace; bubblewrap itself has its place there, and needs nothing that was there before.
 const PLACE: &str = "/tmp";
 
-/// What is mounted there stays, whatever it is: bubblewrap's own libraries, and what it makes `/proc` and `/dev` of.
-const NEEDED: [&str; 10] =
-    ["/proc", "/dev", "/dev/pts", "/usr", "/bin", "/lib", "/lib32", "/lib64", "/libx32", "/etc"];
+/// What is mounted there stays, whatever it is: bubblewrap's own libraries.
+const NEEDED: [&str; 7] = ["/usr", "/bin", "/lib", "/lib32", "/lib64", "/libx32", "/etc"];
+
+/// There and below: what bubblewrap makes `/proc` and `/dev` of. A container's own devices are mounts, and so is what it
+/// hides of `/proc`.
+const WHOLE: [&str; 2] = ["/proc", "/dev"];
 
 const CONTROL: c_int = 3;
 const FIRST: c_int = CONTROL + 1;
@@ -128,7 +131,9 @@ fn number<T: FromStr>(text: &str) -> io::Result<T> {
 fn make_room(program: &str) -> io::Result<()> {
     mount::own_mounts()?;
     let program = [PathBuf::from(program), std::fs::canonicalize(program)?];
-    let needed = |mount: &Path| NEEDED.iter().any(|path| mount == Path::new(path));
+    let needed = |mount: &Path| {
+        NEEDED.iter().any(|path| mount == Path::new(path)) || WHOLE.iter().any(|path| mount.starts_with(path))
+    };
     for mount in mount::all()? {
         if !needed(&mount) && !program.iter().any(|program| program.starts_with(&mount)) {
             // Gone with one that was above it, or held by whoever may: it is there for nobody then, or in vain.

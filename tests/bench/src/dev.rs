@@ -20,7 +20,7 @@ use crate::{
     daemon::Server,
     home::{self, BenchHome},
     report::{Report, Row, Verdict, micros},
-    stats::median,
+    stats::{median, microseconds},
 };
 
 /// From the change to the answer.
@@ -50,7 +50,7 @@ pub(crate) fn measure(setting: &Setting, report: &mut Report) -> Result<()> {
         let greeting = project.change()?;
         let build = dev.swapped()?;
         let answer = daemon.connect()?.call(&home.tokens[0], METHOD, r#"{"name":"Ada"}"#)?;
-        let took = microseconds(changed);
+        let took = microseconds(changed.elapsed());
         ensure!(answer["text"] == greeting, "{greeting} was expected of the new version: {answer}");
         whole.push(took);
         built.push(build);
@@ -60,7 +60,7 @@ pub(crate) fn measure(setting: &Setting, report: &mut Report) -> Result<()> {
         project.change()?;
         let begun = Instant::now();
         project.build()?;
-        alone.push(microseconds(begun));
+        alone.push(microseconds(begun.elapsed()));
     }
     let [total, build, rest, baseline] = [&whole, &built, &ours, &alone].map(|all| median(all.iter().copied()));
     let row = |what: &str, measured, compared: bool, target: &str, verdict| Row {
@@ -79,10 +79,6 @@ pub(crate) fn measure(setting: &Setting, report: &mut Report) -> Result<()> {
     let details = json!({ "wholeUs": whole, "buildUs": built, "oursUs": ours, "buildAloneUs": alone });
     report.details("C8", details);
     daemon.stop()
-}
-
-fn microseconds(since: Instant) -> f64 {
-    since.elapsed().as_secs_f64() * 1e6
 }
 
 /// What `components new` made. It is built as the tests build theirs, beside what they have built of other people's

@@ -37,6 +37,8 @@ pub(crate) struct Plan {
     /// Unmeasured, first.
     pub(crate) warm_up: Duration,
     pub(crate) duration: Duration,
+    /// Of an attack.
+    pub(crate) gives_way: bool,
 }
 
 /// What came of it.
@@ -76,15 +78,19 @@ fn start(plan: &Plan) -> Result<Child> {
     Ok(child)
 }
 
-/// Load of which no answer is wanted, until it is ended.
+/// Load of which no answer is wanted, until it is ended. It stands for machines elsewhere: where it would take a core
+/// from whoever is measured, it gives way.
 pub(crate) struct Attack(Child);
+
+/// How much: as far as the kernel lets it.
+pub(crate) const NICE: i32 = 19;
 
 /// Longer than any round.
 const ATTACK_TIME: Duration = Duration::from_secs(600);
 
 impl Attack {
     pub(crate) fn start(plan: &Plan) -> Result<Self> {
-        start(&Plan { warm_up: Duration::ZERO, duration: ATTACK_TIME, ..plan.clone() }).map(Self)
+        start(&Plan { warm_up: Duration::ZERO, duration: ATTACK_TIME, gives_way: true, ..plan.clone() }).map(Self)
     }
 
     /// Ends it; one that had ended by itself attacked nobody.
@@ -106,6 +112,9 @@ pub(crate) fn main() -> Result<()> {
     let mut plan = Vec::new();
     std::io::stdin().read_to_end(&mut plan)?;
     let plan: Plan = serde_json::from_slice(&plan)?;
+    if plan.gives_way {
+        rustix::process::nice(NICE)?;
+    }
     // One thread: the cores are the server's.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let outcome = runtime.block_on(all(plan))?;

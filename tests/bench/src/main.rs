@@ -48,6 +48,9 @@ struct Arguments {
     /// Which rows; all where none is named.
     #[arg(value_parser = ROWS)]
     rows: Vec<String>,
+    /// Of P5, only the attacks that have this in their name.
+    #[arg(long, default_value = "")]
+    attack: String,
     /// A short run to see that everything works; its figures mean little.
     #[arg(long)]
     quick: bool,
@@ -86,12 +89,14 @@ struct Setting {
     tenants: usize,
     /// What many calls of models are.
     usage_rows: u64,
+    /// In the names of the attacks.
+    attack: String,
 }
 
 impl Setting {
     fn of(arguments: &Arguments) -> Self {
         let (daemon, components) = (arguments.daemon.clone(), arguments.components.clone());
-        let milliseconds = Duration::from_millis;
+        let (milliseconds, attack) = (Duration::from_millis, arguments.attack.clone());
         if arguments.quick {
             let (round, warm_up) = (milliseconds(200), milliseconds(50));
             return Self {
@@ -103,10 +108,21 @@ impl Setting {
                 starts: 2,
                 tenants: 200,
                 usage_rows: 100_000,
+                attack,
             };
         }
         let (round, warm_up) = (milliseconds(1500), milliseconds(300));
-        Self { daemon, components, rounds: 7, round, warm_up, starts: 20, tenants: 10_000, usage_rows: 10_000_000 }
+        Self {
+            daemon,
+            components,
+            rounds: 7,
+            round,
+            warm_up,
+            starts: 20,
+            tenants: 10_000,
+            usage_rows: 10_000_000,
+            attack,
+        }
     }
 }
 

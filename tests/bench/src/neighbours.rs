@@ -6,7 +6,8 @@ use anyhow::{Context, Result, ensure};
 use serde_json::json;
 
 use crate::{
-    Setting, attacks,
+    Setting,
+    attacks::{self, Ends},
     daemon::Server,
     home::BenchHome,
     load::{self, Attack, Outcome, Plan},
@@ -36,8 +37,15 @@ pub(crate) fn measure(setting: &Setting, report: &mut Report) -> Result<()> {
         calls: METHODS.iter().map(|method| (neighbour.clone(), wire::call(method, "{}"))).collect(),
         warm_up: setting.warm_up,
         duration: setting.round,
+        gives_way: false,
     };
-    for attacks::Attack { what, connections, bodies } in attacks::all(setting, attacker, &mut daemon.connect()?)? {
+    let attacks = attacks::all(setting, attacker, &mut daemon.connect()?)?;
+    let wanted = |attack: &attacks::Attack| attack.what.contains(&setting.attack);
+    let attacks: Vec<_> = attacks.into_iter().filter(wanted).collect();
+    ensure!(!attacks.is_empty(), "no attack has {:?} in its name", setting.attack);
+    report.details("P5 attackers", json!({ "nice": load::NICE }));
+    for attacks::Attack { what, connections, bodies, ends } in attacks {
+        look(&mut daemon.connect()?, attacker, &bodies, ends).with_context(|| format!("of one who {what}"))?;
         let calls = bodies.into_iter().map(|body| (attacker.clone(), body)).collect();
         let attack = Plan { connections, calls, ..own.clone() };
         let (mut alone, mut attacked) = (Vec::new(), Vec::new());
@@ -50,6 +58,19 @@ pub(crate) fn measure(setting: &Setting, report: &mut Report) -> Result<()> {
         row(report, what, &alone, &attacked);
     }
     daemon.stop()
+}
+
+/// Makes each call of an attack once: an attack that is turned away is none.
+fn look(connection: &mut wire::Connection, attacker: &str, bodies: &[String], ends: Ends) -> Result<()> {
+    if ends == Ends::Late {
+        // Nothing would come before the time of the call is over.
+        return Ok(());
+    }
+    for body in bodies {
+        let reply = connection.reply(attacker, body)?;
+        ensure!(ends.has(&reply), "the call was turned away: {reply}");
+    }
+    Ok(())
 }
 
 /// The hostile components, an attacker who installs its own, and a disk quota which ends the bombs before they fill

@@ -52,7 +52,14 @@ impl Sides {
 
 /// A plan for the sessions of one setting.
 pub(crate) fn plan(setting: &Setting, server: &Server, calls: Vec<(String, String)>) -> Plan {
-    Plan { address: server.address, connections: CONNECTIONS, calls, warm_up: setting.warm_up, duration: setting.round }
+    Plan {
+        address: server.address,
+        connections: CONNECTIONS,
+        calls,
+        warm_up: setting.warm_up,
+        duration: setting.round,
+        gives_way: false,
+    }
 }
 
 pub(crate) fn measure(setting: &Setting, report: &mut Report) -> Result<()> {

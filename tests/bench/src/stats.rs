@@ -1,5 +1,7 @@
 //! What is said of many measurements: medians and quantiles.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 /// Latencies of one round, in microseconds.
@@ -18,6 +20,11 @@ impl Latency {
         let at = |share: f64| quantile(&nanoseconds, share) as f64 / 1000.0;
         Self { p50: at(0.5), p90: at(0.9), p99: at(0.99), max: at(1.0) }
     }
+}
+
+/// A time as the tables have it.
+pub(crate) fn microseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e6
 }
 
 /// The smallest sample that at least `share` of the sorted samples do not exceed; 0 without samples.

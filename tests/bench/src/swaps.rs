@@ -43,6 +43,7 @@ pub(crate) fn measure(setting: &Setting, report: &mut Report) -> Result<()> {
         calls: vec![(token.clone(), wire::call("swap.version", "{}"))],
         warm_up: setting.warm_up,
         duration: setting.round * ROUNDS,
+        gives_way: false,
     };
     let mut swap = |count: usize| -> Result<u64> {
         let params = json!({ "family": "swap", "digest": digests[count % 2] }).to_string();

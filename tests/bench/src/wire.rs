@@ -85,6 +85,18 @@ impl Connection {
     }
 
     pub(crate) fn post_to(&mut self, path: &str, token: &str, body: &str) -> Result<Vec<u8>> {
+        let (head, body) = self.exchange(path, token, body)?;
+        ensure!(head.status < 300, "status {}: {}", head.status, String::from_utf8_lossy(&body));
+        Ok(body)
+    }
+
+    /// Sends one JSON-RPC call and returns its reply, an error's too.
+    pub(crate) fn reply(&mut self, token: &str, body: &str) -> Result<serde_json::Value> {
+        let (_, body) = self.exchange("/rpc", token, body)?;
+        Ok(serde_json::from_slice(&body)?)
+    }
+
+    fn exchange(&mut self, path: &str, token: &str, body: &str) -> Result<(Head, Vec<u8>)> {
         self.stream.write_all(&request_to(path, self.address, token, body))?;
         let mut received = Vec::new();
         let mut chunk = [0; 16 << 10];
@@ -96,8 +108,7 @@ impl Connection {
                 && received.len() >= head.end()
             {
                 let body = received.split_off(head.body_at);
-                ensure!(head.status < 300, "status {}: {}", head.status, String::from_utf8_lossy(&body));
-                return Ok(body);
+                return Ok((head, body));
             }
         }
     }

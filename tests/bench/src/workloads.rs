@@ -12,7 +12,7 @@ use std::{
     path::Path,
     process::{Command, Stdio},
     sync::Arc,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use anyhow::{Context, Result, ensure};
@@ -24,6 +24,7 @@ use tokio::task::JoinSet;
 use crate::{
     Setting,
     report::{Report, Row, Verdict, micros},
+    stats::microseconds,
 };
 
 const BWRAP: &str = "/usr/bin/bwrap";
@@ -243,10 +244,6 @@ pub(crate) async fn run(backend: &dyn Backend, tenant: &Tenant) -> Result<f64> {
     let took = started.elapsed();
     ensure!((outcome.reason, outcome.exit_code) == (Reason::Exit, Some(0)), "{:?}", outcome.message);
     Ok(microseconds(took))
-}
-
-fn microseconds(time: Duration) -> f64 {
-    time.as_secs_f64() * 1e6
 }
 
 /// The median; sorts.

@@ -48,7 +48,7 @@ fn what_runs_or_costs_is_refused_of_a_disabled_tenant_and_what_is_kept_is_the_op
     for (method, params) in [
         ("agent.wait", r#"{"runId":"r1"}"#),
         ("sandbox.run", r#"{"command":["true"]}"#),
-        ("terminal.open", "{}"),
+        ("terminal.open", r#"{"cols":80,"rows":24}"#),
         ("chat.send", r#"{"sessionKey":"main","message":"hi","idempotencyKey":"1"}"#),
     ] {
         let output = call(method, params);

@@ -81,7 +81,8 @@ fn tells_the_seconds_of_the_clock_from_those_of_the_processors() {
         ["sandboxSeconds", "sandboxCpuSeconds"].map(|name| usage[name].as_u64().expect(name))
     };
     tenant.done("sandbox.run", json!({ "command": ["sleep", "1.2"] }));
-    assert_eq!(seconds(), [1, 0], "it slept");
+    let [by_clock, of_processors] = seconds();
+    assert!(by_clock >= 1 && of_processors < by_clock, "it slept: {by_clock}, {of_processors}");
     let script = "while [ ! -e go ]; do :; done";
     let params = json!({ "command": ["sh", "-c", script], "limits": { "wallMs": 60_000 } });
     thread::scope(|scope| {

@@ -1,25 +1,16 @@
 //! A text of a file as part of one line, in which everything can be seen.
 
+use openclaw_sdk::text::is_unseen;
+
 /// The text with each run of white space as one space, and without what cannot be seen.
 pub(super) fn one_line(text: &str) -> String {
-    let shown: String = text.chars().filter(|&character| character.is_whitespace() || !is_hidden(character)).collect();
+    let shown: String = text.chars().filter(|&character| character.is_whitespace() || !is_unseen(character)).collect();
     shown.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Whether a text is such a line already.
 pub(super) fn is_plain(text: &str) -> bool {
     one_line(text) == text
-}
-
-/// Control and format characters (Unicode's Cc and Cf), and letters without a shape: by these a text would say
-/// something to a model that nobody sees who looks at it.
-fn is_hidden(character: char) -> bool {
-    character.is_control()
-        || matches!(u32::from(character),
-            0xad | 0x34f | 0x600..=0x605 | 0x61c | 0x6dd | 0x70f | 0x890..=0x891 | 0x8e2 | 0x115f..=0x1160
-            | 0x17b4..=0x17b5 | 0x180b..=0x180f | 0x200b..=0x200f | 0x2028..=0x202e | 0x2060..=0x206f | 0x2800 | 0x3164
-            | 0xfe00..=0xfe0f | 0xfeff | 0xffa0 | 0xfff9..=0xfffb | 0x110bd | 0x110cd | 0x13430..=0x1343f
-            | 0x1bca0..=0x1bca3 | 0x1d173..=0x1d17a | 0xe0000..=0xe0fff)
 }
 
 #[cfg(test)]

@@ -108,6 +108,22 @@ fn a_broken_skill_is_left_out_and_named_in_the_log_and_the_turn_goes_on() {
 }
 
 #[test]
+fn of_one_name_there_is_the_skill_of_the_first_directory() {
+    let (tenant, system) = told(json!({ "agents": { "defaults": { "skills": ["deploy"] } } }), |workspace| {
+        put_skill(workspace, "deploy", "name: deploy\ndescription: Deploys.");
+        put_skill(workspace, "deploy2", "name: \"deploy\\u200b\"\ndescription: Looks like it.");
+        put_skill(workspace, "other", "name: other\ndescription: Is not asked for.");
+        put_skill(workspace, "other2", "name: other\ndescription: Is not asked for.");
+    });
+    assert_eq!(
+        skills(&system),
+        [json!({ "name": "deploy", "description": "Deploys.", "location": "skills/deploy/SKILL.md" })]
+    );
+    let said = "a skill is left out: a directory before it has a skill of the name deploy";
+    assert_eq!(left_out(&tenant), [("skills/deploy2".to_owned(), said.to_owned())]);
+}
+
+#[test]
 fn a_skill_without_a_name_has_that_of_its_directory() {
     let (_, system) = told(json!({}), |workspace| put_skill(workspace, "maps", "description: Finds ways."));
     assert_eq!(names(&system), ["maps"]);

@@ -5,7 +5,7 @@ use crate::contract::*;
 
 /// Takes the end of a run away: it has its turn still, and is the only one of its session.
 pub(super) fn take_end(home: &Home, id: &str, session_key: &str) {
-    let file = home.tenant("acme").join("chat").join("state.db");
+    let file = home.tenant("acme").join("plugins/chat/state.db");
     let database = rusqlite::Connection::open(file).expect("the runs' database");
     let of_run = "SELECT value FROM documents WHERE collection = 'runs' AND key = ?1";
     let stored: Vec<u8> = database.query_row(of_run, [id], |row| row.get(0)).expect("the run");

@@ -47,7 +47,7 @@ impl Explain {
         if output.json {
             let parts: Vec<_> = parts.iter().map(|(key, source)| json!({ "key": key, "source": source })).collect();
             return output.document(&json!({
-                "key": key.to_string(),
+                "key": key,
                 "value": value,
                 "source": source.to_string(),
                 "description": description,
