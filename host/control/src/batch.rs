@@ -2,7 +2,8 @@
 //!
 //! Those that wait when the writer comes to them share a savepoint and a value of the kind, which each may read and
 //! change, as many of them as the writer takes at once. Where one fails, all are undone and run again, each for itself:
-//! it undoes itself alone. All are asked for from one runtime.
+//! it undoes itself alone. The answers of one batch are given by one task, which is the batch's and nobody's who asks:
+//! whoever asks may do so from threads that others are not to wait for.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -26,6 +27,8 @@ pub trait Common {
 pub struct Batch<C> {
     control: ControlDb,
     queue: Arc<Queue<C>>,
+    /// What answers; where there is none, the writer does.
+    runtime: Option<Handle>,
 }
 
 struct Queue<C> {
@@ -59,12 +62,12 @@ struct Of<F, R, T> {
 }
 
 impl<C: Common + 'static> Batch<C> {
-    /// `begin` makes what the next writes have in common.
+    /// `begin` makes what the next writes have in common. They are answered by the runtime in which this is called.
     pub fn new(control: ControlDb, begin: impl Fn() -> C + Send + Sync + 'static) -> Self {
         let database = Arc::clone(&control.database);
         let queue =
             Queue { begin: Box::new(begin), line: Mutex::new(Line { waiting: VecDeque::new(), jobs: 0 }), database };
-        Self { control, queue: Arc::new(queue) }
+        Self { control, queue: Arc::new(queue), runtime: Handle::try_current().ok() }
     }
 
     /// Runs `f` on the writer's thread; answers after the commit. It waits for a place in the queue, and is in it once
@@ -105,9 +108,12 @@ impl<C: Common + 'static> Batch<C> {
             line.jobs += usize::from(wants_job);
             wants_job
         };
+        if !wants_job {
+            return;
+        }
         // One wake-up for all answers: the writer has better things to do.
-        let runtime = if wants_job { Handle::try_current().ok() } else { None };
-        if wants_job && let Err(error) = self.control.writer.send_blocking(Arc::clone(&self.queue).job(runtime)) {
+        let job = Arc::clone(&self.queue).job(self.runtime.clone());
+        if let Err(error) = self.control.writer.send_blocking(job) {
             self.queue.answer(self.queue.take(), Err(&error.to_string()));
         }
     }

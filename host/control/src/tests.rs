@@ -342,6 +342,28 @@ async fn a_transaction_holds_no_more_writes_than_its_bound_whatever_waits() {
     }
 }
 
+/// Calls run on several runtimes, some of which stand back behind others.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_shares_a_batch_is_answered_whatever_becomes_of_the_runtime_that_asked_first() {
+    let (_home, db, batch) = batch();
+    let done = busy(&db);
+    let (answers, mut answered) = tokio::sync::mpsc::unbounded_channel();
+    // Nobody drives it.
+    let asleep = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let submit = |text: &'static str| {
+        let answers = answers.clone();
+        batch.submit(move |tx, _: &mut Added| add(tx, text), move |id| answers.send(id.unwrap()).unwrap());
+    };
+    {
+        let _context = asleep.enter();
+        submit("first");
+    }
+    submit("second");
+    done.send(()).unwrap();
+    assert_eq!((answered.recv().await, answered.recv().await), (Some(1), Some(2)));
+    asleep.shutdown_background();
+}
+
 #[tokio::test]
 async fn of_a_batch_an_error_or_a_panic_undoes_itself_alone() {
     let (_home, db, batch) = batch();

@@ -179,8 +179,8 @@ impl<'a> Client<'a> {
                 let settings = settings_for(request.method, &home)?;
                 let output = Output::new(self.global);
                 match request.token {
-                    None => in_process(home, lock, settings, request, &output).await,
-                    Some(_) => in_process_by_token(home, lock, settings, request, &output).await,
+                    None => in_process(open(home, lock, settings, &output).await?, request).await,
+                    Some(_) => by_token(Hosted::open(home, lock, settings, &output).await?, request).await,
                 }
             }
         }
@@ -298,14 +298,7 @@ fn settings_of_one_call(home: &Home) -> Result<Settings, CliError> {
     Ok(settings)
 }
 
-async fn in_process(
-    home: Home,
-    lock: HomeLock,
-    settings: Settings,
-    request: Request<'_>,
-    output: &Output,
-) -> Result<Answer, CliError> {
-    let gateway = open(home, lock, settings, output).await?;
+async fn in_process(gateway: Arc<Gateway>, request: Request<'_>) -> Result<Answer, CliError> {
     let identity = Identity::operator(request.acting_for.map(str::to_owned));
     let id = ulid::Ulid::new().to_string().into();
     if let Some(upload) = request.upload {
@@ -317,14 +310,7 @@ async fn in_process(
 }
 
 /// A token is judged where tokens are judged: at the gateway's door, here one that only the operator can open.
-async fn in_process_by_token(
-    home: Home,
-    lock: HomeLock,
-    settings: Settings,
-    request: Request<'_>,
-    output: &Output,
-) -> Result<Answer, CliError> {
-    let (hosted, stream) = Hosted::open(home, lock, settings, output).await?;
+async fn by_token((hosted, stream): (Hosted, UnixStream), request: Request<'_>) -> Result<Answer, CliError> {
     let answer = http::post(stream, &Target::socket(), &request).await;
     hosted.close().await?;
     answer

@@ -14,6 +14,7 @@ use openclaw_billing::{CallId, CallRow, Caller, Limits, ModelCall, Reservation, 
 use openclaw_config::gateway;
 use openclaw_tenancy::{PicoUsd, TenantId};
 use serde_json::{Map, Value};
+use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use crate::catalog::{Catalog, CatalogError, Offered, Served};
@@ -59,6 +60,9 @@ pub struct Models {
     listener: OnceLock<Listener>,
     warnings: Warnings,
     drain: Duration,
+    /// Where calls run, whoever asks: their connections are kept for the calls of others, and belong to the runtime that
+    /// opened them.
+    runtime: Handle,
 }
 
 /// What is asked.
@@ -111,6 +115,7 @@ impl Answer {
 }
 
 impl Models {
+    /// To be called in the runtime in which all calls are to run.
     pub fn new(ledger: Arc<UsageLedger>, configured: &gateway::Models) -> Result<Self, CatalogError> {
         Ok(Self {
             ledger,
@@ -120,6 +125,7 @@ impl Models {
             listener: OnceLock::new(),
             warnings: Warnings::default(),
             drain: DRAIN,
+            runtime: Handle::current(),
         })
     }
 
@@ -177,7 +183,7 @@ impl Models {
             delivery: Delivery::new(pieces, self.drain),
             _permit: permit,
         };
-        tokio::spawn(call.run(candidates, opened));
+        self.runtime.spawn(call.run(candidates, opened));
         let Opened { id, provider, model, reserved, soft_limits } = match opening.await {
             Ok(opened) => opened?,
             Err(_) => return Err(ModelError::invalid("the call was given up")),

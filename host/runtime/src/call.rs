@@ -19,13 +19,13 @@ use crate::{
     component::Component,
     cost::Cost,
     disk::Room,
-    engine::{Counting, TICK},
+    engine::Counting,
     error::{CallError, Failure},
     grants::Grants,
     heavy::Growth,
     limits::{Limit, Limits, MemoryBudget},
     manifest::Scope,
-    meter::CpuMeter,
+    meter::{CpuMeter, Tick},
     services::Services,
     trace::Trace,
 };
@@ -295,16 +295,14 @@ impl CallState {
 
     /// The guest has run into a tick: end it, or let it go on when its turn comes.
     fn tick(&mut self) -> wasmtime::Result<UpdateDeadline> {
-        let used = self.meter.used();
-        if used >= self.limits.cpu {
-            return Err(self.broke(Limit::Time));
+        match self.meter.tick(self.limits.cpu) {
+            Tick::GoOn => Ok(UpdateDeadline::Continue(1)),
+            Tick::TakeTurns => {
+                let turn = self.services.long_lane.clone().next_turn(self.tenant_lane(), self.meter.clone());
+                Ok(UpdateDeadline::YieldCustom(1, Box::pin(turn)))
+            }
+            Tick::OverTime => Err(self.broke(Limit::Time)),
         }
-        // Any call runs into a tick, however short it is.
-        if used < TICK {
-            return Ok(UpdateDeadline::Continue(1));
-        }
-        let turn = self.services.long_lane.clone().next_turn(self.tenant_lane(), self.meter.clone());
-        Ok(UpdateDeadline::YieldCustom(1, Box::pin(turn)))
     }
 
     pub(crate) fn tenant_lane(&self) -> Arc<Semaphore> {

@@ -6,17 +6,15 @@
 //! wasmtime's own hash, in the name of each cached file, would tell apart. So code
 //! that a process of its own compiled (`compile/apart.rs`) runs in either.
 
-use std::{thread, time::Duration};
+use std::thread;
 
 use wasmtime::{Config, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
 
 use crate::{
     LoadError,
     limits::{Limits, Pool},
+    meter::TICK,
 };
-
-/// How often running guests are looked at.
-pub(crate) const TICK: Duration = Duration::from_millis(1);
 
 impl Pool {
     /// At least the number of families in use, or their images are mapped anew in rotation.

@@ -25,6 +25,9 @@ const HEAVY_BYTES: usize = 1 << 20;
 /// How many calls are expected to be heavy after one that was.
 const EXPECTED: u32 = 64;
 
+/// So many components of one tenant are remembered.
+const REMEMBERED: usize = 64;
+
 /// Behind the threads of all other calls, wherever both want a core.
 const NICE: i32 = 10;
 
@@ -75,8 +78,19 @@ impl Heavy {
         }
         drop(known);
         let mut expected = self.expected.write().unwrap_or_else(PoisonError::into_inner);
+        // Who grows by ever new versions is not remembered by each.
+        if expected.keys().filter(|(row, _)| *row == pair.0).count() >= REMEMBERED {
+            expected.retain(|(row, _), _| *row != pair.0);
+        }
         expected.insert(pair, EXPECTED.into());
         self.any.store(true, Ordering::Relaxed);
+    }
+
+    /// Forgets a tenant that is gone.
+    pub(crate) fn forget(&self, row: u64) {
+        let mut expected = self.expected.write().unwrap_or_else(PoisonError::into_inner);
+        expected.retain(|(whose, _), _| *whose != row);
+        self.any.store(!expected.is_empty(), Ordering::Relaxed);
     }
 
     /// Runs a call on these threads. It ends with the future that waits for it, and there too.
@@ -162,6 +176,22 @@ mod tests {
         let calls = (0..).take_while(|_| heavy.expects(1, one)).count();
         assert_eq!(calls, EXPECTED as usize);
         assert!(heavy.expected.read().unwrap().is_empty(), "nothing is kept of who is light again");
+        assert!(!heavy.any.load(Ordering::Relaxed));
+    }
+
+    #[test]
+    fn of_a_tenant_so_many_components_are_remembered_and_none_once_it_is_gone() {
+        let heavy = Arc::new(Heavy::default());
+        let grow = |row, version: usize| {
+            Growth::of(&heavy, row, Digest::of(&version.to_ne_bytes())).to(HEAVY_BYTES + 1);
+        };
+        let remembered = |row| heavy.expected.read().unwrap().keys().filter(|(whose, _)| *whose == row).count();
+        grow(2, 0);
+        (0..3 * REMEMBERED).for_each(|version| grow(1, version));
+        assert!((1..=REMEMBERED).contains(&remembered(1)));
+        heavy.forget(1);
+        assert_eq!((remembered(1), remembered(2)), (0, 1));
+        heavy.forget(2);
         assert!(!heavy.any.load(Ordering::Relaxed));
     }
 

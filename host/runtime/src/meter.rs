@@ -20,6 +20,9 @@ use std::{
 use rustix::time::{ClockId, clock_gettime};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+/// How often running guests are looked at.
+pub(crate) const TICK: Duration = Duration::from_millis(1);
+
 /// The time that one call has been on a processor, guest and host together,
 /// without the time in which it waits.
 #[derive(Debug, Default)]
@@ -31,6 +34,17 @@ pub(crate) struct CpuMeter {
     /// Most calls end before their first tick, and need no clock. From the start where somebody measures.
     ticked: AtomicBool,
     turn: Mutex<Option<Turn>>,
+}
+
+/// What a call does that has run into a tick.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tick {
+    /// It may just have begun: every call runs into one, however short it is.
+    GoOn,
+    /// It has run for one, and goes on in the lane of long calls.
+    TakeTurns,
+    /// Its time is used up.
+    OverTime,
 }
 
 /// A core for a while, and the tenant's one turn.
@@ -60,6 +74,15 @@ impl CpuMeter {
         }
         let running = thread_cpu_ns().saturating_sub(self.resumed_at_ns.load(Ordering::Relaxed));
         Duration::from_nanos(self.before_ns.load(Ordering::Relaxed) + running + elsewhere)
+    }
+
+    /// What a tick means for the call that has run into it.
+    pub(crate) fn tick(&self, most: Duration) -> Tick {
+        match self.used() {
+            used if used >= most => Tick::OverTime,
+            used if used >= TICK => Tick::TakeTurns,
+            _ => Tick::GoOn,
+        }
     }
 
     /// Begins to count before the first tick: for what a host call is about to take.

@@ -457,6 +457,7 @@ impl Plugins {
         let layers = self.layers.load().without_tenant(tenant);
         self.put_in_force(layers);
         self.sticky.retire(Some(row), None);
+        self.services().heavy.forget(row);
     }
 
     /// The instances that wait for their next call.

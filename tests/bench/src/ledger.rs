@@ -61,6 +61,8 @@ pub(crate) fn settling(setting: &Setting, report: &mut Report) -> Result<()> {
 }
 
 fn open(runtime: &Runtime, path: &Path) -> Result<(Arc<UsageLedger>, ControlDb)> {
+    // As in the gateway: what is asked for is answered by its runtime.
+    let _context = runtime.enter();
     let control = ControlDb::open(path, Durability::Process)?;
     let ledger = Arc::new(UsageLedger::open(control.clone(), TimeZone::UTC)?);
     let card = RateCard::parse(File { name: "card", text: CARD })?;

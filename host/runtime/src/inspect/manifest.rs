@@ -11,8 +11,9 @@ use super::imports::PACKAGE;
 use crate::{
     Limit, Limits, LoadError,
     capability::http::{self, Outbound},
-    engine::{self, Counting, TICK},
+    engine::{self, Counting},
     limits::{MemoryBudget, Pool},
+    meter::TICK,
 };
 
 /// The version of the contract whose `component` interface is called.

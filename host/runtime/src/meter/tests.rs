@@ -39,3 +39,18 @@ fn a_tenant_has_one_turn_at_a_time_and_leaves_a_core_to_everyone() {
     drop((first, other));
     assert!(lane.turn(tenant).now_or_never().is_some());
 }
+
+/// An attacker has as many long calls as it likes: who waited among them for having met a tick was slow for nothing.
+#[test]
+fn a_short_call_that_runs_into_a_tick_does_not_wait_among_the_long_ones() {
+    let (meter, most) = (CpuMeter::default(), TICK * 3);
+    let run_until = |ns: u64| while thread_cpu_ns() < ns {};
+    let first = thread_cpu_ns();
+    assert_eq!(meter.tick(most), Tick::GoOn, "it may have begun a moment before");
+    assert_eq!(meter.tick(Duration::ZERO), Tick::OverTime);
+    let tick = TICK.as_nanos() as u64;
+    run_until(first + 2 * tick);
+    assert_eq!(meter.tick(Duration::MAX), Tick::TakeTurns);
+    run_until(first + 4 * tick);
+    assert_eq!(meter.tick(most), Tick::OverTime);
+}

@@ -17,7 +17,10 @@ use openclaw_sandbox::{
     image::{self, Tree},
 };
 use openclaw_tenancy::Home;
-use tokio::sync::{Mutex, OnceCell};
+use tokio::{
+    runtime::Handle,
+    sync::{Mutex, OnceCell},
+};
 
 /// How long the first workload waits for the system that it sees.
 const TREE_PATIENCE: Duration = Duration::from_secs(15);
@@ -26,8 +29,10 @@ const TREE_PATIENCE: Duration = Duration::from_secs(15);
 const ENGINE_USED: &str = "engine-used";
 
 /// Opens what workloads are run by.
-#[derive(Default)]
 pub(super) struct Backends {
+    /// Where they are opened, whoever is first to need one: their threads and processes serve all tenants, and have the
+    /// priority of the thread that makes them.
+    runtime: Handle,
     directory: PathBuf,
     /// Where the system is that workloads see.
     image: PathBuf,
@@ -76,7 +81,24 @@ impl Settings {
 
 impl Backends {
     pub(super) fn new(home: &Home) -> Self {
-        Self { directory: home.sandbox_path(), image: home.sandbox_image_path(), ..Self::default() }
+        Self {
+            runtime: Handle::current(),
+            directory: home.sandbox_path(),
+            image: home.sandbox_image_path(),
+            reaper: OnceCell::new(),
+            bwrap: Mutex::default(),
+            docker: Mutex::default(),
+            tidied: AtomicBool::default(),
+            tree: Mutex::default(),
+        }
+    }
+
+    async fn make<T: Send + 'static>(
+        &self,
+        making: impl Future<Output = Result<T, Error>> + Send + 'static,
+    ) -> Result<T, Error> {
+        let made = self.runtime.spawn(making).await;
+        made.unwrap_or_else(|error| Err(Error::Io { what: "a back end of the sandboxes", source: error.into() }))
     }
 
     /// The back end of a mode, as the configuration wants it. Calls that come while it opens wait for it.
@@ -91,18 +113,23 @@ impl Backends {
         if let Some(opened) = slot.as_ref().filter(|opened| opened.settings == settings) {
             return Ok(opened.backend.clone());
         }
-        let reaper = self.reaper.get_or_try_init(async || self.start_reaper()).await?.clone();
+        let directory = self.directory.clone();
+        let start = async || self.make(async move { start_reaper(&directory) }).await;
+        let reaper = self.reaper.get_or_try_init(start).await?.clone();
         let backend: Arc<dyn Backend> = match mode {
-            Mode::Bwrap => Arc::new(Bwrap::open(BwrapOptions {
-                program: find_program("bwrap"),
-                directory: self.directory.clone(),
-                tree: tree.ok(),
-                strict: config.strict,
-                pool: config.pool as usize,
-                reaper,
-            })?),
-            Mode::Docker => Arc::new(
-                Docker::open(DockerOptions {
+            Mode::Bwrap => {
+                let options = BwrapOptions {
+                    program: find_program("bwrap"),
+                    directory: self.directory.clone(),
+                    tree: tree.ok(),
+                    strict: config.strict,
+                    pool: config.pool as usize,
+                    reaper,
+                };
+                Arc::new(self.make(async move { Bwrap::open(options) }).await?)
+            }
+            Mode::Docker => {
+                let options = DockerOptions {
                     socket: config.docker_socket.clone().into(),
                     directory: self.directory.clone(),
                     image: docker_image(config, tree)?,
@@ -112,9 +139,9 @@ impl Backends {
                     // Later, what it has is ours.
                     tidy: !self.tidied.load(Relaxed),
                     reaper,
-                })
-                .await?,
-            ),
+                };
+                Arc::new(self.make(Docker::open(options)).await?)
+            }
         };
         if mode == Mode::Docker {
             self.tidied.store(true, Relaxed);
@@ -162,21 +189,13 @@ impl Backends {
         }
     }
 
-    /// With it begins the directory, in which nobody else has anything to look for.
-    #[allow(clippy::disallowed_methods, reason = "the gateway's own directory")]
-    fn start_reaper(&self) -> Result<Reaper, Error> {
-        let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.directory);
-        made.map_err(|source| Error::Io { what: "the directory of the sandboxes", source })?;
-        Reaper::start(&self.directory)
-    }
-
     /// The system that workloads see. Once in this process it is brought up to date with the machine's packages, unless
     /// that takes too long; later it is whatever was built last, by `openclaw sandbox image build` too.
     async fn tree(&self, config: &Sandbox) -> Result<Tree, String> {
         let mut seen = self.tree.lock().await;
         if seen.as_ref().is_none_or(|(packages, _)| *packages != config.extra_packages) {
             let (place, packages) = (self.image.clone(), config.extra_packages.clone());
-            let building = tokio::task::spawn_blocking(move || image::build(&place, &packages));
+            let building = self.runtime.spawn_blocking(move || image::build(&place, &packages));
             let failure = match tokio::time::timeout(TREE_PATIENCE, building).await {
                 Ok(Ok(Ok(_))) => None,
                 Ok(Ok(Err(error))) => Some(error.to_string()),
@@ -191,6 +210,14 @@ impl Backends {
         let failure = seen.as_ref().and_then(|(_, failure)| failure.clone());
         Tree::open(&self.image).ok_or_else(|| failure.unwrap_or_else(|| "it is gone".to_owned()))
     }
+}
+
+/// With it begins the directory, in which nobody else has anything to look for.
+#[allow(clippy::disallowed_methods, reason = "the gateway's own directory")]
+fn start_reaper(directory: &Path) -> Result<Reaper, Error> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(directory);
+    made.map_err(|source| Error::Io { what: "the directory of the sandboxes", source })?;
+    Reaper::start(directory)
 }
 
 /// What a container's root is.
@@ -210,3 +237,6 @@ pub fn find_program(name: &str) -> PathBuf {
     let found = std::env::split_paths(&path).map(|directory| directory.join(name)).find(|program| program.is_file());
     found.unwrap_or_else(|| Path::new("/usr/bin").join(name))
 }
+
+#[cfg(test)]
+mod tests;

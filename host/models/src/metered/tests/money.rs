@@ -47,6 +47,28 @@ async fn of_many_callers_at_once_exactly_those_that_fit_reach_the_provider() {
     world.is_sound().await;
 }
 
+/// Its connection may serve the next call of somebody else.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_goes_on_where_all_calls_do_whoever_asks_and_ends() {
+    let held = Arc::new(Semaphore::new(0));
+    let mut steps = server::stream(&[HI, USAGE, "data: [DONE]"]);
+    steps.insert(2, Step::Await(held.clone()));
+    let server = Server::start(move |_| steps.clone()).await;
+    let world = Arc::new(World::openai(&server).await);
+    let asking = world.clone();
+    let asked = tokio::task::spawn_blocking(move || {
+        let caller = std::thread::spawn(move || {
+            let others = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            others.block_on(asking.ask(hi(json!({ "stream": true }))))
+        });
+        caller.join().expect("it does not panic")
+    });
+    let answer = asked.await.expect("it ends").expect("an answer");
+    held.add_permits(1);
+    assert_eq!(told(answer).await.1.expect("a row").tokens, tokens(9, 1));
+    world.is_sound().await;
+}
+
 #[tokio::test]
 async fn a_model_without_a_price_is_called_by_nobody() {
     let server = Server::with("200 OK", "application/json", WHOLE).await;

@@ -1,8 +1,11 @@
 #![allow(clippy::disallowed_methods, reason = "a test's own files")]
 
+use std::ffi::OsStr;
 use std::fs;
 use std::future::Future;
-use std::path::PathBuf;
+use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
@@ -143,4 +146,50 @@ fn who_removes_a_group_in_use_is_not_kept_waiting() {
     child.kill().unwrap();
     child.wait().unwrap();
     assert_gone(&paths);
+}
+
+/// A mount of the test's own, at a name that has to be escaped in lists and is no UTF-8.
+struct Mounted(PathBuf);
+
+impl Mounted {
+    fn below(directory: &Path) -> Self {
+        let place = directory.join(OsStr::from_bytes(b"a b\\\xff"));
+        fs::create_dir(&place).unwrap();
+        rustix::mount::mount("none", &place, "tmpfs", rustix::mount::MountFlags::empty(), None).unwrap();
+        Self(place)
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        let _ = rustix::mount::unmount(&self.0, rustix::mount::UnmountFlags::DETACH);
+    }
+}
+
+/// bubblewrap would copy each, look at it again for each that it adds, and keep what is mounted there busy.
+#[tokio::test]
+async fn one_that_waits_has_of_the_machines_mounts_what_bubblewrap_needs() {
+    let (origin, home) = origin();
+    if !rustix::process::geteuid().is_root() {
+        return skip("mounts of its own, which take root");
+    }
+    let mounted = Mounted::below(home.path());
+    let spawner = Spawner::start(origin).unwrap();
+    let mut starter = spawner.take().await.unwrap();
+    // That it is ready.
+    let mut said = [0];
+    starter.control.read_exact(&mut said).unwrap();
+    assert_eq!(&said, b"+");
+    let list = fs::read(format!("/proc/{}/mountinfo", starter.process.pid)).unwrap();
+    let places = list.split(|byte| *byte == b'\n').filter_map(|line| line.split(|byte| *byte == b' ').nth(4));
+    let places: Vec<String> = places.map(|place| String::from_utf8_lossy(place).into_owned()).collect();
+    let is_needed = |place: &str| {
+        let whole = ["/proc", "/dev", "/usr", "/bin", "/lib", "/lib32", "/lib64", "/libx32", "/etc", "/tmp"];
+        place == "/" || whole.iter().any(|kept| Path::new(place).starts_with(kept))
+    };
+    assert!(places.iter().all(|place| is_needed(place)), "{places:?}");
+    assert!(places.iter().any(|place| place == "/proc"), "{places:?}");
+    let of_test = home.path().to_string_lossy().into_owned();
+    assert!(!places.iter().any(|place| place.starts_with(&of_test)), "{places:?}");
+    assert!(fs::read_dir(&mounted.0).is_ok(), "nothing is taken from the machine itself");
 }
