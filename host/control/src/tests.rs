@@ -1,11 +1,11 @@
 //! The promises of the control database, on real files.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 
 use tempfile::TempDir;
 
-use crate::{ControlDb, ControlError, Durability};
+use crate::{ControlDb, ControlError, Durability, writer};
 
 const NOTES: &[&str] = &["CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT UNIQUE) STRICT"];
 
@@ -44,6 +44,21 @@ async fn a_thousand_concurrent_writes_are_all_there_and_outlive_the_handle() {
     let again = ControlDb::open(&path, Durability::PowerSafe).unwrap();
     assert_eq!(count(&again), 1000);
     assert!(again.integrity_check().unwrap().is_empty());
+}
+
+/// So who was answered gets on while the next are written.
+#[test]
+fn what_comes_while_a_transaction_runs_is_for_the_next() {
+    let (_directory, _, db) = fresh();
+    let (later, (seen, sees)) = (db.clone(), mpsc::channel());
+    let first = move |tx: &rusqlite::Transaction<'_>| {
+        add(tx, "first")?;
+        let reader = later.clone();
+        let look = move |_: &rusqlite::Transaction<'_>| Ok(count(&reader));
+        later.writer.send_blocking(writer::job(look, move |committed| drop(seen.send(committed))))
+    };
+    db.write_blocking(first).unwrap();
+    assert_eq!(sees.recv().unwrap().unwrap(), 1, "the first is committed by then");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -255,9 +270,9 @@ fn sizes(db: &ControlDb) -> Vec<i64> {
 }
 
 /// Keeps the writer busy until it is told, so that what comes meanwhile waits together.
-fn busy(db: &ControlDb) -> std::sync::mpsc::Sender<()> {
-    let (done, wait) = std::sync::mpsc::channel::<()>();
-    let (begun, has_begun) = std::sync::mpsc::channel();
+fn busy(db: &ControlDb) -> mpsc::Sender<()> {
+    let (done, wait) = mpsc::channel::<()>();
+    let (begun, has_begun) = mpsc::channel();
     let db = db.clone();
     std::thread::spawn(move || {
         db.write_blocking(move |_| {
@@ -293,7 +308,7 @@ async fn writes_that_wait_together_share_what_is_written_once() {
 
 #[tokio::test]
 async fn no_more_share_a_batch_than_the_writer_takes_at_once_and_each_has_its_turn() {
-    const NOTES: i64 = 3 * crate::writer::JOB as i64 + 5;
+    const NOTES: i64 = 3 * writer::JOB as i64 + 5;
     let (_home, db, batch) = batch();
     let done = busy(&db);
     let (answers, mut answered) = tokio::sync::mpsc::unbounded_channel();
@@ -310,7 +325,7 @@ async fn no_more_share_a_batch_than_the_writer_takes_at_once_and_each_has_its_tu
         let (n, id) = answered.recv().await.unwrap();
         assert_eq!(n, id, "each in its turn");
     }
-    let most = crate::writer::JOB as i64;
+    let most = writer::JOB as i64;
     assert_eq!(sizes(&db), [5, most, most, most]);
 }
 
@@ -338,7 +353,7 @@ async fn a_transaction_holds_no_more_writes_than_its_bound_whatever_waits() {
     done.send(()).unwrap();
     for _ in 0..1000 {
         let writes = answered.recv().await.unwrap();
-        assert!(writes <= crate::writer::GROUP as i64, "{writes} in one transaction");
+        assert!(writes <= writer::GROUP as i64, "{writes} in one transaction");
     }
 }
 

@@ -1,10 +1,12 @@
 //! The one thread that writes.
 //!
-//! It takes whatever waits, up to a bound of writes, runs each operation in a savepoint
-//! of its own, commits once, and only then answers. A full queue makes the
-//! callers wait. Where something was erased, the log of changes is emptied
+//! It takes whatever waits as a transaction begins, up to a bound of writes, runs each
+//! operation in a savepoint of its own, commits once, and only then answers. What comes
+//! meanwhile is for the next: so those who were answered get on while it works. A full
+//! queue makes the callers wait. Where something was erased, the log of changes is emptied
 //! before the answers, since it holds pages as they were (`log.rs`).
 
+use std::collections::VecDeque;
 use std::iter;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, mpsc};
@@ -119,8 +121,14 @@ impl Drop for Writer {
 }
 
 fn run(mut connection: Connection, log: Log, queue: mpsc::Receiver<Queued>, database: &Database) {
-    while let Ok(first) = queue.recv() {
-        let group = iter::once(first).chain(queue.try_iter());
+    let mut waiting = VecDeque::new();
+    loop {
+        if waiting.is_empty() {
+            let Ok(first) = queue.recv() else { break };
+            waiting.push_back(first);
+        }
+        waiting.extend(queue.try_iter());
+        let group = iter::from_fn(|| waiting.pop_front());
         commit_group(&mut connection, group.map(|(job, _place)| job), &log, database);
     }
     log.close(&connection);

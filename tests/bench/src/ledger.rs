@@ -13,7 +13,7 @@ use openclaw_billing::{
 };
 use openclaw_config::File;
 use openclaw_control::{ControlDb, Durability};
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, params, params_from_iter, types::Value};
 use serde_json::json;
 use tokio::runtime::Runtime;
 
@@ -39,12 +39,13 @@ const CARD: &str = "small: {input: 1, output: 2}\n";
 pub(crate) fn settling(setting: &Setting, report: &mut Report) -> Result<()> {
     let directory = tempfile::Builder::new().prefix("openclaw-bench-").tempdir()?;
     let runtime = Runtime::new()?;
-    let (ledger, _) = open(&runtime, &directory.path().join("control.db"))?;
-    let bare = open_bare(&directory.path().join("bare.db"))?;
+    let (ledger, control) = open(&runtime, &directory.path().join("control.db"))?;
+    runtime.block_on(settle(&ledger))?;
+    let mut bare = Bare::open(&directory.path().join("bare.db"), &control)?;
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for _ in 0..setting.rounds {
         ours.push(runtime.block_on(settle_for(&ledger, setting.round))?);
-        theirs.push(insert_for(&bare, setting.round)?);
+        theirs.push(bare.insert_for(setting.round)?);
     }
     let (settled, inserted) = (median(ours.iter().copied()), median(theirs.iter().copied()));
     report.row(Row {
@@ -127,38 +128,56 @@ async fn settle(ledger: &UsageLedger) -> Result<()> {
     Ok(())
 }
 
-/// The columns of a row as a careful user of rusqlite writes them, with the ledger's durability.
-fn open_bare(path: &Path) -> Result<Connection> {
-    let connection = Connection::open(path)?;
-    connection.execute_batch(
-        "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;
-         CREATE TABLE calls (seq INTEGER PRIMARY KEY, tenant TEXT, id TEXT, agent TEXT, method TEXT, provider TEXT,
-             model TEXT, input INTEGER, output INTEGER, cost INTEGER, card TEXT, started_at INTEGER,
-             ended_at INTEGER, outcome TEXT, UNIQUE (tenant, id)) STRICT;",
-    )?;
-    Ok(connection)
+/// The ledger's rows of calls as somebody writes them who has nothing else to do: its table, and a row of its.
+struct Bare {
+    connection: Connection,
+    insert: String,
+    row: Vec<Value>,
+    id: usize,
 }
 
-/// Rows a second, in transactions of [`TASKS`].
-fn insert_for(connection: &Connection, time: Duration) -> Result<f64> {
-    let begun = Instant::now();
-    let mut rows = 0_u32;
-    while begun.elapsed() < time {
-        let transaction = connection.unchecked_transaction()?;
-        for _ in 0..TASKS {
-            let now = Timestamp::now().as_millisecond();
-            transaction
-                .prepare_cached(
-                    "INSERT INTO calls (tenant, id, agent, method, provider, model, input, output, cost, card,
-                     started_at, ended_at, outcome)
-                     VALUES ('t0', ?1, 'main', 'bench', 'up', 'small', 90, 40, 170000000, 'card', ?2, ?2, 'ok')",
-                )?
-                .execute(params![ulid::Ulid::new().to_string(), now])?;
-            rows += 1;
-        }
-        transaction.commit()?;
+impl Bare {
+    /// With the ledger's durability. The ledger has a row already.
+    fn open(path: &Path, control: &ControlDb) -> Result<Self> {
+        let connection = Connection::open(path)?;
+        connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL")?;
+        let (table, columns, row) = control.read_blocking(|db| {
+            let table: String =
+                db.query_row("SELECT sql FROM sqlite_schema WHERE name = 'usage_calls'", [], |row| row.get(0))?;
+            let mut rows = db.prepare("SELECT * FROM usage_calls LIMIT 1")?;
+            let columns: Vec<String> = rows.column_names().map(str::to_owned).collect();
+            let row = rows.query_row([], |row| (0..columns.len()).map(|column| row.get(column)).collect())?;
+            Ok((table, columns, row))
+        })?;
+        connection.execute_batch(&table)?;
+        let places: Vec<String> = (1..=columns.len()).map(|place| format!("?{place}")).collect();
+        let insert = format!("INSERT INTO usage_calls ({}) VALUES ({})", columns.join(", "), places.join(", "));
+        let mut row: Vec<Value> = row;
+        row[column(&columns, "seq")?] = Value::Null;
+        Ok(Self { connection, insert, row, id: column(&columns, "id")? })
     }
-    Ok(f64::from(rows) / begun.elapsed().as_secs_f64())
+
+    /// Rows a second, in transactions of [`TASKS`].
+    fn insert_for(&mut self, time: Duration) -> Result<f64> {
+        let begun = Instant::now();
+        let mut rows = 0_u32;
+        while begun.elapsed() < time {
+            let transaction = self.connection.unchecked_transaction()?;
+            let mut insert = transaction.prepare_cached(&self.insert)?;
+            for _ in 0..TASKS {
+                self.row[self.id] = ulid::Ulid::new().to_string().into();
+                insert.execute(params_from_iter(&self.row))?;
+                rows += 1;
+            }
+            drop(insert);
+            transaction.commit()?;
+        }
+        Ok(f64::from(rows) / begun.elapsed().as_secs_f64())
+    }
+}
+
+fn column(columns: &[String], name: &str) -> Result<usize> {
+    columns.iter().position(|column| column == name).with_context(|| format!("calls have no {name}"))
 }
 
 pub(crate) fn reporting(setting: &Setting, report: &mut Report) -> Result<()> {

@@ -129,13 +129,13 @@ impl UsageLedger {
     /// Sets aside what a call costs at the most, durable when this answers. A refusal is counted
     /// before it is told, too.
     pub async fn reserve(&self, call: ModelCall, limits: Limits, now: Timestamp) -> Result<Reservation, ReserveError> {
-        let now = to_millis(now);
+        let (id, now) = (CallId::mint(now), to_millis(now));
         let card = self.rate_card();
         let prices = &card.rule(&call.model, now)?.prices;
         let (input_tokens, cache_writes) = (call.input_tokens, call.cache_writes);
         let worst = prices.worst_case(input_tokens, call.max_output_tokens, cache_writes)?;
         let reserved = Reserved {
-            id: CallId::mint(now),
+            id,
             owners: Owner::of_caller(&call.caller),
             caller: call.caller,
             method: call.method,
@@ -170,11 +170,11 @@ impl UsageLedger {
         limits: Limits,
         (now, expires_at): (Timestamp, Timestamp),
     ) -> Result<SandboxReservation, ReserveError> {
-        let now = to_millis(now);
+        let (id, now) = (CallId::mint(now), to_millis(now));
         // A workload counts for its tenant and agent: what is metered is of no component.
         let caller = Caller { component: String::new(), ..caller };
         let reserved = Reserved {
-            id: CallId::mint(now),
+            id,
             owners: Owner::of_caller(&caller),
             caller,
             method: String::new(),

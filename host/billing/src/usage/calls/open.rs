@@ -43,13 +43,13 @@ pub(super) struct Reserved {
 }
 
 /// The same as it is kept, in lists, which are short; its tenant is the row's. What is the same as of the call before
-/// it is left out: whose it is but for the id, and what was asked.
+/// it is left out: whose it is but for the id, what was asked, what is set aside for it, and when.
 #[derive(Deserialize)]
 struct Kept {
     whose: Vec<Option<String>>,
     asked: Vec<String>,
-    amounts: ([u64; 6], i64, u64),
-    times_ms: (i64, i64, i64),
+    amounts: Option<([u64; 6], i64, u64)>,
+    times_ms: Option<(i64, i64, i64)>,
 }
 
 /// The calls of a row, as they are kept.
@@ -84,6 +84,14 @@ impl Reserved {
     fn asked(&self) -> [&String; 4] {
         [&self.method, &self.provider, &self.model, &self.rate_card_version]
     }
+
+    fn set_aside(&self) -> ([u64; 6], i64, u64) {
+        (self.tokens.to_array(), pico(self.amounts.cost), self.amounts.sandbox_ms)
+    }
+
+    fn times_ms(&self) -> (i64, i64, i64) {
+        (self.day_ms, self.started_at.as_millisecond(), self.expires_at.as_millisecond())
+    }
 }
 
 impl Calls {
@@ -92,10 +100,10 @@ impl Calls {
         let length = self.json.len();
         self.json.push(if self.last.is_some() { b',' } else { b'[' });
         let id = call.id.to_string();
-        let amounts = (call.tokens.to_array(), pico(call.amounts.cost), call.amounts.sandbox_ms);
-        let times_ms = (call.day_ms, call.started_at.as_millisecond(), call.expires_at.as_millisecond());
-        let is_as_before =
-            self.last.as_ref().is_some_and(|last| last.caller == call.caller && last.asked() == call.asked());
+        let last = self.last.as_deref();
+        let amounts = Some(call.set_aside()).filter(|amounts| last.is_none_or(|last| last.set_aside() != *amounts));
+        let times_ms = Some(call.times_ms()).filter(|times| last.is_none_or(|last| last.times_ms() != *times));
+        let is_as_before = last.is_some_and(|last| last.caller == call.caller && last.asked() == call.asked());
         let written = if is_as_before {
             serde_json::to_writer(&mut self.json, &([id], [(); 0], amounts, times_ms))
         } else {
@@ -133,8 +141,8 @@ impl Kept {
             Ok(asked) => asked,
             Err(_) => before?.asked().map(String::clone),
         };
-        let (tokens, cost, sandbox_ms) = self.amounts;
-        let (day_ms, started_at_ms, expires_at_ms) = self.times_ms;
+        let (tokens, cost, sandbox_ms) = self.amounts.or_else(|| Some(before?.set_aside()))?;
+        let (day_ms, started_at_ms, expires_at_ms) = self.times_ms.or_else(|| Some(before?.times_ms()))?;
         let (tokens, cost) = (TokenCounts::from_array(tokens), PicoUsd::from_pico(u128::try_from(cost).ok()?));
         Some(Reserved {
             id,
