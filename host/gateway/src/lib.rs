@@ -359,7 +359,7 @@ fn services(
     home.refuse_lost_registry()?;
     home.remove_scratch()?;
     let control = ControlDb::open(&home.control_db_path(), durability)?;
-    let audit = Arc::new(Audit::open(&home)?);
+    let audit = Arc::new(Audit::open(&home, durability)?);
     let usage = Arc::new(UsageLedger::open(control.clone(), zone.clone())?);
     let services = Services::new(ServicesParts {
         registry: Arc::new(Registry::open(&home, control.clone(), audit.clone())?),

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
+use openclaw_control::Durability;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -74,6 +75,7 @@ pub enum AuditError {
 #[derive(Debug)]
 pub struct Audit {
     path: PathBuf,
+    durability: Durability,
     end: Mutex<End>,
     /// The last sequence number known to be on disk.
     synced: Mutex<u64>,
@@ -101,8 +103,9 @@ struct Line<'a> {
 impl Audit {
     /// Opens the log (mode 0600) and continues its chain. A last line that a
     /// crash cut short is set aside to `audit.jsonl.torn`, which an entry says;
-    /// so does one where the log is missing beside tenants.
-    pub fn open(home: &Home) -> Result<Self, AuditError> {
+    /// so does one where the log is missing beside tenants. What a line survives that was
+    /// recorded is as with everything else that is written.
+    pub fn open(home: &Home, durability: Durability) -> Result<Self, AuditError> {
         let path = home.audit_path();
         let io = |source| AuditError::Io { path: path.clone(), source };
         let directory = home.directory().clone();
@@ -128,15 +131,18 @@ impl Audit {
         if missing || !torn.is_empty() {
             end.log.file().sync_data().map_err(io)?;
         }
-        Ok(Self { path, synced: Mutex::new(end.tail.seq), end: Mutex::new(end) })
+        Ok(Self { path, durability, synced: Mutex::new(end.tail.seq), end: Mutex::new(end) })
     }
 
-    /// Records one event; it is on disk when this returns. Blocks. Appends that
-    /// come together share one sync. Where the file was removed, replaced or
+    /// Records one event; it is in the file when this returns, and with `PowerSafe` on
+    /// the disk. Blocks. Appends that come together share one sync. Where the file was removed, replaced or
     /// changed by somebody else, a new one begins, and says so.
     pub fn append(&self, event: AuditEvent) -> Result<(), AuditError> {
         self.write(&event)
-            .and_then(|seq| self.sync(seq))
+            .and_then(|seq| match self.durability {
+                Durability::Process => Ok(()),
+                Durability::PowerSafe => self.sync(seq),
+            })
             .map_err(|source| AuditError::Io { path: self.path.clone(), source })
     }
 

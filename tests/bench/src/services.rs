@@ -20,7 +20,7 @@ pub(crate) fn open(path: &Path) -> Result<(ServicesParts, ControlDb, HomeLock)> 
     let zone = TimeZone::UTC;
     let durability = Durability::Process;
     let control = ControlDb::open(&home.control_db_path(), durability)?;
-    let audit = Arc::new(Audit::open(&home)?);
+    let audit = Arc::new(Audit::open(&home, durability)?);
     let usage = Arc::new(UsageLedger::open(control.clone(), zone.clone())?);
     let parts = ServicesParts {
         registry: Arc::new(Registry::open(&home, control.clone(), audit.clone())?),

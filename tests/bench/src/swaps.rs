@@ -12,7 +12,7 @@ use crate::{
     load::{self, Outcome, Plan},
     report::{Report, Row, Verdict, micros},
     rpc::CONNECTIONS,
-    stats::Latency,
+    stats::{Latency, median},
     wire,
 };
 
@@ -73,18 +73,19 @@ pub(crate) fn measure(setting: &Setting, report: &mut Report) -> Result<()> {
     }
     let calls: u64 = outcomes.iter().map(|outcome| outcome.calls).sum();
     let (swaps, after) = (took.len(), daemon.memory()?);
-    let latency = Latency::of(took);
+    let (log, call) = (daemon.log()?, Latency::of(took));
+    let whole = Latency::of(told(&log, "since_asked", swaps));
     report.row(Row {
         id: "P8",
         what: format!("cached swap under {CONNECTIONS} connections: p50 (p99)"),
-        measured: format!("{} ({})", micros(latency.p50), micros(latency.p99)),
+        measured: format!("{} ({})", micros(whole.p50), micros(whole.p99)),
         baseline: "–".into(),
         ratio: None,
         target: "≤ 1 ms, no call fails".into(),
-        verdict: Verdict::of(latency.p50 <= MICROSECONDS),
+        verdict: Verdict::of(whole.p50 <= MICROSECONDS),
     });
-    // The request waits for the disk, twice; the version serves as soon as the row is written.
-    let in_force = Latency::of(in_force(&daemon.log()?, swaps));
+    // The row that says so is written first.
+    let in_force = Latency::of(told(&log, "since_written", swaps));
     report.row(Row {
         id: "P8",
         what: "of it, from written down to in force: p50 (p99)".into(),
@@ -93,6 +94,17 @@ pub(crate) fn measure(setting: &Setting, report: &mut Report) -> Result<()> {
         ratio: None,
         target: "≤ 1 ms".into(),
         verdict: Verdict::of(in_force.p50 <= MICROSECONDS),
+    });
+    // It waits for its turn among the calls, who keep both cores busy.
+    let beside = median(outcomes.iter().map(|outcome| outcome.latency.p50));
+    report.row(Row {
+        id: "P8",
+        what: "it as a call of the operator, HTTP and all: p50 (p99)".into(),
+        measured: format!("{} ({})", micros(call.p50), micros(call.p99)),
+        baseline: format!("a call beside it {}", micros(beside)),
+        ratio: Some(call.p50 / beside),
+        target: "≤ 1 ms".into(),
+        verdict: Verdict::of(call.p50 <= MICROSECONDS),
     });
     let growth = after.rss as f64 / before.rss as f64;
     report.row(Row {
@@ -104,15 +116,16 @@ pub(crate) fn measure(setting: &Setting, report: &mut Report) -> Result<()> {
         target: format!("≤ {GROWTH} ×"),
         verdict: Verdict::of(growth <= GROWTH),
     });
-    report.details("P8", json!({ "swap": latency, "inForce": in_force, "swaps": swaps, "calls": outcomes }));
+    report
+        .details("P8", json!({ "swap": whole, "call": call, "inForce": in_force, "swaps": swaps, "calls": outcomes }));
     daemon.stop()
 }
 
-/// How long the last swaps took from their row to the layers, in nanoseconds, as the daemon logs it.
-fn in_force(log: &str, swaps: usize) -> Vec<u64> {
+/// What the daemon's log tells of the last swaps in a field of microseconds, in nanoseconds.
+fn told(log: &str, field: &str, swaps: usize) -> Vec<u64> {
     let changed = log.lines().filter(|line| line.contains("a component was changed"));
     let micros = changed.filter_map(|line| {
-        let (_, rest) = line.split_once("micros")?;
+        let (_, rest) = line.split_once(field)?;
         let digits: String =
             rest.chars().skip_while(|c| !c.is_ascii_digit()).take_while(char::is_ascii_digit).collect();
         digits.parse::<u64>().ok()

@@ -23,7 +23,7 @@ fn services(home: &Path) -> Arc<Services> {
     let models = serde_json::from_value(providers).expect("models");
     let config = GatewayConfig { models, ..GatewayConfig::default() };
     let control = ControlDb::open(&home.control_db_path(), Durability::Process).expect("a database");
-    let audit = Arc::new(Audit::open(&home).expect("an audit log"));
+    let audit = Arc::new(Audit::open(&home, Durability::Process).expect("an audit log"));
     let usage = Arc::new(UsageLedger::open(control.clone(), TimeZone::UTC).expect("a ledger"));
     Services::new(ServicesParts {
         registry: Registry::open(&home, control, audit.clone()).expect("a registry").into(),

@@ -52,6 +52,8 @@ pub(super) struct Made {
     pub(super) what: &'static str,
     pub(super) digest: Option<Digest>,
     pub(super) actor: Actor,
+    /// When it was asked for.
+    pub(super) asked: Instant,
 }
 
 impl Made {
@@ -116,6 +118,7 @@ impl Plugins {
         actor: Actor,
         loaded: &[Arc<Component>],
     ) -> Result<Changed, ChangeError> {
+        let asked = Instant::now();
         let _changing = self.changing.lock().await;
         let mut versions = self.stored(scope, family)?;
         let before = self.in_force(family, &versions)?;
@@ -140,7 +143,7 @@ impl Plugins {
             before.narrow(&mut versions);
         }
         let active = versions.active().map(|active| active.digest);
-        let made = Made { what, digest: active.or(previous), actor };
+        let made = Made { what, digest: active.or(previous), actor, asked };
         self.commit(scope, family, versions, loaded, made).await?;
         Ok(Changed { previous, active, removed })
     }
@@ -177,12 +180,13 @@ impl Plugins {
         failed: Digest,
         loaded: &[Arc<Component>],
     ) -> Result<(), ChangeError> {
+        let asked = Instant::now();
         let _changing = self.changing.lock().await;
         let mut versions = self.stored(scope, family)?;
         let before = self.in_force(family, &versions)?;
         versions.roll_back(Some(failed), self.has_below(scope, family))?;
         before.narrow(&mut versions);
-        let made = Made { what: ROLLBACK, digest: Some(failed), actor: Actor::Gateway };
+        let made = Made { what: ROLLBACK, digest: Some(failed), actor: Actor::Gateway, asked };
         self.commit(scope, family, versions, loaded, made).await
     }
 
@@ -236,8 +240,10 @@ impl Plugins {
         let tenant = scope.tenant().and_then(|tenant| self.services.registry.get(tenant));
         self.sticky().retire(tenant.map(|tenant| tenant.row), Some(family));
         let digest = made.digest.map(|digest| digest.to_string());
-        let micros = u64::try_from(written.elapsed().as_micros()).unwrap_or(u64::MAX);
-        tracing::info!(%scope, %family, digest, what = made.what, micros, "a component was changed");
+        let micros = |since: Instant| u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let (since_asked, since_written) = (micros(made.asked), micros(written));
+        let what = made.what;
+        tracing::info!(%scope, %family, digest, what, since_asked, since_written, "a component was changed");
         self.tell(scope, family, active, made).await;
         if let Some(old) = old {
             self.forget_bytes(&old).await;

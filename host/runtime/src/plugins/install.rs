@@ -1,6 +1,6 @@
 //! Installing a component: everything that is checked before it takes a call.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use openclaw_tenancy::{Actor, Family, NAME_BYTES, TenantRecord};
 use tokio::sync::MutexGuard;
@@ -218,7 +218,8 @@ impl Plugins {
             tenant_row: install.tenant.as_ref().map(|tenant| tenant.row),
         };
         versions.add(row.clone());
-        let made = Made { what: "components.install", digest: Some(component.digest), actor: install.actor.clone() };
+        let (digest, actor) = (Some(component.digest), install.actor.clone());
+        let made = Made { what: "components.install", digest, actor, asked: Instant::now() };
         self.commit(&install.scope, family, versions, loaded, made).await?;
         drop(changing);
         Ok(Installed { row, component: component.clone(), previous, checks })

@@ -85,7 +85,7 @@ impl Trial {
         let home = Arc::new(scratch.home.clone());
         let (config, zone) = (GatewayConfig::default(), TimeZone::UTC);
         let control = ControlDb::open(&home.control_db_path(), Durability::Process).map_err(internal)?;
-        let audit = Arc::new(Audit::open(&home).map_err(internal)?);
+        let audit = Arc::new(Audit::open(&home, Durability::Process).map_err(internal)?);
         let usage = Arc::new(UsageLedger::open(control.clone(), zone.clone()).map_err(internal)?);
         let services = of.of_trial(ServicesParts {
             registry: Arc::new(Registry::open(&home, control.clone(), audit.clone()).map_err(internal)?),

@@ -2,6 +2,7 @@ use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
+use openclaw_control::Durability;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -25,7 +26,7 @@ fn event(n: usize) -> AuditEvent {
 }
 
 fn write(home: &Home, entries: usize) {
-    let audit = Audit::open(home).unwrap();
+    let audit = Audit::open(home, Durability::Process).unwrap();
     (0..entries).for_each(|n| audit.append(event(n)).unwrap());
 }
 
@@ -66,14 +67,14 @@ fn a_log_whose_last_line_is_no_entry_is_not_continued() {
     write(&home, 1);
     std::fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(b"nonsense\n").unwrap();
     let before = std::fs::read(&path).unwrap();
-    assert!(matches!(Audit::open(&home), Err(AuditError::Unreadable { .. })));
+    assert!(matches!(Audit::open(&home, Durability::Process), Err(AuditError::Unreadable { .. })));
     assert_eq!(std::fs::read(&path).unwrap(), before);
 }
 
 #[test]
 fn concurrent_entries_keep_one_chain() {
     let (_parent, home, path) = home();
-    let audit = Audit::open(&home).unwrap();
+    let audit = Audit::open(&home, Durability::Process).unwrap();
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| (0..50).for_each(|n| audit.append(event(n)).unwrap()));
@@ -108,7 +109,7 @@ fn a_log_that_is_lost_under_its_writer_is_begun_anew_and_the_first_entry_says_so
     ];
     for (loss, lose) in ways {
         let (parent, home, path) = home();
-        let audit = Audit::open(&home).unwrap();
+        let audit = Audit::open(&home, Durability::Process).unwrap();
         (0..3).for_each(|n| audit.append(event(n)).unwrap());
         let last = lines(&path).pop().unwrap();
         lose(&path);

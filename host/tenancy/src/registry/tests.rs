@@ -48,7 +48,7 @@ impl Gateway {
 fn open(path: &Path) -> Result<(Home, Registry), RegistryError> {
     let home = Home::open(path).unwrap();
     let db = ControlDb::open(&home.control_db_path(), Durability::Process)?;
-    let audit = Arc::new(Audit::open(&home).unwrap());
+    let audit = Arc::new(Audit::open(&home, Durability::Process).unwrap());
     let registry = Registry::open(&home, db, audit)?;
     Ok((home, registry))
 }

@@ -1,5 +1,6 @@
 #![allow(clippy::disallowed_methods, reason = "the log of the test's own home")]
 
+use openclaw_control::Durability;
 use openclaw_sandbox::egress::Refusal;
 use openclaw_tenancy::Home;
 
@@ -19,7 +20,7 @@ impl Log {
     pub(super) fn new() -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let home = Home::open(directory.path()).expect("a home");
-        let audit = Arc::new(Audit::open(&home).expect("a log"));
+        let audit = Arc::new(Audit::open(&home, Durability::Process).expect("a log"));
         Self { home, _directory: directory, audit, hours: Arc::default() }
     }
 
