@@ -2,12 +2,15 @@
 //! alone with the same flags and beside fork and exec. And how many a second, where so many are wanted at once.
 
 use std::{
-    fs::{self, File},
+    fs::{self, File, Permissions},
     io::{Seek, Write},
     num::NonZeroU32,
     os::{
         fd::AsRawFd,
-        unix::{fs::chown, process::CommandExt},
+        unix::{
+            fs::{PermissionsExt, chown},
+            process::CommandExt,
+        },
     },
     path::Path,
     process::{Command, Stdio},
@@ -16,7 +19,10 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use openclaw_sandbox::{Backend, Bwrap, BwrapOptions, Reaper, Reason, Tenant, TenantUser, Workload};
+use openclaw_sandbox::{
+    Backend, Bwrap, BwrapOptions, Reaper, Reason, Tenant, TenantUser, Workload,
+    image::{self, Tree},
+};
 use rustix::fs::MemfdFlags;
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -53,7 +59,12 @@ struct Rate {
 
 pub(crate) fn measure(setting: &Setting, report: &mut Report) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let mut times = runtime.block_on(starts(STARTS * setting.rounds))?;
+    let place = tempfile::tempdir()?;
+    // The baseline's user walks to it.
+    fs::set_permissions(place.path(), Permissions::from_mode(0o755))?;
+    // What workloads see where ./bootstrap was run.
+    let tree = image::build(place.path(), &[]).context("the sandbox's image")?;
+    let mut times = runtime.block_on(starts(&tree, STARTS * setting.rounds))?;
     let [bare, alone, cold, warm] =
         [&mut times.bare, &mut times.alone, &mut times.cold, &mut times.warm].map(|times| middle(times));
     let mut row = |what: &str, measured: f64, baseline: (&str, f64), target: &str, reached: bool| {
@@ -70,7 +81,7 @@ pub(crate) fn measure(setting: &Setting, report: &mut Report) -> Result<()> {
     row("workload `true`, p50", cold, ("bwrap", alone), "≤ 1.2 ×", cold <= 1.2 * alone);
     row("workload `true`, p50", cold, ("fork+exec", bare), "≤ 8 ×", cold <= 8.0 * bare);
     row("the same from the pool, p50", warm, ("fork+exec", bare), "≤ 5 ms", warm <= 5000.0);
-    let rates = runtime.block_on(rates(STARTS * setting.rounds))?;
+    let rates = runtime.block_on(rates(&tree, STARTS * setting.rounds))?;
     for Rate { crowd, alone, cold } in &rates {
         report.row(Row {
             id: "P9",
@@ -89,13 +100,14 @@ pub(crate) fn measure(setting: &Setting, report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-async fn starts(count: usize) -> Result<Times> {
+async fn starts(tree: &Tree, count: usize) -> Result<Times> {
     let home = tempfile::tempdir()?;
     let directory = home.path().join("sandbox");
     let reaper = Reaper::start(&directory)?;
     let open = |pool| {
         let (program, directory, reaper) = (BWRAP.into(), directory.clone(), reaper.clone());
-        Bwrap::open(BwrapOptions { program, directory, tree: None, strict: false, pool, reaper })
+        let tree = Some(tree.clone());
+        Bwrap::open(BwrapOptions { program, directory, tree, strict: false, pool, reaper })
     };
     let (cold, pooled) = (open(0)?, open(1)?);
     let workspace = home.path().join("work");
@@ -104,7 +116,7 @@ async fn starts(count: usize) -> Result<Times> {
     // One after the other: what else the machine does is shared by all four.
     for _ in 0..count {
         times.bare.push(spawned(as_user(&mut Command::new("/bin/true")))?);
-        times.alone.push(alone(&workspace)?.start()?);
+        times.alone.push(alone(tree, &workspace)?.start()?);
         times.cold.push(run(&cold, &tenant).await?);
         pooled.warm(&tenant).await;
         times.warm.push(run(&pooled, &tenant).await?);
@@ -112,11 +124,12 @@ async fn starts(count: usize) -> Result<Times> {
     Ok(times)
 }
 
-async fn rates(count: usize) -> Result<Vec<Rate>> {
+async fn rates(tree: &Tree, count: usize) -> Result<Vec<Rate>> {
     let home = tempfile::tempdir()?;
     let directory = home.path().join("sandbox");
     let (program, reaper) = (BWRAP.into(), Reaper::start(&directory)?);
-    let backend = Bwrap::open(BwrapOptions { program, directory, tree: None, strict: false, pool: 0, reaper })?;
+    let options = BwrapOptions { program, directory, tree: Some(tree.clone()), strict: false, pool: 0, reaper };
+    let backend = Bwrap::open(options)?;
     let (backend, workspace) = (Arc::new(backend), home.path().join("work"));
     let tenant = tenant(&workspace)?;
     let mut rates = Vec::new();
@@ -125,8 +138,8 @@ async fn rates(count: usize) -> Result<Vec<Rate>> {
         let per_second = |started: Instant| (each * crowd) as f64 / started.elapsed().as_secs_f64();
         let (started, mut running) = (Instant::now(), JoinSet::new());
         for _ in 0..crowd {
-            let workspace = workspace.clone();
-            running.spawn_blocking(move || (0..each).try_for_each(|_| alone(&workspace)?.start().map(drop)));
+            let (tree, workspace) = (tree.clone(), workspace.clone());
+            running.spawn_blocking(move || (0..each).try_for_each(|_| alone(&tree, &workspace)?.start().map(drop)));
         }
         running.join_all().await.into_iter().collect::<Result<()>>()?;
         let alone = per_second(started);
@@ -159,16 +172,11 @@ pub(crate) fn tenant(workspace: &Path) -> Result<Tenant> {
 
 /// bubblewrap with the flags that a workload gets, by whoever knows them: what it is given by descriptor is named by its
 /// path here, and there is no filter of system calls.
-fn alone(workspace: &Path) -> Result<Alone> {
+fn alone(tree: &Tree, workspace: &Path) -> Result<Alone> {
     let mut alone = Alone::default();
     alone.add("--unshare-user --unshare-ipc --unshare-pid --unshare-net --unshare-uts --unshare-cgroup-try");
     alone.add("--disable-userns --die-with-parent --new-session --cap-drop ALL --hostname sandbox --clearenv");
-    alone.add("--ro-bind /usr /usr");
-    for name in ["bin", "sbin", "lib", "lib32", "lib64"] {
-        alone.add(&format!("--symlink usr/{name} /{name}"));
-    }
-    alone.bind_what_is_there(&["/etc/alternatives", "/etc/ld.so.cache", "/etc/ssl/certs", "/etc/localtime"]);
-    alone.add("--dir /mnt --dir /opt --dir /sys");
+    alone.add(&format!("--ro-bind {} /", tree.path().display()));
     alone.file("/etc/passwd", b"sandbox:x:200001:200001::/work:/bin/bash\n")?;
     alone.file("/etc/group", b"sandbox:x:200001:\n")?;
     alone.add("--proc /proc");
