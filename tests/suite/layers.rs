@@ -63,6 +63,7 @@ const STAND_ON: &[&str] = &[
     "stats",
     "tasks",
     "trace",
+    "expected",
     "heavy",
     "limits",
     "error",

@@ -21,6 +21,7 @@ use crate::{
     disk::Room,
     engine::Counting,
     error::{CallError, Failure},
+    expected::Pair,
     grants::Grants,
     heavy::Growth,
     limits::{Limit, Limits, MemoryBudget},
@@ -298,11 +299,26 @@ impl CallState {
         match self.meter.tick(self.limits.cpu) {
             Tick::GoOn => Ok(UpdateDeadline::Continue(1)),
             Tick::TakeTurns => {
+                if let Some(pair) = self.pair() {
+                    self.services.long.add(pair);
+                }
                 let turn = self.services.long_lane.clone().next_turn(self.tenant_lane(), self.meter.clone());
                 Ok(UpdateDeadline::YieldCustom(1, Box::pin(turn)))
             }
             Tick::OverTime => Err(self.broke(Limit::Time)),
         }
+    }
+
+    /// What turn the call begins with: one that is expected to be long is not let loose until its first tick, where its
+    /// tenant makes many of them at once.
+    pub(crate) fn first_turn(&self) -> Option<impl Future<Output = ()> + use<>> {
+        let expected = self.pair().is_some_and(|pair| self.services.long.has(pair));
+        expected.then(|| self.services.long_lane.clone().first_turn(self.tenant_lane(), self.meter.clone()))
+    }
+
+    fn pair(&self) -> Option<Pair> {
+        let tenant = self.facts.as_ref()?.subject.tenant()?;
+        Some((tenant.row, self.component.as_ref()?.digest))
     }
 
     pub(crate) fn tenant_lane(&self) -> Arc<Semaphore> {

@@ -6,18 +6,17 @@
 //! yield the cores to those of all other calls. A tenant whose calls stay small again is back among them.
 
 use std::{
-    collections::HashMap,
     panic,
-    sync::{
-        Arc, OnceLock, PoisonError, RwLock,
-        atomic::{AtomicBool, AtomicU32, Ordering},
-    },
+    sync::{Arc, OnceLock},
 };
 
 use tokio::{runtime, task::JoinSet};
 use tracing::Instrument as _;
 
-use crate::digest::Digest;
+use crate::{
+    digest::Digest,
+    expected::{Expected, Pair},
+};
 
 /// What a slot keeps for its next instance and a few faults more: less than a tick.
 const HEAVY_BYTES: usize = 1 << 20;
@@ -25,21 +24,20 @@ const HEAVY_BYTES: usize = 1 << 20;
 /// How many calls are expected to be heavy after one that was.
 const EXPECTED: u32 = 64;
 
-/// So many components of one tenant are remembered.
-const REMEMBERED: usize = 64;
-
 /// Behind the threads of all other calls, wherever both want a core.
 const NICE: i32 = 10;
 
-/// A tenant's row, and the component that it calls.
-type Pair = (u64, Digest);
-
 /// Which calls are expected to be heavy, and where they run.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Heavy {
-    any: AtomicBool,
-    expected: RwLock<HashMap<Pair, AtomicU32>>,
+    pub(crate) expected: Expected,
     threads: OnceLock<Option<Threads>>,
+}
+
+impl Default for Heavy {
+    fn default() -> Self {
+        Self { expected: Expected::new(EXPECTED), threads: OnceLock::new() }
+    }
 }
 
 /// Tells of the growth of one call's memory.
@@ -51,48 +49,6 @@ pub(crate) struct Growth {
 }
 
 impl Heavy {
-    /// Whether the tenant's next call of the component is expected to be heavy.
-    pub(crate) fn expects(&self, row: u64, digest: Digest) -> bool {
-        if !self.any.load(Ordering::Relaxed) {
-            return false;
-        }
-        let pair = (row, digest);
-        let left = {
-            let expected = self.expected.read().unwrap_or_else(PoisonError::into_inner);
-            let Some(left) = expected.get(&pair) else { return false };
-            left.fetch_sub(1, Ordering::Relaxed)
-        };
-        if left <= 1 {
-            let mut expected = self.expected.write().unwrap_or_else(PoisonError::into_inner);
-            expected.remove(&pair);
-            self.any.store(!expected.is_empty(), Ordering::Relaxed);
-        }
-        true
-    }
-
-    fn expect(&self, pair: Pair) {
-        let known = self.expected.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(left) = known.get(&pair) {
-            left.store(EXPECTED, Ordering::Relaxed);
-            return;
-        }
-        drop(known);
-        let mut expected = self.expected.write().unwrap_or_else(PoisonError::into_inner);
-        // Who grows by ever new versions is not remembered by each.
-        if expected.keys().filter(|(row, _)| *row == pair.0).count() >= REMEMBERED {
-            expected.retain(|(row, _), _| *row != pair.0);
-        }
-        expected.insert(pair, EXPECTED.into());
-        self.any.store(true, Ordering::Relaxed);
-    }
-
-    /// Forgets a tenant that is gone.
-    pub(crate) fn forget(&self, row: u64) {
-        let mut expected = self.expected.write().unwrap_or_else(PoisonError::into_inner);
-        expected.retain(|(whose, _), _| *whose != row);
-        self.any.store(!expected.is_empty(), Ordering::Relaxed);
-    }
-
     /// Runs a call on these threads. It ends with the future that waits for it, and there too.
     pub(crate) async fn run<T: Send + 'static>(&self, call: impl Future<Output = T> + Send + 'static) -> T {
         let Some(threads) = self.threads.get_or_init(Threads::start) else { return call.await };
@@ -116,7 +72,7 @@ impl Growth {
     pub(crate) fn to(&mut self, bytes: usize) {
         if bytes > HEAVY_BYTES && !self.told {
             self.told = true;
-            self.heavy.expect(self.pair);
+            self.heavy.expected.add(self.pair);
         }
     }
 }
@@ -164,35 +120,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tenant_whose_call_grew_is_expected_to_grow_again_for_a_while() {
-        let heavy = Arc::new(Heavy::default());
-        let (one, other) = (Digest::of(b"one"), Digest::of(b"other"));
-        assert!(!heavy.expects(1, one));
-        Growth::of(&heavy, 1, one).to(HEAVY_BYTES);
-        assert!(!heavy.expects(1, one), "so much is light");
-        Growth::of(&heavy, 1, one).to(HEAVY_BYTES + 1);
-        assert!(!heavy.expects(2, one), "another tenant's calls are its own");
-        assert!(!heavy.expects(1, other), "so are another component's");
-        let calls = (0..).take_while(|_| heavy.expects(1, one)).count();
-        assert_eq!(calls, EXPECTED as usize);
-        assert!(heavy.expected.read().unwrap().is_empty(), "nothing is kept of who is light again");
-        assert!(!heavy.any.load(Ordering::Relaxed));
-    }
-
-    #[test]
-    fn of_a_tenant_so_many_components_are_remembered_and_none_once_it_is_gone() {
-        let heavy = Arc::new(Heavy::default());
-        let grow = |row, version: usize| {
-            Growth::of(&heavy, row, Digest::of(&version.to_ne_bytes())).to(HEAVY_BYTES + 1);
-        };
-        let remembered = |row| heavy.expected.read().unwrap().keys().filter(|(whose, _)| *whose == row).count();
-        grow(2, 0);
-        (0..3 * REMEMBERED).for_each(|version| grow(1, version));
-        assert!((1..=REMEMBERED).contains(&remembered(1)));
-        heavy.forget(1);
-        assert_eq!((remembered(1), remembered(2)), (0, 1));
-        heavy.forget(2);
-        assert!(!heavy.any.load(Ordering::Relaxed));
+    fn a_tenant_whose_call_grew_is_expected_to_grow_again() {
+        let (heavy, digest) = (Arc::new(Heavy::default()), Digest::of(b"one"));
+        Growth::of(&heavy, 1, digest).to(HEAVY_BYTES);
+        assert!(!heavy.expected.has((1, digest)), "so much is light");
+        Growth::of(&heavy, 1, digest).to(HEAVY_BYTES + 1);
+        assert!(heavy.expected.has((1, digest)));
     }
 
     #[tokio::test]

@@ -197,7 +197,13 @@ type Ran = Option<wasmtime::Result<Result<Vec<u8>, types::Error>>>;
 async fn race(route: &Route, kept: &mut Kept, params: Vec<u8>, sticky: &Sticky) -> Result<Ran, CallError> {
     let state = kept.store.data();
     let (ends, meter, deadline) = (state.ends.clone(), state.meter.clone(), state.deadline);
-    let running = timeout_at(deadline.into(), Metered::new(run(route, kept, params, sticky), meter));
+    let first_turn = state.first_turn();
+    let running = timeout_at(deadline.into(), async {
+        if let Some(turn) = first_turn {
+            turn.await;
+        }
+        Metered::new(run(route, kept, params, sticky), meter).await
+    });
     tokio::select! {
         biased;
         ran = running => Ok(ran.ok()),

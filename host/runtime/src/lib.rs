@@ -25,6 +25,7 @@ mod disk;
 mod engine;
 mod error;
 mod events;
+mod expected;
 mod fixtures;
 mod free_space;
 mod grant;

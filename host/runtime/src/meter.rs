@@ -1,9 +1,10 @@
 //! Processor time of one call, and the lane in which long calls take turns.
 //!
 //! A call that runs longer than a tick leaves the fast lane: from then on each
-//! millisecond it runs needs a place, of which there is one a tenant and one
+//! tick that it runs needs a place, of which there is one a tenant and one
 //! fewer than there are cores in all. Short calls of everyone else always
-//! find a core.
+//! find a core. One that is expected to be long is in that lane from its
+//! beginning.
 
 mod slices;
 
@@ -20,8 +21,8 @@ use std::{
 use rustix::time::{ClockId, clock_gettime};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// How often running guests are looked at.
-pub(crate) const TICK: Duration = Duration::from_millis(1);
+/// How often running guests are looked at. Calls that take longer are those of which a few at once keep others waiting.
+pub(crate) const TICK: Duration = Duration::from_micros(500);
 
 /// The time that one call has been on a processor, guest and host together,
 /// without the time in which it waits.
@@ -127,11 +128,16 @@ impl LongLane {
         Self { cores: Arc::new(Semaphore::new(cores.saturating_sub(1).max(1))) }
     }
 
+    /// Waits for the turn with which a call begins that is expected to be long.
+    pub(crate) async fn first_turn(self, tenant: Arc<Semaphore>, meter: Arc<CpuMeter>) {
+        meter.set_turn(self.turn(tenant).await);
+    }
+
     /// Gives up the processor, then waits for the next turn.
     pub(crate) async fn next_turn(self, tenant: Arc<Semaphore>, meter: Arc<CpuMeter>) {
         meter.set_turn(None);
         tokio::task::yield_now().await;
-        meter.set_turn(self.turn(tenant).await);
+        self.first_turn(tenant, meter).await;
     }
 
     /// Waits for a turn, which lasts until it is dropped. None where there is no lane any more.

@@ -386,7 +386,7 @@ impl Plugins {
         let _hold = self.ready(route, &facts, kind.outer()).await?;
         let grants = self.grants(route.version());
         let tenant = facts.subject.tenant();
-        let heavy = tenant.filter(|tenant| self.services().heavy.expects(tenant.row, route.component().digest));
+        let heavy = tenant.filter(|tenant| self.services().heavy.expected.has((tenant.row, route.component().digest)));
         match heavy.map(|tenant| tenant.id.clone()) {
             Some(tenant) => self.run_heavy(&tenant, route.clone(), facts, params, grants, kind).await,
             None => invoke::invoke(route, facts, params, grants, kind, self).await,
@@ -457,7 +457,8 @@ impl Plugins {
         let layers = self.layers.load().without_tenant(tenant);
         self.put_in_force(layers);
         self.sticky.retire(Some(row), None);
-        self.services().heavy.forget(row);
+        self.services().heavy.expected.forget(row);
+        self.services().long.forget(row);
     }
 
     /// The instances that wait for their next call.

@@ -36,6 +36,7 @@ use crate::{
     engine::Counting,
     error::CapabilityError,
     events::EventBus,
+    expected::Expected,
     free_space::FreeSpace,
     heavy::Heavy,
     long_calls::LongCalls,
@@ -108,6 +109,8 @@ pub struct Services {
     pub(crate) long_calls: Arc<LongCalls>,
     pub(crate) claims: Arc<Claims>,
     pub(crate) long_lane: LongLane,
+    /// Those that begin with a turn of it.
+    pub(crate) long: Expected,
     pub(crate) heavy: Arc<Heavy>,
     pub(crate) costs: Option<Arc<CostLog>>,
     /// A component is tried out: what it logs is nobody's to read.
@@ -126,6 +129,9 @@ pub struct Services {
     /// Who is told of those calls.
     inner_calls: OnceLock<InnerCalls>,
 }
+
+/// How many calls of a tenant and component are expected to be long after one that was.
+const LONG: u32 = 16;
 
 /// How many tenants' directories stay open: a descriptor each, and one more for each family with files.
 const OPEN_TENANTS: usize = 256;
@@ -182,6 +188,7 @@ impl Services {
             long_calls: Arc::default(),
             claims: Arc::default(),
             long_lane,
+            long: Expected::new(LONG),
             heavy: Arc::default(),
             costs: parts.costs,
             is_trial: false,
