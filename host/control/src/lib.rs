@@ -33,7 +33,7 @@ use readers::Readers;
 pub use rows::rows;
 use writer::Writer;
 
-/// What an answered write survives.
+/// What an answered write survives, here and in the audit log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Durability {
     /// `kill -9` of this process: WAL with `synchronous=NORMAL`.

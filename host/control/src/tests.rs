@@ -46,7 +46,7 @@ async fn a_thousand_concurrent_writes_are_all_there_and_outlive_the_handle() {
     assert!(again.integrity_check().unwrap().is_empty());
 }
 
-/// So who was answered gets on while the next are written.
+/// Whoever was answered gets on while the next are written.
 #[test]
 fn what_comes_while_a_transaction_runs_is_for_the_next() {
     let (_directory, _, db) = fresh();

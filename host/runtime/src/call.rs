@@ -300,7 +300,7 @@ impl CallState {
             Tick::GoOn => Ok(UpdateDeadline::Continue(1)),
             Tick::TakeTurns => {
                 if let Some(pair) = self.pair() {
-                    self.services.long.add(pair);
+                    self.services.long.renew(pair);
                 }
                 let turn = self.services.long_lane.clone().next_turn(self.tenant_lane(), self.meter.clone());
                 Ok(UpdateDeadline::YieldCustom(1, Box::pin(turn)))
@@ -309,11 +309,11 @@ impl CallState {
         }
     }
 
-    /// What turn the call begins with: one that is expected to be long is not let loose until its first tick, where its
-    /// tenant makes many of them at once.
+    /// The turn with which a call begins that is expected to be long: many of one tenant at once would each run until a
+    /// tick finds them.
     pub(crate) fn first_turn(&self) -> Option<impl Future<Output = ()> + use<>> {
-        let expected = self.pair().is_some_and(|pair| self.services.long.has(pair));
-        expected.then(|| self.services.long_lane.clone().first_turn(self.tenant_lane(), self.meter.clone()))
+        let expected = self.pair().is_some_and(|pair| self.services.long.take(pair));
+        expected.then(|| self.services.long_lane.clone().take_turn(self.tenant_lane(), self.meter.clone()))
     }
 
     fn pair(&self) -> Option<Pair> {

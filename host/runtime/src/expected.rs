@@ -1,6 +1,5 @@
-//! Calls that are expected to be as the ones before them. What a call will take is not known when it begins, but for
-//! what a component took for the same tenant a moment ago; a tenant whose calls are other ones again is soon among all
-//! others.
+//! Which calls are expected to be like the ones before them. What a call will take is not known when it begins, only
+//! what the component took for the same tenant before. The expectation ends after so many calls that were not.
 
 use std::{
     collections::HashMap,
@@ -21,7 +20,7 @@ pub(crate) type Pair = (u64, Digest);
 /// Which calls are expected to be of a kind.
 #[derive(Debug)]
 pub(crate) struct Expected {
-    /// How many are after one that was.
+    /// How many are expected after one that was.
     calls: u32,
     any: AtomicBool,
     left: RwLock<HashMap<Pair, AtomicU32>>,
@@ -32,8 +31,8 @@ impl Expected {
         Self { calls, any: AtomicBool::default(), left: RwLock::default() }
     }
 
-    /// Whether the tenant's next call of the component is one; it counts as that call.
-    pub(crate) fn has(&self, pair: Pair) -> bool {
+    /// Takes one of the calls that are expected of a tenant and component; false where none is.
+    pub(crate) fn take(&self, pair: Pair) -> bool {
         if !self.any.load(Ordering::Relaxed) {
             return false;
         }
@@ -50,8 +49,8 @@ impl Expected {
         true
     }
 
-    /// A call was one.
-    pub(crate) fn add(&self, pair: Pair) {
+    /// A call was of the kind: as many are expected again.
+    pub(crate) fn renew(&self, pair: Pair) {
         let known = self.left.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(left) = known.get(&pair) {
             left.store(self.calls, Ordering::Relaxed);
@@ -59,7 +58,7 @@ impl Expected {
         }
         drop(known);
         let mut pairs = self.left.write().unwrap_or_else(PoisonError::into_inner);
-        // Who has ever new versions is not remembered by each.
+        // A tenant with ever new versions takes no more room than this.
         if pairs.keys().filter(|(row, _)| *row == pair.0).count() >= REMEMBERED {
             pairs.retain(|(row, _), _| *row != pair.0);
         }
@@ -83,11 +82,11 @@ mod tests {
     fn so_many_calls_are_expected_of_the_tenant_and_component_that_had_one() {
         let expected = Expected::new(8);
         let (one, other) = (Digest::of(b"one"), Digest::of(b"other"));
-        assert!(!expected.has((1, one)));
-        expected.add((1, one));
-        assert!(!expected.has((2, one)), "another tenant's calls are its own");
-        assert!(!expected.has((1, other)), "so are another component's");
-        let calls = (0..).take_while(|_| expected.has((1, one))).count();
+        assert!(!expected.take((1, one)));
+        expected.renew((1, one));
+        assert!(!expected.take((2, one)), "another tenant's calls are its own");
+        assert!(!expected.take((1, other)), "so are another component's");
+        let calls = (0..).take_while(|_| expected.take((1, one))).count();
         assert_eq!(calls, 8);
         assert!(expected.left.read().unwrap().is_empty(), "nothing is kept of who is like all others again");
         assert!(!expected.any.load(Ordering::Relaxed));
@@ -96,7 +95,7 @@ mod tests {
     #[test]
     fn of_a_tenant_so_many_components_are_remembered_and_none_once_it_is_gone() {
         let expected = Expected::new(8);
-        let add = |row, version: usize| expected.add((row, Digest::of(&version.to_ne_bytes())));
+        let add = |row, version: usize| expected.renew((row, Digest::of(&version.to_ne_bytes())));
         let remembered = |row| expected.left.read().unwrap().keys().filter(|(whose, _)| *whose == row).count();
         add(2, 0);
         (0..3 * REMEMBERED).for_each(|version| add(1, version));

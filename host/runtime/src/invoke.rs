@@ -198,15 +198,16 @@ async fn race(route: &Route, kept: &mut Kept, params: Vec<u8>, sticky: &Sticky) 
     let state = kept.store.data();
     let (ends, meter, deadline) = (state.ends.clone(), state.meter.clone(), state.deadline);
     let first_turn = state.first_turn();
-    let running = timeout_at(deadline.into(), async {
+    let running = async {
         if let Some(turn) = first_turn {
-            turn.await;
+            timeout_at(deadline.into(), turn).await.map_err(|_| no_turn())?;
         }
-        Metered::new(run(route, kept, params, sticky), meter).await
-    });
+        let run = Metered::new(run(route, kept, params, sticky), meter);
+        Ok(timeout_at(deadline.into(), run).await.ok())
+    };
     tokio::select! {
         biased;
-        ran = running => Ok(ran.ok()),
+        ran = running => ran,
         () = ends.notified() => Err(ended()),
     }
 }
@@ -326,6 +327,12 @@ pub(crate) fn over(limit: Limit, detail: &str) -> CallError {
 /// Another call of the family has ended this one, or its token has ended.
 fn ended() -> CallError {
     CallError::Unavailable { message: "the call was ended".into(), retry_after_ms: None }
+}
+
+/// Its tenant's other calls had all the turns until its time was over: nothing of it ran.
+fn no_turn() -> CallError {
+    let message = "other calls of the tenant took all the time of this one".into();
+    CallError::Unavailable { message, retry_after_ms: Some(1000) }
 }
 
 /// The call begins after its token has ended.

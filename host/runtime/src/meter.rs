@@ -21,7 +21,7 @@ use std::{
 use rustix::time::{ClockId, clock_gettime};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// How often running guests are looked at. Calls that take longer are those of which a few at once keep others waiting.
+/// How often running guests are looked at. A few calls at once that take longer keep others waiting.
 pub(crate) const TICK: Duration = Duration::from_micros(500);
 
 /// The time that one call has been on a processor, guest and host together,
@@ -128,8 +128,8 @@ impl LongLane {
         Self { cores: Arc::new(Semaphore::new(cores.saturating_sub(1).max(1))) }
     }
 
-    /// Waits for the turn with which a call begins that is expected to be long.
-    pub(crate) async fn first_turn(self, tenant: Arc<Semaphore>, meter: Arc<CpuMeter>) {
+    /// Waits for a turn, and lets the call have it.
+    pub(crate) async fn take_turn(self, tenant: Arc<Semaphore>, meter: Arc<CpuMeter>) {
         meter.set_turn(self.turn(tenant).await);
     }
 
@@ -137,7 +137,7 @@ impl LongLane {
     pub(crate) async fn next_turn(self, tenant: Arc<Semaphore>, meter: Arc<CpuMeter>) {
         meter.set_turn(None);
         tokio::task::yield_now().await;
-        self.first_turn(tenant, meter).await;
+        self.take_turn(tenant, meter).await;
     }
 
     /// Waits for a turn, which lasts until it is dropped. None where there is no lane any more.

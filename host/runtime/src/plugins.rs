@@ -386,7 +386,7 @@ impl Plugins {
         let _hold = self.ready(route, &facts, kind.outer()).await?;
         let grants = self.grants(route.version());
         let tenant = facts.subject.tenant();
-        let heavy = tenant.filter(|tenant| self.services().heavy.expected.has((tenant.row, route.component().digest)));
+        let heavy = tenant.filter(|tenant| self.services().heavy.expected.take((tenant.row, route.component().digest)));
         match heavy.map(|tenant| tenant.id.clone()) {
             Some(tenant) => self.run_heavy(&tenant, route.clone(), facts, params, grants, kind).await,
             None => invoke::invoke(route, facts, params, grants, kind, self).await,

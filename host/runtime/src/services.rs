@@ -109,7 +109,7 @@ pub struct Services {
     pub(crate) long_calls: Arc<LongCalls>,
     pub(crate) claims: Arc<Claims>,
     pub(crate) long_lane: LongLane,
-    /// Those that begin with a turn of it.
+    /// Calls that begin with a turn in that lane.
     pub(crate) long: Expected,
     pub(crate) heavy: Arc<Heavy>,
     pub(crate) costs: Option<Arc<CostLog>>,
@@ -130,8 +130,9 @@ pub struct Services {
     inner_calls: OnceLock<InnerCalls>,
 }
 
-/// How many calls of a tenant and component are expected to be long after one that was.
-const LONG: u32 = 16;
+/// How many calls of a tenant and component are expected to be long after one that was: more than it has at once, or
+/// those that wait for their turns would let the others go free.
+const LONG: u32 = 128;
 
 /// How many tenants' directories stay open: a descriptor each, and one more for each family with files.
 const OPEN_TENANTS: usize = 256;

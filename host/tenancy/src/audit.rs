@@ -103,8 +103,7 @@ struct Line<'a> {
 impl Audit {
     /// Opens the log (mode 0600) and continues its chain. A last line that a
     /// crash cut short is set aside to `audit.jsonl.torn`, which an entry says;
-    /// so does one where the log is missing beside tenants. What a line survives that was
-    /// recorded is as with everything else that is written.
+    /// so does one where the log is missing beside tenants.
     pub fn open(home: &Home, durability: Durability) -> Result<Self, AuditError> {
         let path = home.audit_path();
         let io = |source| AuditError::Io { path: path.clone(), source };

@@ -128,12 +128,15 @@ async fn settle(ledger: &UsageLedger) -> Result<()> {
     Ok(())
 }
 
-/// The ledger's rows of calls as somebody writes them who has nothing else to do: its table, and a row of its.
+/// The ledger's rows of calls as somebody writes them who has nothing else to do: in its table, each a copy of one of its
+/// rows with another id.
 struct Bare {
     connection: Connection,
     insert: String,
     row: Vec<Value>,
     id: usize,
+    /// In their order, as the ledger's are.
+    ids: ulid::Generator,
 }
 
 impl Bare {
@@ -154,7 +157,7 @@ impl Bare {
         let insert = format!("INSERT INTO usage_calls ({}) VALUES ({})", columns.join(", "), places.join(", "));
         let mut row: Vec<Value> = row;
         row[column(&columns, "seq")?] = Value::Null;
-        Ok(Self { connection, insert, row, id: column(&columns, "id")? })
+        Ok(Self { connection, insert, row, id: column(&columns, "id")?, ids: ulid::Generator::new() })
     }
 
     /// Rows a second, in transactions of [`TASKS`].
@@ -165,7 +168,7 @@ impl Bare {
             let transaction = self.connection.unchecked_transaction()?;
             let mut insert = transaction.prepare_cached(&self.insert)?;
             for _ in 0..TASKS {
-                self.row[self.id] = ulid::Ulid::new().to_string().into();
+                self.row[self.id] = self.ids.generate()?.to_string().into();
                 insert.execute(params_from_iter(&self.row))?;
                 rows += 1;
             }

@@ -176,7 +176,8 @@ fn alone(tree: &Tree, workspace: &Path) -> Result<Alone> {
     let mut alone = Alone::default();
     alone.add("--unshare-user --unshare-ipc --unshare-pid --unshare-net --unshare-uts --unshare-cgroup-try");
     alone.add("--disable-userns --die-with-parent --new-session --cap-drop ALL --hostname sandbox --clearenv");
-    alone.add(&format!("--ro-bind {} /", tree.path().display()));
+    alone.add("--ro-bind");
+    alone.words.extend([tree.path().to_string_lossy().into_owned(), "/".to_owned()]);
     alone.file("/etc/passwd", b"sandbox:x:200001:200001::/work:/bin/bash\n")?;
     alone.file("/etc/group", b"sandbox:x:200001:\n")?;
     alone.add("--proc /proc");

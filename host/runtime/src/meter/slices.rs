@@ -11,10 +11,10 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
 };
 
-use super::{LongLane, thread_cpu_ns};
+use super::{LongLane, TICK, thread_cpu_ns};
 
 /// How long the work has a core before others have their turn.
-const SLICE: Duration = Duration::from_millis(1);
+const SLICE: Duration = TICK;
 
 /// The slices of one piece of work, made and used on its thread.
 pub(crate) struct Slices {

@@ -47,13 +47,13 @@ pub struct Changed {
     pub removed: Vec<Digest>,
 }
 
-/// A change for the audit log.
+/// A change, for the logs.
 pub(super) struct Made {
     pub(super) what: &'static str,
     pub(super) digest: Option<Digest>,
     pub(super) actor: Actor,
-    /// When it was asked for.
-    pub(super) asked: Instant,
+    /// When its last attempt began; an install's, once all is checked.
+    pub(super) begun: Instant,
 }
 
 impl Made {
@@ -118,7 +118,7 @@ impl Plugins {
         actor: Actor,
         loaded: &[Arc<Component>],
     ) -> Result<Changed, ChangeError> {
-        let asked = Instant::now();
+        let begun = Instant::now();
         let _changing = self.changing.lock().await;
         let mut versions = self.stored(scope, family)?;
         let before = self.in_force(family, &versions)?;
@@ -143,7 +143,7 @@ impl Plugins {
             before.narrow(&mut versions);
         }
         let active = versions.active().map(|active| active.digest);
-        let made = Made { what, digest: active.or(previous), actor, asked };
+        let made = Made { what, digest: active.or(previous), actor, begun };
         self.commit(scope, family, versions, loaded, made).await?;
         Ok(Changed { previous, active, removed })
     }
@@ -180,13 +180,13 @@ impl Plugins {
         failed: Digest,
         loaded: &[Arc<Component>],
     ) -> Result<(), ChangeError> {
-        let asked = Instant::now();
+        let begun = Instant::now();
         let _changing = self.changing.lock().await;
         let mut versions = self.stored(scope, family)?;
         let before = self.in_force(family, &versions)?;
         versions.roll_back(Some(failed), self.has_below(scope, family))?;
         before.narrow(&mut versions);
-        let made = Made { what: ROLLBACK, digest: Some(failed), actor: Actor::Gateway, asked };
+        let made = Made { what: ROLLBACK, digest: Some(failed), actor: Actor::Gateway, begun };
         self.commit(scope, family, versions, loaded, made).await
     }
 
@@ -241,9 +241,9 @@ impl Plugins {
         self.sticky().retire(tenant.map(|tenant| tenant.row), Some(family));
         let digest = made.digest.map(|digest| digest.to_string());
         let micros = |since: Instant| u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX);
-        let (since_asked, since_written) = (micros(made.asked), micros(written));
+        let (since_begun, since_written) = (micros(made.begun), micros(written));
         let what = made.what;
-        tracing::info!(%scope, %family, digest, what, since_asked, since_written, "a component was changed");
+        tracing::info!(%scope, %family, digest, what, since_begun, since_written, "a component was changed");
         self.tell(scope, family, active, made).await;
         if let Some(old) = old {
             self.forget_bytes(&old).await;

@@ -219,7 +219,7 @@ impl Plugins {
         };
         versions.add(row.clone());
         let (digest, actor) = (Some(component.digest), install.actor.clone());
-        let made = Made { what: "components.install", digest, actor, asked: Instant::now() };
+        let made = Made { what: "components.install", digest, actor, begun: Instant::now() };
         self.commit(&install.scope, family, versions, loaded, made).await?;
         drop(changing);
         Ok(Installed { row, component: component.clone(), previous, checks })

@@ -74,7 +74,7 @@ fn a_log_whose_last_line_is_no_entry_is_not_continued() {
 #[test]
 fn concurrent_entries_keep_one_chain() {
     let (_parent, home, path) = home();
-    let audit = Audit::open(&home, Durability::Process).unwrap();
+    let audit = Audit::open(&home, Durability::PowerSafe).unwrap();
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| (0..50).for_each(|n| audit.append(event(n)).unwrap()));
@@ -109,7 +109,7 @@ fn a_log_that_is_lost_under_its_writer_is_begun_anew_and_the_first_entry_says_so
     ];
     for (loss, lose) in ways {
         let (parent, home, path) = home();
-        let audit = Audit::open(&home, Durability::Process).unwrap();
+        let audit = Audit::open(&home, Durability::PowerSafe).unwrap();
         (0..3).for_each(|n| audit.append(event(n)).unwrap());
         let last = lines(&path).pop().unwrap();
         lose(&path);

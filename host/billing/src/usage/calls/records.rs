@@ -11,7 +11,7 @@ use ulid::Ulid;
 
 use crate::price::{CacheWrites, TokenCounts};
 
-/// Bits of an id that nobody can guess; before them, the twenty that a millisecond's nanoseconds take.
+/// Random bits of an id, behind the twenty for the nanoseconds of its millisecond.
 const CHANCE_BITS: u32 = 60;
 
 /// The name of a call's row, minted before the call.
@@ -27,7 +27,7 @@ impl CallId {
         Self(Ulid::from_parts(millis, within << CHANCE_BITS | chance))
     }
 
-    /// Before every id of this time on, and no call's: those are minted at random.
+    /// Before every id of this time on, and no call's: those end in chance.
     pub(super) fn first_at(start_ms: i64) -> Self {
         let millis = u64::try_from(start_ms).unwrap_or_default().min((1 << Ulid::TIME_BITS) - 1);
         Self(Ulid::from_parts(millis, 0))

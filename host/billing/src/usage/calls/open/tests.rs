@@ -34,8 +34,23 @@ fn what_is_as_of_the_call_before_is_kept_once_and_read_back_for_each() {
     assert!(calls.iter().all(|call| kept.push(call, usize::MAX)));
     let text = kept.into_text().unwrap();
     assert_eq!(text.matches("small").count(), 1);
+    assert_eq!(text.matches("200000000").count(), 1);
     let expected: Vec<_> = calls.iter().map(|call| (**call).clone()).collect();
     assert_eq!(parsed("acme", &text).unwrap(), expected);
+}
+
+#[test]
+fn what_changes_from_one_call_to_the_next_is_read_back_as_it_changed() {
+    let first = call("main", "small", 1);
+    let dearer = Amounts { cost: PicoUsd::from_pico(300_000_000), ..first.amounts };
+    let second = Reserved { amounts: dearer, ..(*call("main", "small", 2)).clone() };
+    let later = Timestamp::from_millisecond(3).unwrap();
+    let third = Reserved { expires_at: later, amounts: dearer, ..(*call("main", "small", 3)).clone() };
+    let calls = [first, Arc::new(second), Arc::new(third)];
+    let mut kept = Calls::default();
+    assert!(calls.iter().all(|call| kept.push(call, usize::MAX)));
+    let expected: Vec<_> = calls.iter().map(|call| (**call).clone()).collect();
+    assert_eq!(parsed("acme", &kept.into_text().unwrap()).unwrap(), expected);
 }
 
 #[test]
@@ -51,4 +66,8 @@ fn a_call_for_which_there_is_no_room_leaves_the_others_as_they_were() {
 fn the_first_of_a_row_has_nothing_before_it() {
     let text = r#"[[["00000000000000000000000001"],[],[[100,0,0,0,50,0],200000000,0],[0,1,2]]]"#;
     assert!(parsed("acme", text).is_err());
+    let whose = r#"["00000000000000000000000001","main","s",null,""],["chat.send","local","small","1"]"#;
+    assert!(parsed("acme", &format!("[[{whose},[[100,0,0,0,50,0],200000000,0],[0,1,2]]]")).is_ok());
+    assert!(parsed("acme", &format!("[[{whose},null,[0,1,2]]]")).is_err());
+    assert!(parsed("acme", &format!("[[{whose},[[100,0,0,0,50,0],200000000,0],null]]")).is_err());
 }
