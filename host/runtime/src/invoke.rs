@@ -198,18 +198,24 @@ async fn race(route: &Route, kept: &mut Kept, params: Vec<u8>, sticky: &Sticky) 
     let state = kept.store.data();
     let (ends, meter, deadline) = (state.ends.clone(), state.meter.clone(), state.deadline);
     let first_turn = state.first_turn();
-    let running = async {
-        if let Some(turn) = first_turn {
-            timeout_at(deadline.into(), turn).await.map_err(|_| no_turn())?;
-        }
-        let run = Metered::new(run(route, kept, params, sticky), meter);
-        Ok(timeout_at(deadline.into(), run).await.ok())
-    };
+    let running = in_turn(first_turn, deadline, Metered::new(run(route, kept, params, sticky), meter));
     tokio::select! {
         biased;
         ran = running => ran,
         () = ends.notified() => Err(ended()),
     }
+}
+
+/// Runs a call once it has its turn; none where its time is over first.
+async fn in_turn<T>(
+    turn: Option<impl Future<Output = ()>>,
+    deadline: Instant,
+    call: impl Future<Output = T>,
+) -> Result<Option<T>, CallError> {
+    if let Some(turn) = turn {
+        timeout_at(deadline.into(), turn).await.map_err(|_| no_turn())?;
+    }
+    Ok(timeout_at(deadline.into(), call).await.ok())
 }
 
 /// What the call's end means, and what it took; the inner error is the handler's own.
@@ -329,9 +335,9 @@ fn ended() -> CallError {
     CallError::Unavailable { message: "the call was ended".into(), retry_after_ms: None }
 }
 
-/// Its tenant's other calls had all the turns until its time was over: nothing of it ran.
+/// Other long calls had all the turns until its time was over: nothing of it ran, so it is no failure of its component.
 fn no_turn() -> CallError {
-    let message = "other calls of the tenant took all the time of this one".into();
+    let message = "the call's time was over before it had its turn among long calls".into();
     CallError::Unavailable { message, retry_after_ms: Some(1000) }
 }
 
@@ -375,4 +381,23 @@ fn refusal(error: types::Error) -> CallError {
         _ => None,
     });
     CallError::Refused(Refusal { code, message: printable(&error.message), data, retry_after_ms: error.retry_after_ms })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{Ready, pending, ready};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_call_whose_turn_never_comes_does_not_run_and_is_no_failure_of_its_component() {
+        let mut has_run = false;
+        let call = async { has_run = true };
+        let ended = in_turn(Some(pending()), Instant::now(), call).await;
+        assert!(matches!(ended, Err(CallError::Unavailable { .. })), "{ended:?}");
+        assert!(!has_run);
+        let (turn, no_turn) = (Some(ready(())), None::<Ready<()>>);
+        assert!(matches!(in_turn(turn, Instant::now() + Duration::from_secs(60), ready(1)).await, Ok(Some(1))));
+        assert!(matches!(in_turn(no_turn, Instant::now(), pending::<()>()).await, Ok(None)), "its time is over");
+    }
 }
