@@ -1,7 +1,7 @@
 //! Writes of one kind that run together, so that what they have in common is written once for all of them.
 //!
-//! Those that wait when the writer comes to them share a savepoint and a value of the kind, which each may read and
-//! change, as many of them as the writer takes at once. Where one fails, all are undone and run again, each for itself:
+//! Those that wait when the writer comes to them, and some of those that come while it is at it, share a savepoint and a
+//! value of the kind, which each may read and change: as many of them as the writer takes at once. Where one fails, all are undone and run again, each for itself:
 //! it undoes itself alone. The answers of one batch are given by one task, which is the batch's and nobody's who asks:
 //! whoever asks may do so from threads that others are not to wait for.
 
@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rusqlite::Transaction;
+use rusqlite::{Connection, Transaction};
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
@@ -17,40 +17,49 @@ use crate::file::Database;
 use crate::writer::{JOB, Job, Outcome};
 use crate::{ControlDb, ControlError};
 
+/// A batch takes who comes while it runs as long as it has less than so many times those that wait behind it.
+const AT_WORK: usize = 5;
+
 /// What the writes of a batch have in common.
-pub trait Common {
+pub trait Common: Send + Sync + 'static {
+    /// The same within one transaction.
+    type Within<'tx>;
+
+    /// Before the first of the writes.
+    fn begin<'tx>(&self, db: &'tx Connection) -> Self::Within<'tx>;
+
     /// Writes what the writes have left in it. Once, behind the last of them.
-    fn write(self, tx: &Transaction<'_>) -> Result<(), ControlError>;
+    fn write(within: Self::Within<'_>) -> Result<(), ControlError>;
 }
 
 /// A queue of writes that share a `C`; they run in the order in which they came.
-pub struct Batch<C> {
+pub struct Batch<C: Common> {
     control: ControlDb,
     queue: Arc<Queue<C>>,
     /// What answers; where there is none, the writer does.
     runtime: Option<Handle>,
 }
 
-struct Queue<C> {
-    begin: Box<dyn Fn() -> C + Send + Sync>,
+struct Queue<C: Common> {
+    common: C,
     line: Mutex<Line<C>>,
     database: Arc<Database>,
 }
 
 /// Those that wait, and the jobs that the writer has for them: one for each `JOB` or fewer.
-struct Line<C> {
+struct Line<C: Common> {
     waiting: VecDeque<Waiting<C>>,
     jobs: usize,
 }
 
-struct Waiting<C> {
+struct Waiting<C: Common> {
     write: Box<dyn Write<C>>,
     place: Option<OwnedSemaphorePermit>,
 }
 
 /// A write whose result is of any type.
-trait Write<C>: Send {
-    fn run(&mut self, tx: &Transaction<'_>, common: &mut C) -> Result<(), ControlError>;
+trait Write<C: Common>: Send {
+    fn run(&mut self, common: &mut C::Within<'_>) -> Result<(), ControlError>;
     fn fail(&mut self, error: ControlError);
     fn answer(self: Box<Self>, commit: Result<(), &str>, database: &Database);
 }
@@ -61,12 +70,11 @@ struct Of<F, R, T> {
     reply: R,
 }
 
-impl<C: Common + 'static> Batch<C> {
-    /// `begin` makes what the next writes have in common. They are answered by the runtime in which this is called.
-    pub fn new(control: ControlDb, begin: impl Fn() -> C + Send + Sync + 'static) -> Self {
+impl<C: Common> Batch<C> {
+    /// The writes are answered by the runtime in which this is called.
+    pub fn new(control: ControlDb, common: C) -> Self {
         let database = Arc::clone(&control.database);
-        let queue =
-            Queue { begin: Box::new(begin), line: Mutex::new(Line { waiting: VecDeque::new(), jobs: 0 }), database };
+        let queue = Queue { common, line: Mutex::new(Line { waiting: VecDeque::new(), jobs: 0 }), database };
         Self { control, queue: Arc::new(queue), runtime: Handle::try_current().ok() }
     }
 
@@ -76,7 +84,7 @@ impl<C: Common + 'static> Batch<C> {
     pub async fn write<T, F>(&self, f: F) -> Result<T, ControlError>
     where
         T: Send + 'static,
-        F: FnMut(&Transaction<'_>, &mut C) -> Result<T, ControlError> + Send + 'static,
+        F: FnMut(&mut C::Within<'_>) -> Result<T, ControlError> + Send + 'static,
     {
         let place = self.control.writer.place().await?;
         let (reply, answer) = oneshot::channel();
@@ -89,7 +97,7 @@ impl<C: Common + 'static> Batch<C> {
     pub fn submit<T, F>(&self, f: F, reply: impl FnOnce(Result<T, ControlError>) + Send + 'static)
     where
         T: Send + 'static,
-        F: FnMut(&Transaction<'_>, &mut C) -> Result<T, ControlError> + Send + 'static,
+        F: FnMut(&mut C::Within<'_>) -> Result<T, ControlError> + Send + 'static,
     {
         self.push(f, reply, None);
     }
@@ -97,7 +105,7 @@ impl<C: Common + 'static> Batch<C> {
     fn push<T, F, R>(&self, f: F, reply: R, place: Option<OwnedSemaphorePermit>)
     where
         T: Send + 'static,
-        F: FnMut(&Transaction<'_>, &mut C) -> Result<T, ControlError> + Send + 'static,
+        F: FnMut(&mut C::Within<'_>) -> Result<T, ControlError> + Send + 'static,
         R: FnOnce(Result<T, ControlError>) + Send + 'static,
     {
         let write = Box::new(Of { f, result: None, reply });
@@ -119,30 +127,33 @@ impl<C: Common + 'static> Batch<C> {
     }
 }
 
-impl<C: Common + 'static> Queue<C> {
+impl<C: Common> Queue<C> {
     fn lock(&self) -> MutexGuard<'_, Line<C>> {
         self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What one job is for. The others that wait have theirs.
-    fn take(&self) -> Vec<Waiting<C>> {
-        let mut taken: Vec<_> = {
-            let mut line = self.lock();
-            line.jobs -= 1;
-            let count = line.waiting.len().min(JOB);
-            line.waiting.drain(..count).collect()
-        };
-        for waiting in &mut taken {
-            waiting.place = None;
-        }
-        taken
+    fn take(&self) -> Vec<Box<dyn Write<C>>> {
+        let mut line = self.lock();
+        line.jobs -= 1;
+        let count = line.waiting.len().min(JOB);
+        line.waiting.drain(..count).map(Waiting::take).collect()
+    }
+
+    /// Of those that came while `done` others ran: so many that those who have been answered find the writer at work
+    /// when they come back, and not so many that it would have nothing to do until they do.
+    fn latecomers(&self, done: usize) -> Vec<Box<dyn Write<C>>> {
+        let mut line = self.lock();
+        let share = (AT_WORK * line.waiting.len()).saturating_sub(done) / (AT_WORK + 1);
+        let count = share.min(JOB.saturating_sub(done));
+        line.waiting.drain(..count).map(Waiting::take).collect()
     }
 
     fn job(self: Arc<Self>, runtime: Option<Handle>) -> Job {
         Box::new(move |tx: Result<&Transaction<'_>, &str>| {
             let mut taken = self.take();
-            let writes = taken.len();
             let keep = tx.is_ok_and(|tx| self.run(tx, &mut taken));
+            let writes = taken.len();
             let answer = Box::new(move |commit: Result<(), &str>| {
                 let commit = if keep { commit } else { commit.and(Err("it was undone")) };
                 let Some(runtime) = runtime else { return self.answer(taken, commit) };
@@ -153,36 +164,57 @@ impl<C: Common + 'static> Queue<C> {
         })
     }
 
-    fn answer(&self, taken: Vec<Waiting<C>>, commit: Result<(), &str>) {
-        for waiting in taken {
-            waiting.write.answer(commit, &self.database);
+    fn answer(&self, taken: Vec<Box<dyn Write<C>>>, commit: Result<(), &str>) {
+        for write in taken {
+            write.answer(commit, &self.database);
         }
     }
 
-    /// False where the savepoints themselves fail, so that nothing may be kept.
-    fn run(&self, tx: &Transaction<'_>, taken: &mut [Waiting<C>]) -> bool {
-        let outcome = self.run_together(tx, taken);
-        let Ok(Err(error)) = outcome else { return outcome.is_ok() };
-        if let [alone] = taken {
-            alone.write.fail(error);
-            return true;
+    /// Those that were taken, and who comes meanwhile. False where the savepoints themselves fail, so that nothing may
+    /// be kept.
+    fn run(&self, tx: &Transaction<'_>, taken: &mut Vec<Box<dyn Write<C>>>) -> bool {
+        let mut done = 0;
+        let outcome = self.in_savepoint(tx, |common| {
+            while done < taken.len() {
+                taken[done..].iter_mut().try_for_each(|write| write.run(common))?;
+                done = taken.len();
+                taken.extend(self.latecomers(done));
+            }
+            Ok(())
+        });
+        match (outcome, taken.as_mut_slice()) {
+            (Ok(Ok(())), _) => true,
+            (Err(_), _) => false,
+            (Ok(Err(error)), [alone]) => {
+                alone.fail(error);
+                true
+            }
+            (Ok(Err(_)), all) => all.iter_mut().all(|alone| self.run_alone(tx, &mut **alone)),
         }
-        taken.chunks_mut(1).all(|alone| self.run(tx, alone))
     }
 
-    /// In a savepoint; the outer error is one of the whole transaction.
-    fn run_together(
+    fn run_alone(&self, tx: &Transaction<'_>, alone: &mut dyn Write<C>) -> bool {
+        match self.in_savepoint(tx, |common| alone.run(common)) {
+            Ok(Ok(())) => true,
+            Ok(Err(error)) => {
+                alone.fail(error);
+                true
+            }
+            Err(_) => false,
+        }
+    }
+
+    /// The outer error is one of the whole transaction.
+    fn in_savepoint(
         &self,
         tx: &Transaction<'_>,
-        taken: &mut [Waiting<C>],
+        writes: impl FnOnce(&mut C::Within<'_>) -> Result<(), ControlError>,
     ) -> rusqlite::Result<Result<(), ControlError>> {
         tx.prepare_cached("SAVEPOINT batch")?.execute([])?;
         let all = AssertUnwindSafe(|| {
-            let mut common = (self.begin)();
-            for waiting in taken {
-                waiting.write.run(tx, &mut common)?;
-            }
-            common.write(tx)
+            let mut common = self.common.begin(tx);
+            writes(&mut common)?;
+            C::write(common)
         });
         let result = catch_unwind(all).unwrap_or(Err(ControlError::Panicked));
         if result.is_err() {
@@ -193,14 +225,23 @@ impl<C: Common + 'static> Queue<C> {
     }
 }
 
+impl<C: Common> Waiting<C> {
+    /// Whoever waits for a place may have its.
+    fn take(self) -> Box<dyn Write<C>> {
+        drop(self.place);
+        self.write
+    }
+}
+
 impl<C, F, R, T> Write<C> for Of<F, R, T>
 where
-    F: FnMut(&Transaction<'_>, &mut C) -> Result<T, ControlError> + Send,
+    C: Common,
+    F: FnMut(&mut C::Within<'_>) -> Result<T, ControlError> + Send,
     R: FnOnce(Result<T, ControlError>) + Send,
     T: Send,
 {
-    fn run(&mut self, tx: &Transaction<'_>, common: &mut C) -> Result<(), ControlError> {
-        self.result = Some(Ok((self.f)(tx, common)?));
+    fn run(&mut self, common: &mut C::Within<'_>) -> Result<(), ControlError> {
+        self.result = Some(Ok((self.f)(common)?));
         Ok(())
     }
 

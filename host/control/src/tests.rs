@@ -17,7 +17,7 @@ fn fresh() -> (TempDir, PathBuf, ControlDb) {
     (home, path, db)
 }
 
-fn add(tx: &rusqlite::Transaction<'_>, text: &str) -> Result<i64, ControlError> {
+fn add(tx: &rusqlite::Connection, text: &str) -> Result<i64, ControlError> {
     tx.execute("INSERT INTO notes (text) VALUES (?1)", [text])?;
     Ok(tx.last_insert_rowid())
 }
@@ -245,20 +245,30 @@ fn database_bytes() -> Vec<u8> {
 }
 
 /// What the notes of a batch have in common: how many they are, written once.
-#[derive(Default)]
-struct Added(i64);
+struct Notes;
 
-impl crate::Common for Added {
-    fn write(self, tx: &rusqlite::Transaction<'_>) -> Result<(), ControlError> {
-        tx.execute("INSERT INTO batches VALUES (?1)", [self.0])?;
+struct Added<'tx> {
+    db: &'tx rusqlite::Connection,
+    count: i64,
+}
+
+impl crate::Common for Notes {
+    type Within<'tx> = Added<'tx>;
+
+    fn begin<'tx>(&self, db: &'tx rusqlite::Connection) -> Added<'tx> {
+        Added { db, count: 0 }
+    }
+
+    fn write(added: Added<'_>) -> Result<(), ControlError> {
+        added.db.execute("INSERT INTO batches VALUES (?1)", [added.count])?;
         Ok(())
     }
 }
 
-fn batch() -> (TempDir, ControlDb, crate::Batch<Added>) {
+fn batch() -> (TempDir, ControlDb, crate::Batch<Notes>) {
     let (home, _path, db) = fresh();
     db.migrate("batches", &["CREATE TABLE batches (notes INTEGER NOT NULL) STRICT"]).unwrap();
-    (home, db.clone(), crate::Batch::new(db, Added::default))
+    (home, db.clone(), crate::Batch::new(db, Notes))
 }
 
 fn sizes(db: &ControlDb) -> Vec<i64> {
@@ -292,9 +302,9 @@ async fn writes_that_wait_together_share_what_is_written_once() {
     let (answers, mut answered) = tokio::sync::mpsc::unbounded_channel();
     for n in 0..10 {
         let answers = answers.clone();
-        let note = move |tx: &rusqlite::Transaction<'_>, added: &mut Added| {
-            added.0 += 1;
-            add(tx, &n.to_string())
+        let note = move |added: &mut Added<'_>| {
+            added.count += 1;
+            add(added.db, &n.to_string())
         };
         batch.submit(note, move |id| answers.send((n + 1, id.unwrap())).unwrap());
     }
@@ -314,9 +324,9 @@ async fn no_more_share_a_batch_than_the_writer_takes_at_once_and_each_has_its_tu
     let (answers, mut answered) = tokio::sync::mpsc::unbounded_channel();
     for n in 1..=NOTES {
         let answers = answers.clone();
-        let note = move |tx: &rusqlite::Transaction<'_>, added: &mut Added| {
-            added.0 += 1;
-            add(tx, &n.to_string())
+        let note = move |added: &mut Added<'_>| {
+            added.count += 1;
+            add(added.db, &n.to_string())
         };
         batch.submit(note, move |id| answers.send((n, id.unwrap())).unwrap());
     }
@@ -329,6 +339,53 @@ async fn no_more_share_a_batch_than_the_writer_takes_at_once_and_each_has_its_tu
     assert_eq!(sizes(&db), [5, most, most, most]);
 }
 
+/// The last of eleven that come while the first runs is refused, where one is to be.
+fn with_latecomers(batch: &Arc<crate::Batch<Notes>>, fails: bool) -> mpsc::Receiver<Result<i64, ControlError>> {
+    let (answers, answered) = mpsc::channel();
+    let (later, mut has_run) = (Arc::clone(batch), false);
+    let answer = move |answers: &mpsc::Sender<_>| {
+        let answers = answers.clone();
+        move |id| answers.send(id).unwrap()
+    };
+    let of_latecomers = answers.clone();
+    let first = move |added: &mut Added<'_>| {
+        for n in 0..if has_run { 0 } else { 11 } {
+            let note = move |added: &mut Added<'_>| {
+                added.count += 1;
+                let id = add(added.db, &n.to_string())?;
+                if fails && n == 0 { Err(ControlError::rejected(std::fmt::Error)) } else { Ok(id) }
+            };
+            later.submit(note, answer(&of_latecomers));
+        }
+        has_run = true;
+        added.count += 1;
+        add(added.db, "first")
+    };
+    batch.submit(first, answer(&answers));
+    answered
+}
+
+#[test]
+fn who_comes_while_a_batch_runs_joins_it_as_long_as_enough_wait_for_the_next() {
+    let (_home, db, batch) = batch();
+    let batch = Arc::new(batch);
+    let answered = with_latecomers(&batch, false);
+    let ids: Vec<_> = answered.iter().take(12).map(Result::unwrap).collect();
+    assert_eq!(ids, (1..=12).collect::<Vec<_>>(), "each in its turn");
+    // Of eleven nine joined; of the two that were left ten are five times as many.
+    assert_eq!(sizes(&db), [2, 10]);
+}
+
+#[test]
+fn who_joins_a_batch_and_fails_undoes_itself_alone() {
+    let (_home, db, batch) = batch();
+    let batch = Arc::new(batch);
+    let answered = with_latecomers(&batch, true);
+    let refused = answered.iter().take(12).filter(Result::is_err).count();
+    assert_eq!((refused, count(&db)), (1, 11));
+    assert_eq!(sizes(&db).iter().sum::<i64>(), 11, "what failed left nothing in common");
+}
+
 #[tokio::test]
 async fn a_transaction_holds_no_more_writes_than_its_bound_whatever_waits() {
     let (home, db, batch) = batch();
@@ -338,16 +395,19 @@ async fn a_transaction_holds_no_more_writes_than_its_bound_whatever_waits() {
     let (answers, mut answered) = tokio::sync::mpsc::unbounded_channel();
     for n in 0..1000 {
         let (db, committed, answers) = (db.clone(), committed.clone(), answers.clone());
-        let note = move |tx: &rusqlite::Transaction<'_>| {
+        let note = move |tx: &rusqlite::Connection| {
             let all = add(tx, &n.to_string())?;
             let count = "SELECT count(*) FROM notes";
             let before: i64 = committed.lock().unwrap().query_row(count, [], |row| row.get(0))?;
             Ok(all - before)
         };
         if n % 3 == 0 {
-            tokio::spawn(async move { answers.send(db.write(note).await.unwrap()).unwrap() });
+            tokio::spawn(async move { answers.send(db.write(move |tx| note(tx)).await.unwrap()).unwrap() });
         } else {
-            batch.submit(move |tx, _: &mut Added| note(tx), move |count| answers.send(count.unwrap()).unwrap());
+            batch.submit(
+                move |added: &mut Added<'_>| note(added.db),
+                move |count| answers.send(count.unwrap()).unwrap(),
+            );
         }
     }
     done.send(()).unwrap();
@@ -367,7 +427,7 @@ async fn what_shares_a_batch_is_answered_whatever_becomes_of_the_runtime_that_as
     let asleep = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let submit = |text: &'static str| {
         let answers = answers.clone();
-        batch.submit(move |tx, _: &mut Added| add(tx, text), move |id| answers.send(id.unwrap()).unwrap());
+        batch.submit(move |added: &mut Added<'_>| add(added.db, text), move |id| answers.send(id.unwrap()).unwrap());
     };
     {
         let _context = asleep.enter();
@@ -386,9 +446,9 @@ async fn of_a_batch_an_error_or_a_panic_undoes_itself_alone() {
     let (answers, mut answered) = tokio::sync::mpsc::unbounded_channel();
     for text in ["one", "refused", "panics", "two"] {
         let answers = answers.clone();
-        let note = move |tx: &rusqlite::Transaction<'_>, added: &mut Added| {
-            added.0 += 1;
-            let id = add(tx, text)?;
+        let note = move |added: &mut Added<'_>| {
+            added.count += 1;
+            let id = add(added.db, text)?;
             match text {
                 "refused" => Err(ControlError::rejected(std::fmt::Error)),
                 "panics" => panic!("a bug in one of them"),

@@ -38,7 +38,7 @@ mod tests;
 use admit::{Asks, Concerned, Room, admit, sandbox_room};
 use close::Lost;
 use days::Owner;
-use group::Group;
+use group::{Group, Groups};
 use open::{OpenCalls, Reserved};
 use records::Amounts;
 use reservation::{Asked, Held, Writes};
@@ -92,8 +92,7 @@ impl Calls {
             rollup::adopt_zone(tx, &of_ledger, &name)?;
             Ok(open)
         })?;
-        let of_group = Arc::clone(&open);
-        let writes = Writes(Arc::new(Batch::new(control.clone(), move || Group::new(Arc::clone(&of_group)))));
+        let writes = Writes(Arc::new(Batch::new(control.clone(), Groups(Arc::clone(&open)))));
         Ok(Self { card: RwLock::new(Arc::new(RateCard::empty())), day: Mutex::default(), open, writes })
     }
 
@@ -206,23 +205,23 @@ impl UsageLedger {
         let asked = Asked::new(reserved, self.calls.writes.clone());
         let (reserved, prices, zone) = (Arc::clone(&asked.reserved), Arc::clone(&card), self.zone.clone());
         let told = Arc::clone(&asked.cohort);
-        let decide = move |tx: &Transaction<'_>, group: &mut Group| {
+        let decide = move |group: &mut Group<'_>| {
             let mut call = Arc::clone(&reserved);
             if let Asks::Sandbox { least_ms } = asks
-                && let Some(room) = sandbox_room((tx, &mut *group), &limits)?
+                && let Some(room) = sandbox_room(group, &limits)?
             {
                 let granted = call.amounts.sandbox_ms.min(room).max(least_ms);
                 Arc::make_mut(&mut call).amounts.sandbox_ms = granted;
             }
-            match admit((tx, &mut *group), &call, &limits, now, &largest)? {
+            match admit(group, &call, &limits, now, &largest)? {
                 Ok(soft_limits) => {
-                    let cohort = group.reserve(tx, &call)?;
+                    let cohort = group.reserve(&call)?;
                     told.store(cohort.seq, Ordering::Relaxed);
                     Ok(Ok((cohort, call.amounts, soft_limits)))
                 }
                 Err(refusal) => {
                     let rule = prices.rule(&call.model, now).ok().filter(|_| asks == Asks::Model);
-                    count_refusal(tx, &call, rule.map_or("", |rule| rule.entry), refusal.quota, &zone)?;
+                    count_refusal(group.db, &call, rule.map_or("", |rule| rule.entry), refusal.quota, &zone)?;
                     Ok(Err(refusal))
                 }
             }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use openclaw_tenancy::{PicoUsd, Quotas, TenantId};
-use rusqlite::{Connection, Result};
+use rusqlite::Result;
 
 use super::days::{Account, Owner, Used};
 use super::group::Group;
@@ -125,13 +125,13 @@ struct Standing<'a> {
 /// The soft limits that the call passes, or why it is refused. Of several quotas that refuse, the one
 /// that holds longest is named.
 pub(super) fn admit(
-    books: (&Connection, &mut Group),
+    group: &mut Group<'_>,
     call: &Reserved,
     limits: &[Concerned],
     now: Timestamp,
     largest: impl Fn(&Reserved, Room) -> Option<u64>,
 ) -> Result<std::result::Result<Vec<SoftLimit>, Box<Refusal>>> {
-    let standings = standings(books, &call.amounts, limits)?;
+    let standings = standings(group, &call.amounts, limits)?;
     let passed = |standing: &&Standing<'_>| standing.used + standing.reserved + standing.needed > standing.limit.most;
     let hard = || standings.iter().filter(|standing| !standing.limit.soft);
     let mut refusing = None;
@@ -157,21 +157,17 @@ pub(super) fn admit(
 }
 
 /// How much of the sandbox's time the hard limits leave, in milliseconds; `None` without one.
-pub(super) fn sandbox_room(books: (&Connection, &mut Group), limits: &[Concerned]) -> Result<Option<u64>> {
-    let standings = standings(books, &Amounts::default(), limits)?;
+pub(super) fn sandbox_room(group: &mut Group<'_>, limits: &[Concerned]) -> Result<Option<u64>> {
+    let standings = standings(group, &Amounts::default(), limits)?;
     let left = |standing: &Standing<'_>| standing.limit.most.saturating_sub(standing.used + standing.reserved);
     let hard = standings.iter().filter(|standing| !standing.limit.soft);
     Ok(hard.map(left).min().map(|room| u64::try_from(room).unwrap_or(u64::MAX)))
 }
 
-fn standings<'a>(
-    (db, group): (&Connection, &mut Group),
-    needed: &Amounts,
-    limits: &'a [Concerned],
-) -> Result<Vec<Standing<'a>>> {
+fn standings<'a>(group: &mut Group<'_>, needed: &Amounts, limits: &'a [Concerned]) -> Result<Vec<Standing<'a>>> {
     let mut standings = Vec::new();
     for Concerned { owner, window, limits } in limits {
-        let used = group.used(db, owner, (window.start.as_millisecond(), window.next.as_millisecond()))?;
+        let used = group.used(owner, (window.start.as_millisecond(), window.next.as_millisecond()))?;
         standings.extend(limits.iter().map(|limit| Standing::of(*limit, window, &used, needed)));
     }
     Ok(standings)

@@ -46,16 +46,11 @@ pub(super) fn row_of(reserved: &Reserved, card: &RateCard, settlement: Settlemen
 }
 
 /// Makes a call of the cohort its row.
-pub(super) fn settle(
-    db: &Connection,
-    group: &mut Group,
-    (cohort, reserved): (i64, &Reserved),
-    row: &CallRow,
-) -> Result<Settled> {
-    if write(db, group, (cohort, reserved), row)? {
+pub(super) fn settle(group: &mut Group<'_>, (cohort, reserved): (i64, &Reserved), row: &CallRow) -> Result<Settled> {
+    if write(group, (cohort, reserved), row)? {
         return Ok(Settled::Now);
     }
-    Ok(Settled::Before(find(db, reserved)?.map(Box::new)))
+    Ok(Settled::Before(find(group.db, reserved)?.map(Box::new)))
 }
 
 /// The row of a call that has ended.
@@ -64,21 +59,20 @@ pub(super) fn find(db: &Connection, reserved: &Reserved) -> Result<Option<CallRo
 }
 
 /// Gives back what was set aside for a call that never reached the provider.
-pub(super) fn release(db: &Connection, group: &mut Group, call: (i64, &Reserved)) -> Result<()> {
-    group.release(db, call).map(drop)
+pub(super) fn release(group: &mut Group<'_>, call: (i64, &Reserved)) -> Result<()> {
+    group.release(call).map(drop)
 }
 
 /// Ends a call of which nobody knows how it went: its whole input is billed (a workload: all its time). False where
 /// it has ended.
 pub(super) fn estimate(
-    db: &Connection,
-    group: &mut Group,
+    group: &mut Group<'_>,
     (cohort, reserved): (i64, &Reserved),
     card: Option<&RateCard>,
     ended_at: Option<Timestamp>,
 ) -> Result<bool> {
     if reserved.is_of_sandbox() {
-        return charge_sandbox(db, group, (cohort, reserved), reserved.amounts.sandbox_ms, true);
+        return charge_sandbox(group, (cohort, reserved), reserved.amounts.sandbox_ms, true);
     }
     let input = TokenCounts { output_text: 0, output_reasoning: 0, ..reserved.tokens };
     let known = card.and_then(|card| cost(card, reserved, &input));
@@ -92,19 +86,18 @@ pub(super) fn estimate(
         first_token_at: None,
         ended_at: reserved.started_at,
     };
-    write(db, group, (cohort, reserved), &CallRow { ended_at, ..row(reserved, unknown, cost) })
+    write(group, (cohort, reserved), &CallRow { ended_at, ..row(reserved, unknown, cost) })
 }
 
 /// Ends a sandboxed workload by what it took. The time that it took to end one at its limit is not its own.
 pub(super) fn settle_sandbox(
-    db: &Connection,
-    group: &mut Group,
+    group: &mut Group<'_>,
     (cohort, reserved): (i64, &Reserved),
     used: WorkloadUsage,
 ) -> Result<()> {
     let millis = used.wall_ms.min(reserved.amounts.sandbox_ms);
-    if charge_sandbox(db, group, (cohort, reserved), millis, false)? {
-        meters::add_workload(db, &reserved.caller, used, reserved.started_at)?;
+    if charge_sandbox(group, (cohort, reserved), millis, false)? {
+        meters::add_workload(group.db, &reserved.caller, used, reserved.started_at)?;
     }
     Ok(())
 }
@@ -113,7 +106,7 @@ pub(super) fn settle_sandbox(
 pub(super) fn estimate_all(db: &Connection, open: &Arc<OpenCalls>, which: Lost, now: Timestamp) -> Result<usize> {
     // When a call ended whose process was killed, nobody knows.
     let expired_at = (which == Lost::Expired).then_some(now);
-    let mut group = Group::new(Arc::clone(open));
+    let mut group = Group::new(db, Arc::clone(open));
     let mut cards: HashMap<String, Option<RateCard>> = HashMap::new();
     let mut estimated = 0;
     for (cohort, calls) in open::rows(db, expired_at)? {
@@ -121,7 +114,7 @@ pub(super) fn estimate_all(db: &Connection, open: &Arc<OpenCalls>, which: Lost, 
             calls.into_iter().partition(|call| expired_at.is_none_or(|now| call.expires_at <= now));
         for call in lost {
             if call.is_of_sandbox() {
-                estimated += usize::from(estimate_sandbox(db, &mut group, (cohort, &call), now)?);
+                estimated += usize::from(estimate_sandbox(&mut group, (cohort, &call), now)?);
                 continue;
             }
             let version = &call.rate_card_version;
@@ -129,27 +122,22 @@ pub(super) fn estimate_all(db: &Connection, open: &Arc<OpenCalls>, which: Lost, 
                 cards.insert(version.clone(), stored_card(db, version)?);
             }
             let card = cards[version].as_ref();
-            estimated += usize::from(estimate(db, &mut group, (cohort, &call), card, expired_at)?);
+            estimated += usize::from(estimate(&mut group, (cohort, &call), card, expired_at)?);
         }
         if running.is_empty() {
             open::remove(db, cohort)?;
         }
     }
-    group.write_to(db)?;
+    group.write()?;
     Ok(estimated)
 }
 
 /// Ends a workload that is lost by now: it took no longer than there was since it was begun. None of it where the clock
 /// stepped back.
-fn estimate_sandbox(
-    db: &Connection,
-    group: &mut Group,
-    (cohort, reserved): (i64, &Reserved),
-    now: Timestamp,
-) -> Result<bool> {
+fn estimate_sandbox(group: &mut Group<'_>, (cohort, reserved): (i64, &Reserved), now: Timestamp) -> Result<bool> {
     let since = now.as_millisecond() - reserved.started_at.as_millisecond();
     let millis = u64::try_from(since).unwrap_or_default().min(reserved.amounts.sandbox_ms);
-    charge_sandbox(db, group, (cohort, reserved), millis, true)
+    charge_sandbox(group, (cohort, reserved), millis, true)
 }
 
 /// A card as it was when rows were priced by it.
@@ -184,8 +172,8 @@ fn row(reserved: &Reserved, settlement: Settlement, cost: PicoUsd) -> CallRow {
 }
 
 /// A call that is in no row of open calls was forgotten with its tenant, or ended long ago.
-fn write(db: &Connection, group: &mut Group, (cohort, call): (i64, &Reserved), row: &CallRow) -> Result<bool> {
-    let is_written = group.is_known(db, cohort)? && rows::insert(db, row)?;
+fn write(group: &mut Group<'_>, (cohort, call): (i64, &Reserved), row: &CallRow) -> Result<bool> {
+    let is_written = group.is_known(cohort)? && group.insert(row)?;
     if is_written {
         group.settle(call, &Amounts { cost: row.cost, tokens: row.tokens.total(), sandbox_ms: 0 });
     }
@@ -193,15 +181,14 @@ fn write(db: &Connection, group: &mut Group, (cohort, call): (i64, &Reserved), r
 }
 
 fn charge_sandbox(
-    db: &Connection,
-    group: &mut Group,
+    group: &mut Group<'_>,
     (cohort, reserved): (i64, &Reserved),
     millis: u64,
     estimated: bool,
 ) -> Result<bool> {
     let Reserved { id, caller, started_at, .. } = reserved;
-    let is_written = group.is_known(db, cohort)?
-        && meters::insert(db, *id, caller, (MeterKind::SandboxMs, millis), *started_at, estimated)?;
+    let is_written = group.is_known(cohort)?
+        && meters::insert(group.db, *id, caller, (MeterKind::SandboxMs, millis), *started_at, estimated)?;
     if is_written {
         group.settle(reserved, &Amounts { sandbox_ms: millis, ..Amounts::default() });
     }

@@ -7,21 +7,27 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
 use openclaw_control::{Common, ControlError};
 use openclaw_tenancy::TenantId;
-use rusqlite::{Connection, Result, Transaction};
+use rusqlite::{CachedStatement, Connection, Result};
 
 use super::days::{Counts, Owner, Used};
 use super::open::{self, Calls, Cohort, OpenCalls, Reserved};
-use super::records::Amounts;
+use super::records::{Amounts, CallRow};
+use super::rows;
 
 /// Bytes of a row: it lies within a page of the database, and taking a call out is to write the others again.
 const COHORT: usize = 3_900;
 
-pub(super) struct Group {
+pub(super) struct Group<'tx> {
+    pub(super) db: &'tx Connection,
     open: Arc<OpenCalls>,
-    accounts: HashMap<Arc<Owner>, Pending>,
-    admitted: HashMap<TenantId, Admitted>,
+    /// What writes rows of calls, once there is one.
+    insert: Option<CachedStatement<'tx>>,
+    // Looked into several times a call, and never longer than a transaction: names that are alike gain nothing.
+    accounts: HashMap<Arc<Owner>, Pending, RandomState>,
+    admitted: HashMap<TenantId, Admitted, RandomState>,
     /// Days that may have come to nothing.
     unused: Vec<(Arc<Owner>, i64)>,
     /// Rows of calls that were looked for, and whether they are there.
@@ -44,19 +50,29 @@ struct Admitted {
     expires_at_ms: i64,
 }
 
-impl Group {
-    pub(super) fn new(open: Arc<OpenCalls>) -> Self {
-        let accounts = HashMap::new();
-        Self { open, accounts, admitted: HashMap::new(), unused: Vec::new(), known: Vec::new() }
+/// Of the calls of one ledger.
+pub(super) struct Groups(pub(super) Arc<OpenCalls>);
+
+impl<'tx> Group<'tx> {
+    pub(super) fn new(db: &'tx Connection, open: Arc<OpenCalls>) -> Self {
+        Self {
+            db,
+            open,
+            insert: None,
+            accounts: HashMap::default(),
+            admitted: HashMap::default(),
+            unused: Vec::new(),
+            known: Vec::new(),
+        }
     }
 
     /// What is spent and reserved of the days that begin in `[start, next)`.
-    pub(super) fn used(&mut self, db: &Connection, owner: &Arc<Owner>, window: (i64, i64)) -> Result<Used> {
+    pub(super) fn used(&mut self, owner: &Arc<Owner>, window: (i64, i64)) -> Result<Used> {
         let pending = self.accounts.entry(Arc::clone(owner)).or_default();
         let mut counts = match pending.read.iter().find(|(read, _)| *read == window) {
             Some((_, counts)) => *counts,
             None => {
-                let counts = owner.account().counts(db, window.0, window.1)?;
+                let counts = owner.account().counts(self.db, window.0, window.1)?;
                 pending.read.push((window, counts));
                 counts
             }
@@ -68,7 +84,7 @@ impl Group {
     }
 
     /// Sets aside what a call asks for.
-    pub(super) fn reserve(&mut self, db: &Connection, reserved: &Arc<Reserved>) -> Result<Arc<Cohort>> {
+    pub(super) fn reserve(&mut self, reserved: &Arc<Reserved>) -> Result<Arc<Cohort>> {
         self.change(reserved, &Counts::reserved(&reserved.amounts));
         let tenant = &reserved.caller.tenant;
         let expires_at_ms = reserved.expires_at.as_millisecond();
@@ -84,7 +100,7 @@ impl Group {
         cohort.add_call();
         let next = Admitted { cohort: Arc::clone(&cohort), calls, expires_at_ms };
         if let Some(full) = self.admitted.insert(tenant.clone(), next) {
-            full.write(db, tenant)?;
+            full.write(self.db, tenant)?;
         }
         Ok(cohort)
     }
@@ -95,17 +111,13 @@ impl Group {
     }
 
     /// Takes out a call that never was. What was set aside for it, where it was open.
-    pub(super) fn release(
-        &mut self,
-        db: &Connection,
-        (cohort, reserved): (i64, &Reserved),
-    ) -> Result<Option<Reserved>> {
+    pub(super) fn release(&mut self, (cohort, reserved): (i64, &Reserved)) -> Result<Option<Reserved>> {
         let tenant = &reserved.caller.tenant;
         // Its caller may have gone before it was written.
         if let Some(admitted) = self.admitted.remove(tenant) {
-            admitted.write(db, tenant)?;
+            admitted.write(self.db, tenant)?;
         }
-        let taken = open::take(db, cohort, tenant.as_str(), reserved.id)?;
+        let taken = open::take(self.db, cohort, tenant.as_str(), reserved.id)?;
         if let Some(taken) = &taken {
             self.settle(taken, &Amounts::default());
             self.unused.extend(taken.owners.iter().map(|owner| (Arc::clone(owner), taken.day_ms)));
@@ -114,13 +126,22 @@ impl Group {
     }
 
     /// Whether the row of a call is there still.
-    pub(super) fn is_known(&mut self, db: &Connection, seq: i64) -> Result<bool> {
+    pub(super) fn is_known(&mut self, seq: i64) -> Result<bool> {
         if let Some((_, known)) = self.known.iter().find(|(known, _)| *known == seq) {
             return Ok(*known);
         }
-        let known = open::exists(db, seq)?;
+        let known = open::exists(self.db, seq)?;
         self.known.push((seq, known));
         Ok(known)
+    }
+
+    /// False where a row of this name is there already, which stays.
+    pub(super) fn insert(&mut self, row: &CallRow) -> Result<bool> {
+        let insert = match &mut self.insert {
+            Some(insert) => insert,
+            None => self.insert.insert(self.db.prepare_cached(rows::INSERT)?),
+        };
+        rows::insert(insert, row)
     }
 
     fn change(&mut self, reserved: &Reserved, change: &Counts) {
@@ -133,7 +154,8 @@ impl Group {
         }
     }
 
-    pub(super) fn write_to(self, db: &Connection) -> Result<()> {
+    pub(super) fn write(self) -> Result<()> {
+        let db = self.db;
         for (owner, pending) in &self.accounts {
             for (day_ms, change) in &pending.days {
                 owner.account().add(db, *day_ms, change)?;
@@ -155,8 +177,14 @@ impl Admitted {
     }
 }
 
-impl Common for Group {
-    fn write(self, tx: &Transaction<'_>) -> std::result::Result<(), ControlError> {
-        Ok(self.write_to(tx)?)
+impl Common for Groups {
+    type Within<'tx> = Group<'tx>;
+
+    fn begin<'tx>(&self, db: &'tx Connection) -> Group<'tx> {
+        Group::new(db, Arc::clone(&self.0))
+    }
+
+    fn write(group: Group<'_>) -> std::result::Result<(), ControlError> {
+        Ok(group.write()?)
     }
 }

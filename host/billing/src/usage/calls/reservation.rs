@@ -4,12 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use openclaw_control::{Batch, ControlError};
-use rusqlite::Transaction;
 use tokio::sync::oneshot;
 
 use super::admit::SoftLimit;
 use super::close::{self, Settled};
-use super::group::Group;
+use super::group::{Group, Groups};
 use super::open::{Cohort, Reserved};
 use super::records::{Amounts, CallId, CallRow, Settlement, WorkloadUsage};
 use crate::card::RateCard;
@@ -54,7 +53,7 @@ pub(super) struct Asked {
 
 /// Where calls are written.
 #[derive(Clone)]
-pub(super) struct Writes(pub(super) Arc<Batch<Group>>);
+pub(super) struct Writes(pub(super) Arc<Batch<Groups>>);
 
 impl std::fmt::Debug for Writes {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -103,13 +102,12 @@ impl Reservation {
     pub async fn settle(&mut self, settlement: Settlement) -> Result<CallRow, LedgerError> {
         let (cohort, reserved) = self.held.call();
         if self.held.phase == Phase::Ended {
-            let find = move |tx: &Transaction<'_>, _: &mut Group| Ok(close::find(tx, &reserved)?);
+            let find = move |group: &mut Group<'_>| Ok(close::find(group.db, &reserved)?);
             return self.held.end(find).await?.ok_or(LedgerError::Released);
         }
         let row = Arc::new(close::row_of(&reserved, &self.held.card, settlement));
         let written = Arc::clone(&row);
-        let settle =
-            move |tx: &Transaction<'_>, group: &mut Group| Ok(close::settle(tx, group, (cohort, &reserved), &written)?);
+        let settle = move |group: &mut Group<'_>| Ok(close::settle(group, (cohort, &reserved), &written)?);
         match self.held.end(settle).await? {
             Settled::Now => Ok(Arc::unwrap_or_clone(row)),
             Settled::Before(row) => row.map(|row| *row).ok_or(LedgerError::Released),
@@ -119,7 +117,7 @@ impl Reservation {
     /// Gives the place back; for a call that never reached the provider.
     pub async fn release(mut self) -> Result<(), LedgerError> {
         let (cohort, reserved) = self.held.call();
-        self.held.end(move |tx, group| Ok(close::release(tx, group, (cohort, &reserved))?)).await
+        self.held.end(move |group: &mut Group<'_>| Ok(close::release(group, (cohort, &reserved))?)).await
     }
 }
 
@@ -132,9 +130,7 @@ impl SandboxReservation {
     /// Charges the time that the workload took by the clock, never more than it was given, and keeps what else it took.
     pub async fn settle(mut self, used: WorkloadUsage) -> Result<(), LedgerError> {
         let (cohort, reserved) = self.held.call();
-        let settle = move |tx: &Transaction<'_>, group: &mut Group| {
-            Ok(close::settle_sandbox(tx, group, (cohort, &reserved), used)?)
-        };
+        let settle = move |group: &mut Group<'_>| Ok(close::settle_sandbox(group, (cohort, &reserved), used)?);
         self.held.end(settle).await
     }
 }
@@ -155,7 +151,7 @@ impl Held {
     async fn end<T, F>(&mut self, write: F) -> Result<T, LedgerError>
     where
         T: Send + 'static,
-        F: FnMut(&Transaction<'_>, &mut Group) -> Result<T, ControlError> + Send + 'static,
+        F: FnMut(&mut Group<'_>) -> Result<T, ControlError> + Send + 'static,
     {
         let before = std::mem::replace(&mut self.phase, Phase::Ended);
         let (reply, answer) = oneshot::channel();
@@ -170,7 +166,7 @@ impl Held {
     fn submit<T, F>(&self, before: Phase, write: F, reply: impl FnOnce(Result<T, ControlError>) + Send + 'static)
     where
         T: Send + 'static,
-        F: FnMut(&Transaction<'_>, &mut Group) -> Result<T, ControlError> + Send + 'static,
+        F: FnMut(&mut Group<'_>) -> Result<T, ControlError> + Send + 'static,
     {
         // Only its first end is one.
         let ending = (before != Phase::Ended).then(|| Arc::clone(&self.cohort));
@@ -191,14 +187,12 @@ impl Drop for Held {
         match before {
             Phase::Ended => {}
             Phase::Sent => {
-                let estimate = move |tx: &Transaction<'_>, group: &mut Group| {
-                    Ok(close::estimate(tx, group, (cohort, &reserved), Some(&card), None)?)
-                };
+                let estimate =
+                    move |group: &mut Group<'_>| Ok(close::estimate(group, (cohort, &reserved), Some(&card), None)?);
                 self.submit(before, estimate, move |ended| warn(id, ended));
             }
             Phase::Reserved => {
-                let release =
-                    move |tx: &Transaction<'_>, group: &mut Group| Ok(close::release(tx, group, (cohort, &reserved))?);
+                let release = move |group: &mut Group<'_>| Ok(close::release(group, (cohort, &reserved))?);
                 self.submit(before, release, move |ended| warn(id, ended));
             }
         }
@@ -232,9 +226,8 @@ impl Drop for Asked {
             let (reserved, id) = (Arc::clone(&self.reserved), self.reserved.id);
             let cohort = Arc::clone(&self.cohort);
             // Behind what admits it, in the same queue.
-            let release = move |tx: &Transaction<'_>, group: &mut Group| {
-                Ok(close::release(tx, group, (cohort.load(Ordering::Relaxed), &reserved))?)
-            };
+            let release =
+                move |group: &mut Group<'_>| Ok(close::release(group, (cohort.load(Ordering::Relaxed), &reserved))?);
             self.writes.0.submit(release, move |ended| warn(id, ended));
         }
     }

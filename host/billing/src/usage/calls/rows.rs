@@ -1,7 +1,7 @@
 //! Rows of calls, and values of the ledger's own.
 
 use openclaw_control::ControlError;
-use rusqlite::{Connection, OptionalExtension, Result, Row, params};
+use rusqlite::{Connection, OptionalExtension, Result, Row, Statement, params};
 
 use super::records::{CallId, CallRow, Caller, Outcome};
 use super::sql::{optional_time, parsed, pico, read_pico, signed, time, unsigned};
@@ -19,7 +19,8 @@ macro_rules! columns {
 /// What [`read`] reads, in its order.
 pub(super) const COLUMNS: &str = columns!();
 
-const INSERT: &str = concat!(
+/// What [`insert`] runs.
+pub(super) const INSERT: &str = concat!(
     "INSERT INTO usage_calls (",
     columns!(),
     ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22,
@@ -67,9 +68,9 @@ pub(super) fn read_tokens(row: &Row<'_>, first: usize) -> Result<TokenCounts> {
 }
 
 /// False where a row of this name is there already, which stays.
-pub(super) fn insert(db: &Connection, row: &CallRow) -> Result<bool> {
+pub(super) fn insert(insert: &mut Statement<'_>, row: &CallRow) -> Result<bool> {
     let tokens = row.tokens.to_array().map(signed);
-    let inserted = db.prepare_cached(INSERT)?.execute(params![
+    let inserted = insert.execute(params![
         row.id.to_string(),
         row.caller.tenant.as_str(),
         row.caller.agent,
