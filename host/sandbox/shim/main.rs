@@ -1,7 +1,8 @@
 //! The static helper that the sandbox crate carries along.
 //!
-//! * `shim start PROGRAM FDS…`: outside. Enters a cgroup and waits for an order; as root puts what is to be bound within
-//!   the user's reach and becomes the user; then becomes bubblewrap, which is PROGRAM.
+//! * `shim start PARENT PROGRAM FILES…`: outside. Enters the cgroups that the files are of and waits for an order; as
+//!   root puts what is to be bound within the user's reach and becomes the user; then becomes bubblewrap, which is
+//!   PROGRAM.
 //! * `shim exec FD`: inside bubblewrap. Reads a job from the descriptor, sets limits and terminal up, and becomes the
 //!   command. What prevents it goes back through the descriptor.
 //! * `shim init file|stdin`: inside a container, as its first process. Its job is a file, or what it reads first.
@@ -32,10 +33,13 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
     match (arguments.next().as_deref(), arguments) {
-        (Some("start"), mut arguments) => match arguments.next() {
-            Some(program) => start::run(&program, arguments),
-            None => ExitCode::from(2),
-        },
+        (Some("start"), mut arguments) => {
+            let parent = arguments.next().and_then(|number| number.parse().ok());
+            match parent.zip(arguments.next()) {
+                Some((parent, program)) => start::run(parent, &program, arguments),
+                None => ExitCode::from(2),
+            }
+        }
         (Some("exec"), mut arguments) => match arguments.next().and_then(|descriptor| descriptor.parse().ok()) {
             Some(descriptor) => exec::run(descriptor),
             None => ExitCode::from(2),

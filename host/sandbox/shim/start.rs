@@ -46,14 +46,16 @@ struct Order {
     arguments: Vec<String>,
 }
 
-/// `ENTRANCES…`, descriptors: a process that writes `0` there is in the cgroup.
-pub fn run(program: &str, entrances: impl Iterator<Item = String>) -> ExitCode {
-    let entered = enter(entrances).and_then(|()| if system::is_root() { make_room(program) } else { Ok(()) });
+/// `entrances` are files: a process that writes `0` to one is in the cgroup.
+pub fn run(parent: c_int, program: &str, entrances: impl Iterator<Item = String>) -> ExitCode {
+    let prepared = stand_alone(parent)
+        .and_then(|()| enter(entrances))
+        .and_then(|()| if system::is_root() { make_room(program) } else { Ok(()) });
     let Ok(control) = io::stdin().as_fd().try_clone_to_owned() else { return ExitCode::from(126) };
     let mut control = File::from(control);
     // That we are there; or for whoever would have sent an order, why not.
-    let said = entered.as_ref().map_or_else(ToString::to_string, |()| "+".to_owned());
-    if control.write_all(said.as_bytes()).is_err() || entered.is_err() {
+    let said = prepared.as_ref().map_or_else(ToString::to_string, |()| "+".to_owned());
+    if control.write_all(said.as_bytes()).is_err() || prepared.is_err() {
         return ExitCode::from(126);
     }
     let Err(error) = obey(program, control);
@@ -62,11 +64,25 @@ pub fn run(program: &str, entrances: impl Iterator<Item = String>) -> ExitCode {
     ExitCode::from(126)
 }
 
+/// Ends with whoever made us, has nothing open but the standard streams, and goes first when memory is short, with all
+/// that it starts: what root takes on there, nobody else gives back.
+fn stand_alone(parent: c_int) -> io::Result<()> {
+    end_with(parent)?;
+    system::close_from(CONTROL)?;
+    // Where there is no /proc, the kernel has its own opinion.
+    let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
+    Ok(())
+}
+
+/// Also where it has ended already.
+fn end_with(parent: c_int) -> io::Result<()> {
+    system::die_with_parent()?;
+    if system::parent_process() == parent { Ok(()) } else { Err(io::ErrorKind::BrokenPipe.into()) }
+}
+
 fn enter(entrances: impl Iterator<Item = String>) -> io::Result<()> {
     for entrance in entrances {
-        // SAFETY: it was opened for us alone, and nothing else here uses it.
-        let entrance = unsafe { OwnedFd::from_raw_fd(number(&entrance)?) };
-        File::from(entrance).write_all(b"0")?;
+        OpenOptions::new().write(true).open(entrance)?.write_all(b"0")?;
     }
     Ok(())
 }
@@ -80,10 +96,7 @@ fn obey(program: &str, control: File) -> io::Result<Infallible> {
         bring_within_reach(&order.bound)?;
         system::become_user(uid, gid)?;
         // A change of user has undone it.
-        system::die_with_parent()?;
-        if system::parent_process() != parent {
-            return Err(io::ErrorKind::BrokenPipe.into());
-        }
+        end_with(parent)?;
     }
     Err(Command::new(program).args(order.arguments).env_clear().exec())
 }

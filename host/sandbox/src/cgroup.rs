@@ -5,13 +5,11 @@ mod read;
 
 use std::fs;
 use std::io;
-use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use rustix::fs::{Mode, OFlags};
 use tokio::task::spawn_blocking;
 
 pub(crate) use locate::{Hierarchy, IO_NOT_WEIGHED};
@@ -124,10 +122,8 @@ impl Group {
     }
 
     /// A process that writes `0` to each is in the group, with all that it starts.
-    #[allow(clippy::disallowed_methods, reason = "the kernel's own files")]
-    pub(crate) fn entrances(&self) -> io::Result<Vec<OwnedFd>> {
-        let open = |directory: &Path| fs::OpenOptions::new().write(true).open(directory.join("cgroup.procs"));
-        self.directories().each().into_iter().map(|directory| Ok(open(directory)?.into())).collect()
+    pub(crate) fn entrances(&self) -> Vec<PathBuf> {
+        self.directories().each().into_iter().map(|directory| directory.join("cgroup.procs")).collect()
     }
 
     pub(crate) fn counters(&self) -> Counters {
@@ -230,17 +226,6 @@ fn settings(directories: &Directories, limits: &Limits, overhead: u32) -> Vec<(P
     };
     settings.push((directories.pids.join("pids.max"), pids));
     settings
-}
-
-/// A process that takes this on goes first when memory is short, and what it starts with it. What root takes on, nobody
-/// else gives back.
-/// To be called between fork and exec: a system call a line, nothing allocated.
-#[allow(clippy::disallowed_methods, reason = "the kernel's own files")]
-pub(crate) fn go_first() -> io::Result<()> {
-    let flags = OFlags::WRONLY | OFlags::CLOEXEC;
-    let score = rustix::fs::open(c"/proc/self/oom_score_adj", flags, Mode::empty())?;
-    rustix::io::write(&score, b"1000")?;
-    Ok(())
 }
 
 #[cfg(test)]

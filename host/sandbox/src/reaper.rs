@@ -1,13 +1,15 @@
 //! Cleans up when we cannot: a child that waits for the end of its pipe.
 
 use std::ffi::OsString;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
+
+use rustix::process::Pid;
 
 use crate::Error;
 use crate::shim::Shim;
@@ -24,25 +26,10 @@ pub struct Reaper {
 pub(crate) enum Kind {
     Cgroup,
     Mount,
-    /// By its number in ten digits. bubblewrap's processes are in one until the shim is there.
+    /// By its number. bubblewrap's processes are in one until the shim is there.
     ProcessGroup,
     /// A directory or a file; a directory only once it is empty.
     Directory,
-}
-
-/// The part of a process to be, which leads its group: it owes itself before it becomes a program, since whoever makes
-/// it may be killed before it knows the number.
-#[derive(Debug)]
-pub(crate) struct Announcement {
-    reaper: Reaper,
-    maker: io::PipeWriter,
-}
-
-/// The part of whoever makes the process.
-#[derive(Debug)]
-pub(crate) struct Announced {
-    reaper: Reaper,
-    process: io::PipeReader,
 }
 
 /// Something that is removed by the reaper unless this is dropped before.
@@ -64,37 +51,15 @@ impl Reaper {
 
     pub(crate) fn owe(&self, kind: Kind, what: impl Into<OsString>) -> Owed {
         let owed = Owed { reaper: self.clone(), kind, what: what.into() };
-        owed.say(b'+');
+        owed.tell(b'+');
         owed
     }
 
-    pub(crate) fn announcement(&self) -> io::Result<(Announcement, Announced)> {
-        let (process, maker) = io::pipe()?;
-        Ok((Announcement { reaper: self.clone(), maker }, Announced { reaper: self.clone(), process }))
-    }
-}
-
-impl Announcement {
-    /// For between fork and exec: system calls only, no lock, nothing allocated. Without a reaper no process.
-    pub(crate) fn say(&self) -> io::Result<()> {
-        let mut number = rustix::process::getpid().as_raw_pid();
-        (&self.maker).write_all(&number.to_ne_bytes())?;
-        let mut line = *b"+group 0000000000\n";
-        for digit in line[7..17].iter_mut().rev() {
-            *digit += (number % 10) as u8;
-            number /= 10;
-        }
-        (&*self.reaper.pipe).write_all(&line)
-    }
-}
-
-impl Announced {
-    /// What the process said, once it runs or could not; its part must be gone by then.
-    pub(crate) fn owed(mut self) -> Option<Owed> {
-        let mut number = [0; 4];
-        self.process.read_exact(&mut number).ok()?;
-        let what = format!("{:010}", i32::from_ne_bytes(number)).into();
-        Some(Owed { reaper: self.reaper, kind: Kind::ProcessGroup, what })
+    /// A process with its group, which is to be ended where there is no reaper.
+    pub(crate) fn owe_process(&self, pid: Pid) -> io::Result<Owed> {
+        let (kind, what) = (Kind::ProcessGroup, pid.as_raw_pid().to_string().into());
+        let owed = Owed { reaper: self.clone(), kind, what };
+        owed.say(b'+').map(|()| owed)
     }
 }
 
@@ -118,7 +83,7 @@ fn spawn(shim: &Path) -> io::Result<Child> {
 }
 
 impl Owed {
-    fn say(&self, sign: u8) {
+    fn say(&self, sign: u8) -> io::Result<()> {
         let kind = match self.kind {
             Kind::Cgroup => "cgroup",
             Kind::Mount => "mount",
@@ -126,7 +91,11 @@ impl Owed {
             Kind::Directory => "directory",
         };
         let line = [&[sign], kind.as_bytes(), b" ", self.what.as_bytes(), b"\n"].concat();
-        if let Err(error) = (&*self.reaper.pipe).write_all(&line) {
+        (&*self.reaper.pipe).write_all(&line)
+    }
+
+    fn tell(&self, sign: u8) {
+        if let Err(error) = self.say(sign) {
             tracing::error!(%error, "the sandbox's reaper is gone: what it knew of will stay when we are killed");
         }
     }
@@ -142,7 +111,7 @@ impl Owed {
 
 impl Drop for Owed {
     fn drop(&mut self) {
-        self.say(b'-');
+        self.tell(b'-');
     }
 }
 

@@ -6,7 +6,7 @@
 //! that made a process ends, and a runtime's threads come and go.
 
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
@@ -16,11 +16,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use rustix::io::FdFlags;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitOptions, kill_process, waitid, waitpid};
 use tokio::sync::oneshot;
 
-use crate::cgroup::{Group, Hierarchy, go_first};
+use crate::cgroup::{Group, Hierarchy};
 use crate::reaper::Owed;
 use crate::shim::Shim;
 use crate::{Error, Limits, Reaper};
@@ -230,63 +229,24 @@ impl Origin {
         // bubblewrap itself and the namespace's init are in the group too.
         let create = |hierarchy| Group::create(hierarchy, &Limits::default(), 2, &self.reaper);
         let group = self.hierarchy.as_ref().map(create).transpose()?;
-        let entrances = group.as_ref().map(Group::entrances).transpose()?.unwrap_or_default();
         let (control, theirs) = UnixStream::pair()?;
-        let (pid, owed) = self.spawn(theirs.into(), &entrances)?;
-        let process = Spawned { pid, group, owed, thread: None, claimed: false };
-        // What the reaper knows of it could never be taken back.
-        if process.owed.is_none() {
-            return Err(io::ErrorKind::BrokenPipe.into());
-        }
+        let pid = self.spawn(theirs.into(), group.as_ref().map(Group::entrances).unwrap_or_default())?;
+        let mut process = Spawned { pid, group, owed: None, thread: None, claimed: false };
+        // Were we killed before this, it would end by itself: it has no order yet.
+        process.owed = Some(self.reaper.owe_process(pid)?);
         Ok(Starter { control, process })
     }
 
-    /// The new process leads a group of its own.
-    fn spawn(&self, control: OwnedFd, entrances: &[OwnedFd]) -> io::Result<(Pid, Option<Owed>)> {
-        let parent = rustix::process::getpid();
-        let numbers: Vec<RawFd> = entrances.iter().map(AsRawFd::as_raw_fd).collect();
+    /// The new process leads a group of its own. Nothing is to be done in it before it is the shim: then the kernel
+    /// copies none of our memory for it, while no thread of ours could have any, and each write to a page of it is no
+    /// fault afterwards.
+    fn spawn(&self, control: OwnedFd, entrances: Vec<PathBuf>) -> io::Result<Pid> {
         let mut command = Command::new(self.shim.path());
-        command.arg("start").arg(&self.program).args(numbers.iter().map(ToString::to_string));
+        command.arg("start").arg(std::process::id().to_string()).arg(&self.program).args(entrances);
         command.env_clear().current_dir("/").process_group(0);
         command.stdin(Stdio::from(control)).stdout(Stdio::null()).stderr(Stdio::null());
-        let (announcement, announced) = self.reaper.announcement()?;
-        let prepare = move || {
-            announcement.say()?;
-            // Where there is no /proc, the kernel has its own opinion.
-            let _ = go_first();
-            rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
-            if rustix::process::getppid() != Some(parent) {
-                return Err(io::ErrorKind::BrokenPipe.into());
-            }
-            inherit_only(&numbers)
-        };
-        #[allow(unsafe_code, reason = "what the child does between fork and exec")]
-        // SAFETY: the closure makes system calls only: it takes no lock and allocates nothing.
-        unsafe {
-            command.pre_exec(prepare);
-        }
-        let spawned = command.spawn();
-        drop(command);
-        let owed = announced.owed();
-        Ok((Pid::from_child(&spawned?), owed))
+        Ok(Pid::from_child(&command.spawn()?))
     }
-}
-
-/// Of all that is open, only these stay open over exec.
-fn inherit_only(numbers: &[RawFd]) -> io::Result<()> {
-    #[allow(unsafe_code, reason = "no safe form of close_range sets the flag alone")]
-    // SAFETY: it closes nothing: it sets close-on-exec, in this process's own table.
-    let status = unsafe { libc::close_range(3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC as libc::c_int) };
-    if status != 0 {
-        return Err(io::Error::last_os_error());
-    }
-    for number in numbers {
-        #[allow(unsafe_code, reason = "the child knows its descriptors by number")]
-        // SAFETY: the parent holds it open until the child has been made, so it is open here too.
-        let descriptor = unsafe { BorrowedFd::borrow_raw(*number) };
-        rustix::io::fcntl_setfd(descriptor, FdFlags::empty())?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -148,6 +148,38 @@ fn who_removes_a_group_in_use_is_not_kept_waiting() {
     assert_gone(&paths);
 }
 
+#[tokio::test]
+async fn one_that_waits_has_nothing_of_what_somebody_left_open() {
+    let (origin, _home) = origin();
+    let left = rustix::fs::memfd_create("left-open", rustix::fs::MemfdFlags::empty()).unwrap();
+    let spawner = Spawner::start(origin).unwrap();
+    let mut starter = spawner.take().await.unwrap();
+    assert_ready(&mut starter);
+    let open = fs::read_dir(format!("/proc/{}/fd", starter.process.pid)).unwrap().flatten();
+    let open: Vec<PathBuf> = open.filter_map(|entry| fs::read_link(entry.path()).ok()).collect();
+    assert!(!open.is_empty() && !open.iter().any(|target| target.to_string_lossy().contains("left-open")), "{open:?}");
+    drop(left);
+}
+
+#[test]
+fn one_whose_maker_has_ended_before_it_began_ends_too() {
+    let (origin, _home) = origin();
+    let (mut control, theirs) = UnixStream::pair().unwrap();
+    let mut command = Command::new(origin.shim.path());
+    command.args(["start", "1", "/usr/bin/bwrap"]).stdin(OwnedFd::from(theirs));
+    assert_eq!(command.status().unwrap().code(), Some(126));
+    drop(command);
+    let mut said = String::new();
+    control.read_to_string(&mut said).unwrap();
+    assert!(!said.starts_with('+'), "{said}");
+}
+
+fn assert_ready(starter: &mut Starter) {
+    let mut said = [0];
+    starter.control.read_exact(&mut said).unwrap();
+    assert_eq!(&said, b"+");
+}
+
 /// A mount of the test's own, at a name that has to be escaped in lists and is no UTF-8.
 struct Mounted(PathBuf);
 
@@ -176,10 +208,7 @@ async fn one_that_waits_has_of_the_machines_mounts_what_bubblewrap_needs() {
     let mounted = Mounted::below(home.path());
     let spawner = Spawner::start(origin).unwrap();
     let mut starter = spawner.take().await.unwrap();
-    // That it is ready.
-    let mut said = [0];
-    starter.control.read_exact(&mut said).unwrap();
-    assert_eq!(&said, b"+");
+    assert_ready(&mut starter);
     let list = fs::read(format!("/proc/{}/mountinfo", starter.process.pid)).unwrap();
     let places = list.split(|byte| *byte == b'\n').filter_map(|line| line.split(|byte| *byte == b' ').nth(4));
     let places: Vec<String> = places.map(|place| String::from_utf8_lossy(place).into_owned()).collect();
