@@ -19,7 +19,7 @@ use crate::{
     Gateway,
     auth::Identity,
     in_flight::{Share, unread},
-    metrics,
+    metrics, pieces,
     reply::{Problem, add_headers},
     rpc::Reply,
     run_stream, terminal_page,
@@ -280,7 +280,7 @@ pub(crate) async fn discard(body: Body) {
 
 fn respond(reply: Reply, share: Option<Share>) -> Response {
     let mut response = match reply.body {
-        Some(text) => ([(header::CONTENT_TYPE, "application/json")], unread(text, share)).into_response(),
+        Some(text) => ([(header::CONTENT_TYPE, "application/json")], pieces::body(unread(text, share))).into_response(),
         None => ().into_response(),
     };
     *response.status_mut() = reply.status;

@@ -20,6 +20,7 @@ mod http;
 mod in_flight;
 mod metrics;
 mod origin;
+mod pieces;
 mod rate_card;
 mod reply;
 mod request;

@@ -238,7 +238,7 @@ impl Connection {
         };
         let subscribed = gateway.logged(&identity, SUBSCRIBE, &request_id, work).await;
         Some(call.id.map(|id| match subscribed {
-            Ok((seq, gap)) => success(id, &json!({ "subscribed": true, "seq": seq, "gap": gap }).to_string()),
+            Ok((seq, gap)) => success(id, json!({ "subscribed": true, "seq": seq, "gap": gap }).to_string()),
             Err(problem) => problem.reply(Some(id), &self.request_id),
         }))
     }

@@ -24,6 +24,7 @@ use crate::{
     auth::{Identity, single},
     http::{Peer, RequestId, body_of, is_json, refuse_as_openai},
     in_flight::unread,
+    pieces,
     reply::Problem,
     server_sent::{event, revoked},
 };
@@ -191,7 +192,7 @@ fn held(gateway: &Gateway, identity: &Identity, bytes: Bytes) -> Bytes {
 }
 
 fn whole(answer: &Answer, row: &CallRow, body: Bytes) -> Response {
-    let mut response = ([(header::CONTENT_TYPE, "application/json")], body).into_response();
+    let mut response = ([(header::CONTENT_TYPE, "application/json")], pieces::body(body)).into_response();
     told(&mut response, answer);
     tell(&mut response, "x-openclaw-cost-usd", &row.cost.to_string());
     tell(&mut response, "x-openclaw-outcome", row.outcome.name());

@@ -19,6 +19,7 @@ use crate::{
     billing::{Format, query_of},
     http::{Peer, RequestId, refuse_as_problem},
     in_flight::unread,
+    pieces,
     reply::Problem,
     request::Call,
 };
@@ -87,7 +88,7 @@ pub(super) async fn report(
         let (kind, content) = gateway.runtime().at_length(tenant, bytes, written).await;
         let share = gateway.replies.take(&asked.identity, content.len() as u64)?;
         let headers = [(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-store")];
-        Ok((headers, unread(content, Some(share))).into_response())
+        Ok((headers, pieces::body(unread(content, Some(share)))).into_response())
     };
     let reported = gateway.answered(&asked.identity, Some(&asked.tenant), "GET /v1/usage/report", &id, report).await;
     reported.unwrap_or_else(|problem| problem.response(&id))
