@@ -14,6 +14,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::net::UnixStream;
 use tokio::net::unix::pipe;
 use tokio::runtime::Handle;
+use tokio::task::spawn_blocking;
 
 use super::order::Order;
 use super::spawner::Starter;
@@ -92,8 +93,8 @@ impl Child {
         self.entered().await.map_err(Error::io("the workload's cgroup"))?;
         self.limit(limits)?;
         order.send(&self.control).map_err(Error::io("bubblewrap does not start"))?;
-        // Or their ends would never come.
-        drop(order);
+        // Or their ends would never come. To close a mount is to wait for others who have some.
+        drop(spawn_blocking(move || drop(order)));
         // Nothing comes where bubblewrap has failed; its end will tell.
         let _ = self.control.read_exact(&mut [0]).await;
         self.inner = self.status.child_pid().await.and_then(|pid| Some((pid, pidfd(pid_of(pid)?).ok()?)));
@@ -236,7 +237,7 @@ impl Drop for Child {
         let (pid, accounting) = (self.outer_pid, self.take_accounting());
         if let Ok(runtime) = Handle::try_current() {
             runtime.spawn(async move {
-                let _ = tokio::task::spawn_blocking(move || waitpid(Some(pid), WaitOptions::empty())).await;
+                let _ = spawn_blocking(move || waitpid(Some(pid), WaitOptions::empty())).await;
                 accounting.remove().await;
             });
         }

@@ -2,6 +2,7 @@
 
 use tokio::io::AsyncWriteExt;
 use tokio::net::unix::pipe;
+use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
 use super::arguments::{Arguments, Extras, Given, LIST};
@@ -63,9 +64,9 @@ impl Make for Maker {
             egress: egress.as_ref().map(Passage::socket).transpose()?,
             status: status_inside,
         };
-        let given = Arguments::new(&self.files, tenant, workload, extras)?;
+        let arguments = Arguments::new(&self.files, tenant, workload, extras)?;
         let user = rustix::process::geteuid().is_root().then_some((uid, gid));
-        let Given { descriptors, bound } = if user.is_some() { given.give_mounts()? } else { given.give()? };
+        let Given { descriptors, bound } = give(arguments, user.is_some()).await?;
         let arguments = ["--args", &LIST.to_string(), "--", shim::INSIDE, "exec", &CONTROL.to_string()];
         let order = Order { arguments: arguments.map(str::to_owned).into(), descriptors, streams: theirs, user, bound };
 
@@ -73,6 +74,12 @@ impl Make for Maker {
         child.become_sandbox(order, &workload.limits).await?;
         Ok(Ready { child, streams: ours, egress })
     }
+}
+
+/// By a thread that may wait: whoever makes a mount waits for all who make or take down theirs.
+async fn give(arguments: Arguments, as_mounts: bool) -> Result<Given, Error> {
+    let given = spawn_blocking(move || if as_mounts { arguments.give_mounts() } else { arguments.give() }).await;
+    given.unwrap_or_else(|error| Err(Error::Io { what: "the sandbox", source: error.into() }))
 }
 
 impl Waiting for Ready {
