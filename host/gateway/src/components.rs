@@ -215,7 +215,9 @@ async fn source(
     let source = Source { wasm: Vec::new(), signature, is_pinned: params["expectDigest"].is_string(), share: None };
     match (params["wasm"].as_str(), digest(&params["uploadId"])?, params["url"].as_str()) {
         (Some(text), None, None) => {
-            let wasm = STANDARD.decode(text).map_err(|_| Problem::params("wasm is not base64"))?;
+            let tenant = identity.tenant.as_ref().map(|tenant| &tenant.id);
+            let decoded = gateway.runtime().at_length(tenant, text.len(), || STANDARD.decode(text)).await;
+            let wasm = decoded.map_err(|_| Problem::params("wasm is not base64"))?;
             Ok(Source { wasm, ..source })
         }
         (None, Some(upload), None) => {

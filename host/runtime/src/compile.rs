@@ -25,10 +25,13 @@ use wasmtime::Engine;
 use crate::{LoadError, engine::Counting};
 use apart::{Order, REASON_BYTES, REFUSED};
 
-pub(crate) use turns::{Client, Turns};
+pub(crate) use turns::{Client, Turn, Turns};
 
 /// The most bytes of one component's code.
 pub(crate) const CODE_BYTES_MAX: usize = 256 << 20;
+
+/// How many components of tenants are compiled at once, each on one thread; so many are tried out as well.
+pub(crate) const OF_TENANTS: usize = 2;
 
 /// The process may wait for a processor so many times as long as it may have one.
 const WAITING_FACTOR: u32 = 4;

@@ -51,6 +51,8 @@ mod sticky;
 mod tasks;
 mod trace;
 mod uploads;
+mod workshop;
+mod yielding;
 
 use std::{path::PathBuf, sync::Arc};
 

@@ -39,7 +39,7 @@ use crate::{
     binding::{BindingScope, Bound, Canary, Origin, Route, Version, Way},
     call::CallFacts,
     capability::http::HttpLimits,
-    compile::{Client, Turns},
+    compile::{Client, OF_TENANTS, Turns},
     component::{self, Component, Loader},
     digest::Digest,
     grants::{GrantSource, Grants},
@@ -115,7 +115,7 @@ impl Plugins {
             services: parts.services,
             validate_results: parts.validate_results,
             alone: parts.alone,
-            trials: Turns::new(),
+            trials: Turns::new(OF_TENANTS),
             changing: Mutex::default(),
         })
     }
@@ -296,8 +296,13 @@ impl Plugins {
 
     async fn component(&self, entry: &Entry) -> Result<Arc<Component>, LoadError> {
         let Row { scope, digest, .. } = &entry.row;
-        let wasm = bytes::read(&self.services.home, scope, *digest).await?;
-        Ok(self.loader.load(wasm.into(), *digest, &Client::of(scope.tenant()), &self.services).await?.component)
+        if let Some(component) = self.loader.find(digest, scope.tenant()) {
+            return Ok(component);
+        }
+        let client = Client::of(scope.tenant());
+        let (home, from, digest) = (self.services.home.clone(), scope.clone(), *digest);
+        let read = self.loader.workshop.work(&client, move || bytes::read(&home, &from, digest));
+        Ok(self.loader.load(read.await??.into(), digest, &client, &self.services).await?.component)
     }
 
     fn version_of(&self, component: Arc<Component>, entry: &Entry) -> Result<Version, LoadError> {
@@ -441,7 +446,7 @@ impl Plugins {
     /// Whether a component is loaded, in whichever binding.
     #[must_use]
     pub fn is_loaded(&self, digest: &Digest) -> bool {
-        self.loader.find(digest).is_some()
+        self.loader.has(digest)
     }
 
     /// Forgets what a deleted tenant had; its files went with its directory.
@@ -459,6 +464,7 @@ impl Plugins {
         self.sticky.retire(Some(row), None);
         self.services().heavy.expected.forget(row);
         self.services().long.forget(row);
+        self.loader.tidy();
     }
 
     /// The instances that wait for their next call.

@@ -48,6 +48,22 @@ fn damaged_bytes_fail_that_tenants_family_by_name() {
 }
 
 #[test]
+fn going_back_to_a_version_that_is_loaded_reads_no_file() {
+    let daemon = Daemon::start();
+    let (a, operator) = (daemon.tenant("a"), daemon.operator_for("a"));
+    let row = install(&operator, "ok00001");
+    install(&operator, "ok00002");
+    let digest = row["digest"].as_str().and_then(|digest| digest.strip_prefix("sha256:")).expect("a digest");
+    let file = daemon.home().tenant("a").join(format!("plugins/components/{digest}.wasm"));
+    std::fs::write(&file, b"not what it was").expect("it is damaged");
+    operator.done("components.rollback", json!({ "family": "swap" }));
+    assert_eq!(answers(&a), "ok00001");
+    let daemon = daemon.restarted();
+    let error = daemon.client(a.token()).err("swap.version", json!({}));
+    assert!(error.message.contains("damaged"), "it was seen when it was read: {error}");
+}
+
+#[test]
 fn what_could_not_be_loaded_is_tried_again_after_a_change() {
     let mut daemon = Daemon::start();
     let a = daemon.tenant("a");

@@ -1,4 +1,4 @@
-//! Whose turn it is to compile.
+//! Whose turn it is to have something compiled, tried out or made ready.
 
 use std::{
     collections::HashMap,
@@ -10,10 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::LoadError;
 
-/// How many components of tenants are compiled at once, each on one thread.
-const OF_TENANTS: usize = 2;
-
-/// Who wants something compiled.
+/// Who wants it.
 #[derive(Clone, Debug)]
 pub(crate) enum Client {
     /// The operator, whose files are trusted to compile.
@@ -28,6 +25,19 @@ impl Client {
     /// A client that waits.
     pub(crate) fn of(tenant: Option<&TenantId>) -> Self {
         tenant.cloned().map_or(Self::Operator, Self::Caller)
+    }
+
+    /// The tenant, where it is one.
+    pub(crate) fn tenant(&self) -> Option<&TenantId> {
+        match self {
+            Self::Operator => None,
+            Self::Installer(tenant) | Self::Caller(tenant) => Some(tenant),
+        }
+    }
+
+    /// The same client, where it waits in any case.
+    pub(crate) fn waiting(&self) -> Self {
+        Self::of(self.tenant())
     }
 
     /// A client that installs.
@@ -53,10 +63,11 @@ pub(crate) struct Turn {
 }
 
 impl Turns {
-    pub(crate) fn new() -> Self {
+    /// So many tenants have a turn at once, and the operator beside them.
+    pub(crate) fn new(of_tenants: usize) -> Self {
         Self {
             operator: Arc::new(Semaphore::new(1)),
-            tenants: Arc::new(Semaphore::new(OF_TENANTS)),
+            tenants: Arc::new(Semaphore::new(of_tenants)),
             lanes: Mutex::default(),
         }
     }
@@ -111,7 +122,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_tenant_that_installs_stands_in_line_once() {
-        let turns = Turns::new();
+        let turns = Turns::new(2);
         let first = turns.take(&installer("a")).await.expect("a turn");
         assert!(matches!(turns.take(&installer("a")).await, Err(LoadError::Busy)));
         let (a, wants) = (Client::Caller(tenant("a")), installer("b"));
@@ -127,7 +138,7 @@ mod tests {
 
     #[tokio::test]
     async fn tenants_hold_up_no_operator_and_their_line_is_in_order() {
-        let turns = Turns::new();
+        let turns = Turns::new(2);
         let first = turns.take(&installer("a")).await.expect("a turn");
         let second = turns.take(&installer("b")).await.expect("a turn");
         let (c, d) = (installer("c"), installer("d"));

@@ -51,14 +51,14 @@ pub(super) async fn are_kept(home: &Arc<Home>, scope: &BindingScope, digest: Dig
     at_place(home, scope, move |files| files.holds(&digest.hex())).await
 }
 
-/// Reads bytes back; what is not what was kept is damaged.
-pub(super) async fn read(home: &Arc<Home>, scope: &BindingScope, digest: Digest) -> Result<Vec<u8>, LoadError> {
-    let read = at_place(home, scope, move |files| {
-        let wasm = files.read(&digest.hex())?;
-        Ok((Digest::of(&wasm) == digest).then_some(wasm))
-    });
-    let wasm = read.await.map_err(|error| LoadError::Damaged(error.to_string()))?;
-    wasm.ok_or_else(|| LoadError::Damaged(format!("they are not those of {digest}")))
+/// Reads bytes back; what is not what was kept is damaged. Blocks.
+pub(super) fn read(home: &Home, scope: &BindingScope, digest: Digest) -> Result<Vec<u8>, LoadError> {
+    let read = || Ok::<_, BytesError>(place(home, scope)?.read(&digest.hex())?);
+    let wasm = read().map_err(|error| LoadError::Damaged(error.to_string()))?;
+    match Digest::of(&wasm) == digest {
+        true => Ok(wasm),
+        false => Err(LoadError::Damaged(format!("they are not those of {digest}"))),
+    }
 }
 
 /// Removes bytes that no row names any more. What fails stays, and is of no consequence.

@@ -212,8 +212,8 @@ impl Plugins {
         self.layers.load().below(scope, scope.tenant(), family.as_str()).is_some()
     }
 
-    /// Writes down what is to take calls, and only then puts it in force. It must be `loaded`, where it does not run
-    /// already: loading may take its time, and all changes of all tenants wait for this one.
+    /// Writes down what is to take calls, and only then puts it in force. It must be loaded: that may take its time,
+    /// and all changes of all tenants wait for this one.
     pub(super) async fn commit(
         &self,
         scope: &BindingScope,
@@ -223,7 +223,7 @@ impl Plugins {
         made: Made,
     ) -> Result<(), ChangeError> {
         let old = self.layers.load().installed(scope, family.as_str()).cloned();
-        let bound = self.bind(old.as_deref(), &versions.entries, loaded)?;
+        let bound = self.bind(&versions.entries, loaded)?;
         let rows: Vec<Row> = versions.entries.iter().map(|entry| entry.row.clone()).collect();
         let withdrawn = match &old {
             Some(old) if made.withdraws() => ended(&old.entries, &rows),
@@ -233,6 +233,7 @@ impl Plugins {
         let written = Instant::now();
         self.sequence.withdraw(&withdrawn);
         let active = versions.active().map(|active| active.digest);
+        let dropped = old.map(|old| dropped(&old.entries, &versions.entries)).unwrap_or_default();
         let slot = (!versions.entries.is_empty())
             .then(|| Arc::new(Slot::bound(family.clone(), scope.clone(), versions.entries, bound)));
         let layers = self.layers.load().with(scope, family, slot);
@@ -245,23 +246,22 @@ impl Plugins {
         let what = made.what;
         tracing::info!(%scope, %family, digest, what, since_begun, since_written, "a component was changed");
         self.tell(scope, family, active, made).await;
-        if let Some(old) = old {
-            self.forget_bytes(&old).await;
+        if !dropped.is_empty() {
+            self.forget_unneeded(scope, &dropped).await;
         }
+        self.loader.tidy();
         Ok(())
     }
 
-    /// The versions that take calls, with their code.
-    fn bind(&self, old: Option<&Slot>, entries: &[Entry], loaded: &[Arc<Component>]) -> Result<Bound, ChangeError> {
-        let old = old.and_then(Slot::loaded);
-        let canary = old.and_then(|bound| bound.canary.as_ref()).map(|canary| &canary.version);
-        let running = old.and_then(|bound| bound.active.as_ref()).into_iter().chain(canary);
-        let known: Vec<&Arc<Component>> = running.map(|version| &version.component).chain(loaded).collect();
+    /// The versions that take calls, with their code: of what is loaded, or was for this.
+    fn bind(&self, entries: &[Entry], loaded: &[Arc<Component>]) -> Result<Bound, ChangeError> {
         let (mut active, mut canary) = (None, None);
         for entry in entries.iter().filter(|entry| serves(&entry.row)) {
-            let component = known.iter().find(|component| component.digest == entry.row.digest);
+            let Row { digest, scope, .. } = &entry.row;
+            let known = loaded.iter().find(|component| component.digest == *digest).cloned();
+            let component = known.or_else(|| self.loader.find(digest, scope.tenant()));
             let component = component.ok_or_else(|| ChangeError::NotLoaded(Box::new(entry.clone())))?;
-            let version = self.version_of((*component).clone(), entry)?;
+            let version = self.version_of(component, entry)?;
             match entry.row.canary_percent {
                 Some(percent) => canary = Some(Canary::new(Arc::new(version), percent)),
                 None => active = Some(Arc::new(version)),
@@ -296,13 +296,6 @@ impl Plugins {
         }
     }
 
-    /// Removes the files that only the old versions needed.
-    async fn forget_bytes(&self, old: &Slot) {
-        let Some(scope) = &old.scope else { return };
-        let digests: Vec<Digest> = old.entries.iter().map(|entry| entry.row.digest).collect();
-        self.forget_unneeded(scope, &digests).await;
-    }
-
     /// Removes those of these files that no version needs. Nothing else is to change meanwhile.
     pub(super) async fn forget_unneeded(&self, scope: &BindingScope, digests: &[Digest]) {
         let layers = self.layers.load_full();
@@ -327,6 +320,12 @@ fn ended(before: &[Entry], now: &[Row]) -> Vec<u64> {
     let served = before.iter().map(|entry| &entry.row).filter(|row| serves(row));
     let still = |row: &&Row| !now.iter().any(|now| now.digest == row.digest && serves(now));
     served.filter(still).map(|row| row.sequence).collect()
+}
+
+/// Those that are not kept any more.
+fn dropped(before: &[Entry], now: &[Entry]) -> Vec<Digest> {
+    let before = before.iter().map(|entry| entry.row.digest);
+    before.filter(|digest| !now.iter().any(|entry| entry.row.digest == *digest)).collect()
 }
 
 /// What a tenant's connections are told.

@@ -131,7 +131,7 @@ impl Plugins {
             }
             Ok((found, checks))
         };
-        self.services.admission.off_thread(install.scope.tenant(), verify).await?
+        self.loader.workshop.work(&Client::of(install.scope.tenant()), verify).await?
     }
 
     async fn bind_loaded(
@@ -295,7 +295,7 @@ impl Plugins {
             let told = differences.iter().take(DIFFERENCES).map(|difference| printable(difference));
             Err(ChangeError::Incompatible(told.collect()))
         };
-        self.services.admission.off_thread(install.scope.tenant(), compare).await?
+        self.loader.workshop.work(&Client::of(install.scope.tenant()), compare).await?
     }
 
     /// What a tenant has bound stays in memory once it was called.

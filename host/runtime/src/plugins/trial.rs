@@ -58,8 +58,8 @@ impl Plugins {
         component: &Arc<Component>,
         granted: &Grants,
     ) -> Result<bool, ChangeError> {
-        let (tenant, wasm) = (install.scope.tenant(), install.wasm.clone());
-        let read = self.services.admission.off_thread(tenant, move || FixtureCall::embedded(&wasm)).await?;
+        let (tenant, wasm, workshop) = (install.scope.tenant(), install.wasm.clone(), &self.loader.workshop);
+        let read = workshop.work(&Client::of(tenant), move || FixtureCall::embedded(&wasm)).await?;
         let calls = read.map_err(|flaw| LoadError::Manifest(printable(&flaw)))?;
         if calls.is_empty() {
             return Ok(false);
@@ -67,14 +67,18 @@ impl Plugins {
         let _turn = self.trials.take(&Client::installing(tenant)).await?;
         let _place = self.services.admission.enter(tenant, component.pool).await?;
         let trial = self.open_trial(tenant).await?;
-        let judged = trial.run(component.clone(), granted.in_trial(), &calls).await;
-        trial.close().await;
-        judged.map(|()| true)
+        let (component, granted) = (component.clone(), granted.in_trial());
+        let judged = workshop.attend(async move {
+            let judged = trial.run(component, granted, &calls).await;
+            trial.close().await;
+            judged
+        });
+        judged.await.map(|()| true)
     }
 
     async fn open_trial(&self, installer: Option<&TenantId>) -> Result<Trial, ChangeError> {
         let (services, loader) = (self.services.clone(), self.loader.clone());
-        self.services.admission.off_thread(installer, move || Trial::open(&services, loader)).await?
+        self.loader.workshop.work(&Client::of(installer), move || Trial::open(&services, loader)).await?
     }
 }
 

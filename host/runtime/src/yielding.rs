@@ -1,0 +1,118 @@
+//! Threads that give way to those of all other calls, wherever both want a core.
+
+use std::{panic, sync::OnceLock};
+
+use tokio::{runtime, task::JoinSet};
+use tracing::Instrument as _;
+
+/// Behind the threads of all other calls.
+const NICE: i32 = 10;
+
+/// Some of them, started when they are first needed.
+#[derive(Debug)]
+pub(crate) struct Yielding {
+    name: &'static str,
+    count: usize,
+    threads: OnceLock<Option<Threads>>,
+}
+
+impl Yielding {
+    pub(crate) const fn new(name: &'static str, count: usize) -> Self {
+        Self { name, count, threads: OnceLock::new() }
+    }
+
+    /// Runs work on these threads. It ends with the future that waits for it, and there too.
+    pub(crate) async fn run<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> T {
+        let Some(threads) = self.threads() else { return work.await };
+        let mut works = JoinSet::new();
+        works.spawn_on(work.in_current_span(), &threads.handle);
+        match works.join_next().await {
+            Some(Ok(answer)) => answer,
+            Some(Err(error)) if error.is_panic() => panic::resume_unwind(error.into_panic()),
+            // The gateway is closing: so is whoever waits here.
+            Some(Err(_)) | None => std::future::pending().await,
+        }
+    }
+
+    /// Leaves work to these threads that nobody waits for.
+    pub(crate) fn leave(&self, work: impl FnOnce() + Send + 'static) {
+        match self.threads() {
+            Some(threads) => drop(threads.handle.spawn(async move { work() })),
+            None => work(),
+        }
+    }
+
+    fn threads(&self) -> Option<&Threads> {
+        self.threads.get_or_init(|| Threads::start(self.name, self.count)).as_ref()
+    }
+}
+
+/// Ended with the gateway, whichever thread lets go of it.
+#[derive(Debug)]
+struct Threads {
+    handle: runtime::Handle,
+    runtime: Option<runtime::Runtime>,
+}
+
+impl Threads {
+    /// None where the machine gives no threads; the work runs among all other calls then.
+    fn start(name: &'static str, count: usize) -> Option<Self> {
+        let started = runtime::Builder::new_multi_thread()
+            .worker_threads(count)
+            .thread_name(name)
+            .on_thread_start(|| {
+                // Where it is not allowed they are threads like any other.
+                let _ = rustix::process::nice(NICE);
+            })
+            .enable_all()
+            .build();
+        match started {
+            Ok(runtime) => Some(Self { handle: runtime.handle().clone(), runtime: Some(runtime) }),
+            Err(error) => {
+                tracing::warn!(%error, name, "no threads for what is to give way");
+                None
+            }
+        }
+    }
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    fn name() -> Option<String> {
+        std::thread::current().name().map(str::to_owned)
+    }
+
+    #[tokio::test]
+    async fn work_runs_on_its_own_threads_and_ends_where_nobody_waits() {
+        let yielding = Yielding::new("gives-way", 1);
+        assert_eq!(yielding.run(async { name() }).await.as_deref(), Some("gives-way"));
+        let (ended, waits) = oneshot::channel::<()>();
+        let work = yielding.run(async move {
+            let _ended = ended;
+            std::future::pending::<()>().await;
+        });
+        assert!(tokio::time::timeout(Duration::ZERO, work).await.is_err());
+        assert!(waits.await.is_err(), "it was dropped");
+    }
+
+    #[tokio::test]
+    async fn what_is_left_to_them_is_done_there() {
+        let (yielding, (tell, told)) = (Yielding::new("gives-way", 1), oneshot::channel());
+        yielding.leave(move || drop(tell.send(name())));
+        assert_eq!(told.await.expect("it was done").as_deref(), Some("gives-way"));
+    }
+}
