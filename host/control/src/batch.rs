@@ -1,8 +1,8 @@
 //! Writes of one kind that run together, so that what they have in common is written once for all of them.
 //!
-//! Those that wait when the writer comes to them, and some of those that come while it is at it, share a savepoint and a
-//! value of the kind, which each may read and change: as many of them as the writer takes at once. Where one fails, all are undone and run again, each for itself:
-//! it undoes itself alone. The answers of one batch are given by one task, which is the batch's and nobody's who asks:
+//! Those that wait when the writer comes to them, and some of those that come while it is at it, share a savepoint and
+//! a value of the kind, which each may read and change: as many of them as the writer takes at once. Where one fails,
+//! all are undone and run again, each for itself: it undoes itself alone. The answers of one batch are given by one task, which is the batch's and nobody's who asks:
 //! whoever asks may do so from threads that others are not to wait for.
 
 use std::collections::VecDeque;
@@ -46,7 +46,7 @@ struct Queue<C: Common> {
     database: Arc<Database>,
 }
 
-/// Those that wait, and the jobs that the writer has for them: one for each `JOB` or fewer.
+/// Those that wait, and the jobs that the writer has for them: at least one for each `JOB`.
 struct Line<C: Common> {
     waiting: VecDeque<Waiting<C>>,
     jobs: usize,
@@ -173,6 +173,10 @@ impl<C: Common> Queue<C> {
     /// Those that were taken, and who comes meanwhile. False where the savepoints themselves fail, so that nothing may
     /// be kept.
     fn run(&self, tx: &Transaction<'_>, taken: &mut Vec<Box<dyn Write<C>>>) -> bool {
+        if taken.is_empty() {
+            // They joined the one before.
+            return true;
+        }
         let mut done = 0;
         let outcome = self.in_savepoint(tx, |common| {
             while done < taken.len() {

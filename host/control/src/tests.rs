@@ -339,7 +339,7 @@ async fn no_more_share_a_batch_than_the_writer_takes_at_once_and_each_has_its_tu
     assert_eq!(sizes(&db), [5, most, most, most]);
 }
 
-/// The last of eleven that come while the first runs is refused, where one is to be.
+/// Eleven come while the first runs, of whom the first is refused where one is to fail.
 fn with_latecomers(batch: &Arc<crate::Batch<Notes>>, fails: bool) -> mpsc::Receiver<Result<i64, ControlError>> {
     let (answers, answered) = mpsc::channel();
     let (later, mut has_run) = (Arc::clone(batch), false);

@@ -3,9 +3,9 @@
 //! It takes whatever waits as a transaction begins, up to a bound of writes, runs each
 //! operation in a savepoint of its own, commits once, and only then answers. What comes
 //! meanwhile is for the next, but for what joins its like (`batch.rs`): so those who were
-//! answered get on while it works. A full
-//! queue makes the callers wait. Where something was erased, the log of changes is emptied
-//! before the answers, since it holds pages as they were (`log.rs`).
+//! answered get on while it works. A full queue makes the callers wait. Where something was
+//! erased, the log of changes is emptied before the answers, since it holds pages as they
+//! were (`log.rs`).
 
 use std::collections::VecDeque;
 use std::iter;

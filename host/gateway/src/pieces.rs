@@ -55,16 +55,33 @@ impl HttpBody for Pieces {
 
 #[cfg(test)]
 mod tests {
-    use std::task::Waker;
+    use std::{
+        sync::{
+            Arc,
+            atomic::{AtomicUsize, Ordering},
+        },
+        task::Wake,
+    };
 
     use super::*;
+
+    #[derive(Default)]
+    struct Woken(AtomicUsize);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
 
     #[test]
     fn a_long_body_is_whole_and_lets_others_go_first_between_its_pieces() {
         let bytes: Vec<u8> = (0..3 * PIECE + 1).map(|at| (at % 251) as u8).collect();
         let mut body = body(bytes.clone().into());
         assert_eq!(body.size_hint().exact(), Some(bytes.len() as u64));
-        let (mut context, mut taken, mut pauses) = (Context::from_waker(Waker::noop()), Vec::new(), 0);
+        let (woken, mut taken, mut pauses) = (Arc::<Woken>::default(), Vec::new(), 0);
+        let waker = woken.clone().into();
+        let mut context = Context::from_waker(&waker);
         loop {
             match Pin::new(&mut body).poll_frame(&mut context) {
                 Poll::Pending => pauses += 1,
@@ -73,6 +90,6 @@ mod tests {
             }
         }
         assert_eq!(taken, bytes);
-        assert_eq!(pauses, 3);
+        assert_eq!((pauses, woken.0.load(Ordering::Relaxed)), (3, 3), "after each it is asked again");
     }
 }

@@ -25,7 +25,7 @@ use wasmtime::Engine;
 use crate::{LoadError, engine::Counting};
 use apart::{Order, REASON_BYTES, REFUSED};
 
-pub(crate) use turns::{Client, Turn, Turns};
+pub(crate) use turns::{Client, Turns};
 
 /// The most bytes of one component's code.
 pub(crate) const CODE_BYTES_MAX: usize = 256 << 20;

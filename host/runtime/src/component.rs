@@ -208,17 +208,20 @@ impl Loader {
         client: &Client,
         services: &Arc<Services>,
     ) -> Result<Arc<Component>, LoadError> {
-        let (machine, services, shelf) = (machine.clone(), services.clone(), self.shelf.clone());
-        let (workshop, client) = (self.workshop.clone(), client.clone());
-        let opened = self.workshop.attend(async move {
-            let manifest = machine.manifest(&linked, &services).await?;
-            let _turn = workshop.turn(&client).await?;
+        let (asked, services) = (machine.clone(), services.clone());
+        let answered = self.workshop.attend(async move {
+            let manifest = asked.manifest(&linked, &services).await?;
+            Ok::<_, LoadError>((manifest, linked))
+        });
+        let (manifest, linked) = answered.await?;
+        let (machine, shelf, whose) = (machine.clone(), self.shelf.clone(), client.tenant().cloned());
+        let open = move || {
             let manifest = Manifest::parse(&manifest).map_err(LoadError::Manifest)?;
             let bytes = linked.code_bytes;
             let component = Arc::new(machine.component(manifest, digest, linked));
-            Ok(shelf.put(digest, component, bytes, client.tenant()))
-        });
-        let component = opened.await?;
+            Ok(shelf.put(digest, component, bytes, whose.as_ref()))
+        };
+        let component = self.workshop.work(client, open).await??;
         self.tidy();
         Ok(component)
     }
@@ -227,7 +230,7 @@ impl Loader {
     /// whoever asks was found to have those when they came: nobody but the gateway writes to where they are kept, and
     /// what became of the file since is seen when it is next read.
     pub(crate) fn find(&self, digest: &Digest, whose: Option<&TenantId>) -> Option<Arc<Component>> {
-        self.shelf.take(digest, whose)
+        self.shelf.find(digest, whose)
     }
 
     /// Whether it is loaded.

@@ -2,27 +2,26 @@
 //! and where they are taken apart again.
 //!
 //! Each of these takes milliseconds and maps memory or unmaps it, as often as a tenant likes to change what it has.
-//! So they are done on one thread, which gives way to those of all calls, a piece at a time. Of each tenant one piece
-//! is done or stands in the line for it: whoever changes much holds up another's change by one piece. What waits for
-//! something else meanwhile (a compiler, a guest) has no turn.
-
-use std::panic::{AssertUnwindSafe, catch_unwind};
+//! So they are done on threads which give way to those of all calls, a piece at a time (the operator's beside the
+//! tenants'). Of each tenant one piece is done or stands in the line for it: whoever changes much holds up another's
+//! change by one piece. What waits for something else meanwhile (a compiler, a guest) has no turn, and guests run on a
+//! thread that no piece blocks: one may have the turn among long calls that all others wait for.
 
 use crate::{
-    compile::{Client, Turn, Turns},
+    compile::{Client, Turns},
     error::LoadError,
     yielding::Yielding,
 };
 
-/// That thread, and whose turn it is there.
+/// Those threads, and whose turn it is there.
 pub(crate) struct Workshop {
     turns: Turns,
-    thread: Yielding,
+    threads: Yielding,
 }
 
 impl Workshop {
     pub(crate) fn new() -> Self {
-        Self { turns: Turns::new(1), thread: Yielding::new("workshop", 1) }
+        Self { turns: Turns::new(1), threads: Yielding::new("workshop", 1) }
     }
 
     /// Does a piece of work that blocks. Whoever asks for it waits for its turn, an installer too.
@@ -31,27 +30,22 @@ impl Workshop {
         client: &Client,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, LoadError> {
-        let turn = self.turn(client).await?;
-        let work = async move {
+        let turn = self.turns.take(&client.waiting()).await?;
+        let done = self.threads.block(move || {
             let _turn = turn;
-            catch_unwind(AssertUnwindSafe(work))
-        };
-        self.thread.run(work).await.map_err(|_| LoadError::Internal("it panicked".into()))
+            work()
+        });
+        done.await.map_err(|error| LoadError::Internal(error.to_string()))
     }
 
-    /// A turn for a piece of what runs here without one.
-    pub(crate) async fn turn(&self, client: &Client) -> Result<Turn, LoadError> {
-        self.turns.take(&client.waiting()).await
-    }
-
-    /// Runs what mostly waits, without a turn.
+    /// Runs a guest, or what else mostly waits, without a turn.
     pub(crate) async fn attend<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> T {
-        self.thread.run(work).await
+        self.threads.run(work).await
     }
 
     /// Takes something apart that nobody needs any more.
     pub(crate) fn discard(&self, what: impl Send + 'static) {
-        self.thread.leave(move || drop(what));
+        drop(self.threads.block(move || drop(what)));
     }
 }
 
@@ -91,6 +85,19 @@ mod tests {
             piece.await.expect("it ran").expect("it was done");
         }
         assert_eq!(*done.lock().expect("the list"), ["b", "a", "a", "a"]);
+    }
+
+    #[tokio::test]
+    async fn guests_go_on_while_a_piece_is_done() {
+        let (workshop, (go_on, waits)) = (Arc::new(Workshop::new()), mpsc::channel::<()>());
+        let piece = {
+            let workshop = workshop.clone();
+            tokio::spawn(async move { workshop.work(&installer("a"), move || waits.recv().is_ok()).await })
+        };
+        tokio::task::yield_now().await;
+        assert_eq!(workshop.attend(async { 7 }).await, 7);
+        go_on.send(()).expect("it waits for this");
+        assert!(piece.await.expect("it ran").expect("it was done"));
     }
 
     #[tokio::test]

@@ -2,7 +2,10 @@
 
 use std::{panic, sync::OnceLock};
 
-use tokio::{runtime, task::JoinSet};
+use tokio::{
+    runtime,
+    task::{self, JoinSet},
+};
 use tracing::Instrument as _;
 
 /// Behind the threads of all other calls.
@@ -34,11 +37,11 @@ impl Yielding {
         }
     }
 
-    /// Leaves work to these threads that nobody waits for.
-    pub(crate) fn leave(&self, work: impl FnOnce() + Send + 'static) {
+    /// Has work that blocks done to its end, by another thread that gives way: what runs on these goes on meanwhile.
+    pub(crate) fn block<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> task::JoinHandle<T> {
         match self.threads() {
-            Some(threads) => drop(threads.handle.spawn(async move { work() })),
-            None => work(),
+            Some(threads) => threads.handle.spawn_blocking(work),
+            None => task::spawn_blocking(work),
         }
     }
 
@@ -110,9 +113,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_left_to_them_is_done_there() {
-        let (yielding, (tell, told)) = (Yielding::new("gives-way", 1), oneshot::channel());
-        yielding.leave(move || drop(tell.send(name())));
-        assert_eq!(told.await.expect("it was done").as_deref(), Some("gives-way"));
+    async fn what_blocks_gives_way_and_keeps_none_of_them_from_its_work() {
+        let yielding = Yielding::new("gives-way", 1);
+        let nice = || rustix::process::getpriority_process(None).expect("it is known");
+        let own = nice();
+        let (go_on, waits) = std::sync::mpsc::channel::<()>();
+        let blocks = yielding.block(move || waits.recv().map(|()| nice()));
+        assert_eq!(yielding.run(async { 7 }).await, 7);
+        go_on.send(()).expect("it waits for this");
+        assert!(blocks.await.expect("it was done").expect("it was told") > own);
     }
 }

@@ -55,7 +55,7 @@ impl Reaper {
         owed
     }
 
-    /// A process with its group, which is to be ended where there is no reaper.
+    /// A process with its group. On an error there is no reaper, and the caller ends the process.
     pub(crate) fn owe_process(&self, pid: Pid) -> io::Result<Owed> {
         let (kind, what) = (Kind::ProcessGroup, pid.as_raw_pid().to_string().into());
         let owed = Owed { reaper: self.clone(), kind, what };

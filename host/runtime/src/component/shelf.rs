@@ -13,7 +13,8 @@ use openclaw_tenancy::TenantId;
 
 use crate::digest::Digest;
 
-/// What nobody runs, of one tenant (whichever had it last; the operator counts as one) and of all.
+/// What nobody runs, of one tenant (whichever had it last; the operator counts as one) and of all. Looked at whenever
+/// something is loaded or changed.
 const OF_ONE: Room = Room { count: 8, bytes: 64 << 20 };
 const OF_ALL: Room = Room { count: 64, bytes: 256 << 20 };
 
@@ -31,6 +32,18 @@ struct Thing<T> {
     bytes: usize,
     whose: Option<TenantId>,
     used: u64,
+}
+
+impl<T> Held<T> {
+    fn find(&mut self, digest: &Digest, whose: Option<&TenantId>) -> Option<Arc<T>> {
+        self.now += 1;
+        let thing = self.things.get_mut(digest)?;
+        thing.used = self.now;
+        if thing.whose.as_ref() != whose {
+            thing.whose = whose.cloned();
+        }
+        Some(thing.it.clone())
+    }
 }
 
 impl<T> Thing<T> {
@@ -65,16 +78,8 @@ impl<T> Default for Shelf<T> {
 
 impl<T> Shelf<T> {
     /// What is there under this name, for somebody who will run it.
-    pub(super) fn take(&self, digest: &Digest, whose: Option<&TenantId>) -> Option<Arc<T>> {
-        let mut held = self.held();
-        held.now += 1;
-        let now = held.now;
-        let thing = held.things.get_mut(digest)?;
-        thing.used = now;
-        if thing.whose.as_ref() != whose {
-            thing.whose = whose.cloned();
-        }
-        Some(thing.it.clone())
+    pub(super) fn find(&self, digest: &Digest, whose: Option<&TenantId>) -> Option<Arc<T>> {
+        self.held().find(digest, whose)
     }
 
     pub(super) fn has(&self, digest: &Digest) -> bool {
@@ -84,8 +89,8 @@ impl<T> Shelf<T> {
     /// Puts something there, and answers what is there now: somebody else may have been first.
     pub(super) fn put(&self, digest: Digest, it: Arc<T>, bytes: usize, whose: Option<&TenantId>) -> Arc<T> {
         let mut held = self.held();
-        if let Some(earlier) = held.things.get(&digest) {
-            return earlier.it.clone();
+        if let Some(earlier) = held.find(&digest, whose) {
+            return earlier;
         }
         held.now += 1;
         let used = held.now;

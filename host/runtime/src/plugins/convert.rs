@@ -114,10 +114,7 @@ impl Plugins {
                 Documents { tenant: tenant.clone(), family: route.component().manifest.family.clone(), forms };
             let (plugins, version, request_id) = (self.clone(), route.version().clone(), facts.request_id.clone());
             // It runs to its end even when nobody waits for it any more.
-            let work = tokio::spawn(async move {
-                let workshop = plugins.loader.workshop.clone();
-                workshop.attend(async move { plugins.bring(documents, &version, request_id).await }).await
-            });
+            let work = tokio::spawn(async move { plugins.bring(documents, &version, request_id).await });
             let brought = within(route, outer, work).await?;
             return brought.unwrap_or_else(|error| Err(ConvertError::Internal(error.to_string()).into())).map(Some);
         }

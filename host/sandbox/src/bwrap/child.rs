@@ -90,7 +90,7 @@ impl Child {
     /// has failed: only then does every process of the sandbox end with its parent, so that a command that is sent
     /// later is never run without us.
     pub(super) async fn become_sandbox(&mut self, order: Order, limits: &Limits) -> Result<(), Error> {
-        self.entered().await.map_err(Error::io("the workload's cgroup"))?;
+        self.entered().await.map_err(Error::io("the sandbox's first process"))?;
         self.limit(limits)?;
         order.send(&self.control).map_err(Error::io("bubblewrap does not start"))?;
         // Or their ends would never come. To close a mount is to wait for others who have some.

@@ -28,8 +28,8 @@ fn what_nobody_runs_any_more_is_there_for_whoever_goes_back_to_it() {
     assert_eq!(*again, "one", "whoever was first is shared");
     drop((first, again));
     assert!(shelf.tidy().is_empty());
-    assert_eq!(shelf.take(&digest("one"), Some(&a)).as_deref(), Some(&"one"));
-    assert!(shelf.take(&digest("two"), Some(&a)).is_none());
+    assert_eq!(shelf.find(&digest("one"), Some(&a)).as_deref(), Some(&"one"));
+    assert!(shelf.find(&digest("two"), Some(&a)).is_none());
 }
 
 #[test]
