@@ -58,11 +58,6 @@ pub(super) fn find(db: &Connection, reserved: &Reserved) -> Result<Option<CallRo
     rows::find(db, reserved.caller.tenant.as_str(), reserved.id)
 }
 
-/// Gives back what was set aside for a call that never reached the provider.
-pub(super) fn release(group: &mut Group<'_>, call: (i64, &Reserved)) -> Result<()> {
-    group.release(call).map(drop)
-}
-
 /// Ends a call of which nobody knows how it went: its whole input is billed (a workload: all its time). False where
 /// it has ended.
 pub(super) fn estimate(

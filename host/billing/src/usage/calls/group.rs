@@ -110,8 +110,8 @@ impl<'tx> Group<'tx> {
         self.change(reserved, &Counts::settled(&reserved.amounts, spent));
     }
 
-    /// Takes out a call that never was. What was set aside for it, where it was open.
-    pub(super) fn release(&mut self, (cohort, reserved): (i64, &Reserved)) -> Result<Option<Reserved>> {
+    /// Takes out a call that never was, and gives back what was set aside for it.
+    pub(super) fn release(&mut self, (cohort, reserved): (i64, &Reserved)) -> Result<()> {
         let tenant = &reserved.caller.tenant;
         // Its caller may have gone before it was written.
         if let Some(admitted) = self.admitted.remove(tenant) {
@@ -122,7 +122,7 @@ impl<'tx> Group<'tx> {
             self.settle(taken, &Amounts::default());
             self.unused.extend(taken.owners.iter().map(|owner| (Arc::clone(owner), taken.day_ms)));
         }
-        Ok(taken)
+        Ok(())
     }
 
     /// Whether the row of a call is there still.

@@ -117,7 +117,7 @@ impl Reservation {
     /// Gives the place back; for a call that never reached the provider.
     pub async fn release(mut self) -> Result<(), LedgerError> {
         let (cohort, reserved) = self.held.call();
-        self.held.end(move |group: &mut Group<'_>| Ok(close::release(group, (cohort, &reserved))?)).await
+        self.held.end(move |group: &mut Group<'_>| Ok(group.release((cohort, &reserved))?)).await
     }
 }
 
@@ -192,7 +192,7 @@ impl Drop for Held {
                 self.submit(before, estimate, move |ended| warn(id, ended));
             }
             Phase::Reserved => {
-                let release = move |group: &mut Group<'_>| Ok(close::release(group, (cohort, &reserved))?);
+                let release = move |group: &mut Group<'_>| Ok(group.release((cohort, &reserved))?);
                 self.submit(before, release, move |ended| warn(id, ended));
             }
         }
@@ -226,8 +226,7 @@ impl Drop for Asked {
             let (reserved, id) = (Arc::clone(&self.reserved), self.reserved.id);
             let cohort = Arc::clone(&self.cohort);
             // Behind what admits it, in the same queue.
-            let release =
-                move |group: &mut Group<'_>| Ok(close::release(group, (cohort.load(Ordering::Relaxed), &reserved))?);
+            let release = move |group: &mut Group<'_>| Ok(group.release((cohort.load(Ordering::Relaxed), &reserved))?);
             self.writes.0.submit(release, move |ended| warn(id, ended));
         }
     }
