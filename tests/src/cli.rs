@@ -83,6 +83,13 @@ impl Cli {
         self
     }
 
+    /// With its notes going here, once it is started, and not to the tester.
+    #[must_use]
+    pub fn notes(mut self, to: impl Into<Stdio>) -> Self {
+        self.command.stderr(to);
+        self
+    }
+
     /// Starts it, for one that goes on until it is told to end. Its notes go to the tester.
     #[must_use]
     pub fn start(mut self) -> Running {
@@ -121,6 +128,12 @@ pub struct Running {
 }
 
 impl Running {
+    /// The process id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Waits for the next line of its output.
     #[track_caller]
     #[must_use]

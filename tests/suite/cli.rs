@@ -1,6 +1,7 @@
 //! The command line, with the daemon running and stopped.
 
 mod components;
+mod directory;
 mod doctor;
 mod examples;
 mod exits;

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use openclaw_config::{Secret, gateway::Models};
 use openclaw_gateway::{Gateway, GatewaySettings, Identity, Listeners};
-use openclaw_tenancy::{Home, HomeError, HomeLock};
+use openclaw_tenancy::{HolderKind, Home, HomeError, HomeLock};
 use serde_json::{Value, json};
 use tokio::net::UnixStream;
 use tokio::sync::oneshot;
@@ -33,7 +33,7 @@ use crate::settings::{Settings, existing_home, home_path};
 use http::{Answer, Stream, Target};
 pub(crate) use socket::Socket;
 
-/// How long another short-lived holder of the lock (a verb like this one) is waited for.
+/// How long another holder of the lock is waited for: a verb like this one, or a daemon that does not listen yet.
 const LOCK_PATIENCE: Duration = Duration::from_secs(10);
 const LOCK_RETRY: Duration = Duration::from_millis(50);
 
@@ -229,7 +229,7 @@ fn remote_target(url: &str, token: Option<&Secret>) -> Result<Target, CliError> 
 }
 
 /// Connects to the daemon or takes its place. A socket that nobody answers was left by a daemon
-/// that was killed.
+/// that was killed, or is that of one that has just begun.
 async fn reach(home: &Home) -> Result<Access, CliError> {
     let deadline = Instant::now() + LOCK_PATIENCE;
     loop {
@@ -240,7 +240,7 @@ async fn reach(home: &Home) -> Result<Access, CliError> {
                 return Err(CliError::new(Kind::Unreachable, format!("the daemon's control socket: {error}")));
             }
         }
-        match home.lock() {
+        match home.lock(HolderKind::Command) {
             Ok(lock) => return Ok(Access::Own(lock)),
             Err(HomeError::Held { .. }) if Instant::now() < deadline => tokio::time::sleep(LOCK_RETRY).await,
             Err(error) => return Err(error.into()),

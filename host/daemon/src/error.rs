@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use openclaw_config::{ConfigErrors, Source};
 use openclaw_gateway::{ANOTHER_TENANT, CatalogError, OPERATOR_ONLY, OpenError, RateCardError, ServeError, TlsError};
-use openclaw_tenancy::HomeError;
+use openclaw_tenancy::{Holder, HolderKind, HomeError};
 use serde_json::{Value, json};
 
 /// What kind of failure; decides the exit code.
@@ -230,8 +230,13 @@ impl From<HomeError> for CliError {
     fn from(error: HomeError) -> Self {
         let message = error.to_string();
         match error {
-            HomeError::Held { pid, .. } => Self::new(Kind::Conflict, message).hint(match pid {
-                Some(pid) => format!("stop it with `kill {pid}`, or choose another directory with --home"),
+            HomeError::Held { holder, .. } => Self::new(Kind::Conflict, message).hint(match holder {
+                Some(Holder { kind: Some(HolderKind::Command), .. }) => {
+                    "try again when it is done, or choose another directory with --home".into()
+                }
+                Some(Holder { pid, .. }) => {
+                    format!("stop it with `kill {pid}`, or choose another directory with --home")
+                }
                 None => "stop it, or choose another directory with --home".into(),
             }),
             HomeError::EmptyToken => Self::new(Kind::Configuration, message),

@@ -1,20 +1,21 @@
 //! The state directory (`~/.openclaw`): its lock, its paths, whose directories are in it.
 
 use std::fs::File;
-use std::io::{Read, Seek, Write};
+use std::io::{Seek, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::fs::{FlockOperation, Mode, OFlags, StatVfs};
 use rustix::io::Errno;
-use rustix::process::{Pid, test_kill_process};
 
 use crate::directory::{Directory, DirectoryError, FileKind};
 use crate::{ComponentFiles, TenantDir, TenantId, TenantPath};
 
+mod holder;
 mod scratch;
 mod secrets;
 
+pub use holder::{Holder, HolderKind};
 pub use scratch::Scratch;
 
 #[cfg(test)]
@@ -56,8 +57,8 @@ pub enum HomeError {
         .0.display()
     )]
     Shared(PathBuf),
-    #[error("{} is in use by another daemon{}", path.display(), Holder(*.pid))]
-    Held { path: PathBuf, pid: Option<u32> },
+    #[error("{} is in use by another {}", path.display(), holder::described(*.holder))]
+    Held { path: PathBuf, holder: Option<Holder> },
     #[error("{}: {source}", path.display())]
     File { path: PathBuf, source: DirectoryError },
     #[error("{} is missing, and there are tenants whose secrets it seals", .0.display())]
@@ -80,14 +81,6 @@ pub enum HomeError {
     NoTenantDirectory(TenantId),
     #[error("no random numbers: {0}")]
     Random(getrandom::Error),
-}
-
-struct Holder(Option<u32>);
-
-impl std::fmt::Display for Holder {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.map_or(Ok(()), |pid| write!(f, " (pid {pid})"))
-    }
 }
 
 /// Held while this process owns the state directory; the system releases it
@@ -125,11 +118,11 @@ impl Home {
         }
     }
 
-    /// Takes the state directory for this process.
+    /// Takes the state directory for this process, which is of this kind.
     ///
     /// # Errors
-    /// `Held` with the pid of the process that has it. One that was killed is waited for.
-    pub fn lock(&self) -> Result<HomeLock, HomeError> {
+    /// `Held` with the process that has it. One that was killed is waited for.
+    pub fn lock(&self, kind: HolderKind) -> Result<HomeLock, HomeError> {
         let failed = |error: DirectoryError| self.file_error(LOCK, error);
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let handle = rustix::fs::openat(&self.root, LOCK, flags, Mode::RUSR | Mode::WUSR)
@@ -140,19 +133,27 @@ impl Home {
             if error != Errno::WOULDBLOCK {
                 return Err(failed(error.into()));
             }
-            let pid = holder(&mut file);
-            let most = if pid.is_some_and(is_running) { LOOKS_WHILE_RUNNING } else { LOOKS };
+            let holder = Holder::read(&mut file);
+            let most = if holder.is_some_and(Holder::is_running) { LOOKS_WHILE_RUNNING } else { LOOKS };
             looks += 1;
             if looks > most {
-                return Err(HomeError::Held { path: self.path.clone(), pid });
+                return Err(HomeError::Held { path: self.path.clone(), holder });
             }
             std::thread::sleep(BETWEEN_LOOKS);
         }
         file.set_len(0)
             .and_then(|()| file.rewind())
-            .and_then(|()| writeln!(file, "{}", std::process::id()))
+            .and_then(|()| writeln!(file, "{}", Holder::this_process(kind)))
             .map_err(|error| failed(error.into()))?;
         Ok(HomeLock { _file: file })
+    }
+
+    /// Who took the state directory last, as the lock file says: it may have ended since.
+    #[must_use]
+    pub fn last_holder(&self) -> Option<Holder> {
+        let handle =
+            rustix::fs::openat(&self.root, LOCK, OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty());
+        Holder::read(&mut File::from(handle.ok()?))
     }
 
     /// Every id that has a directory, sorted.
@@ -304,18 +305,6 @@ fn free_bytes(disk: &StatVfs) -> u64 {
     // Some make room for files as they are made, and count none.
     let has_files = disk.f_files == 0 || disk.f_favail > FILES_KEPT.min(disk.f_files / 20);
     if has_files { disk.f_bavail.saturating_mul(disk.f_frsize) } else { 0 }
-}
-
-fn holder(file: &mut File) -> Option<u32> {
-    let mut text = String::new();
-    file.rewind().ok()?;
-    file.take(32).read_to_string(&mut text).ok()?;
-    text.trim().parse().ok()
-}
-
-fn is_running(pid: u32) -> bool {
-    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
-    pid.is_some_and(|pid| test_kill_process(pid) != Err(Errno::SRCH))
 }
 
 #[allow(clippy::disallowed_methods, reason = "a directory that the operator names")]

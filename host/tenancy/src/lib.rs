@@ -23,7 +23,7 @@ pub use components::ComponentFiles;
 pub use directory::{
     Directory, DirectoryError, Entry, FileIdentity, FileKind, Metadata, NAME_BYTES, PathError, TenantPath,
 };
-pub use home::{Home, HomeError, HomeLock, Scratch};
+pub use home::{Holder, HolderKind, Home, HomeError, HomeLock, Scratch};
 pub use ids::{Family, FamilyError, IndexName, IndexNameError, TenantId, TenantIdError};
 pub use quotas::{CpuMillis, DecimalError, PicoUsd, QuotaError, Quotas, SandboxQuotas};
 pub use registry::{

@@ -10,12 +10,12 @@ use openclaw_control::{ControlDb, Durability};
 use openclaw_documents::{Store, StoreSettings};
 use openclaw_models::Models;
 use openclaw_runtime::{AdmissionLimits, Sandboxes, ServicesParts};
-use openclaw_tenancy::{Audit, Home, HomeLock, Registry};
+use openclaw_tenancy::{Audit, HolderKind, Home, HomeLock, Registry};
 
 /// With default settings. The lock is held as long as the state is used.
 pub(crate) fn open(path: &Path) -> Result<(ServicesParts, ControlDb, HomeLock)> {
     let home = Home::open(path)?;
-    let lock = home.lock()?;
+    let lock = home.lock(HolderKind::Command)?;
     let loaded: Loaded = openclaw_config::load::load(None, [], &[]).context("the default configuration")?;
     let zone = TimeZone::UTC;
     let durability = Durability::Process;

@@ -1,3 +1,4 @@
+use openclaw_tenancy::{Holder, HolderKind, HomeError};
 use serde_json::json;
 
 use super::{CliError, Kind};
@@ -51,4 +52,20 @@ fn json_names_the_gateways_own_code_and_keeps_its_data() {
             "details": { "code": "RATE_LIMITED", "retryAfterMs": 1500 },
         }})
     );
+}
+
+#[test]
+fn a_command_that_has_the_directory_is_told_from_a_daemon() {
+    let held = |kind| {
+        let holder = Some(Holder { pid: 7, kind });
+        let error = CliError::from(HomeError::Held { path: "/state".into(), holder });
+        assert_eq!(error.kind, Kind::Conflict);
+        (error.message, error.hint.unwrap_or_default())
+    };
+    let (message, hint) = held(Some(HolderKind::Command));
+    assert_eq!(message, "/state is in use by another command (pid 7)");
+    assert_eq!(hint, "try again when it is done, or choose another directory with --home");
+    let (message, hint) = held(Some(HolderKind::Daemon));
+    assert_eq!(message, "/state is in use by another daemon (pid 7)");
+    assert_eq!(hint, "stop it with `kill 7`, or choose another directory with --home");
 }

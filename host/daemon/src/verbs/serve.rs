@@ -11,7 +11,7 @@ use clap::Args;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use openclaw_config::GatewayConfig;
 use openclaw_gateway::{Certificate, Gateway, Listeners, ServeError};
-use openclaw_tenancy::{Home, HomeError, HomeLock};
+use openclaw_tenancy::{Holder, HolderKind, Home, HomeError, HomeLock};
 use serde_json::{Value, json};
 use tokio::net::UnixStream;
 use tokio::sync::oneshot;
@@ -25,9 +25,11 @@ use crate::port;
 use crate::settings::{Settings, home_path};
 use signals::{Signal, Signals};
 
-/// How long a verb that works on the directory meanwhile is waited for.
-const VERB_PATIENCE: Duration = Duration::from_secs(5);
-const VERB_RETRY: Duration = Duration::from_millis(20);
+/// How long a command that has the directory is waited for: the first one compiles the components.
+const COMMAND_PATIENCE: Duration = Duration::from_secs(30);
+/// How long a daemon is waited for that has it and does not listen: it stops, or starts.
+const DAEMON_PATIENCE: Duration = Duration::from_secs(5);
+const RETRY: Duration = Duration::from_millis(20);
 
 const EXAMPLES: &str = "\
 EXAMPLES:
@@ -103,7 +105,7 @@ impl Serve {
         // From here on signals are ours: none may end the process half way.
         let mut signals = Signals::new()?;
         let home = Home::open(&path)?;
-        let lock = take(&home).await?;
+        let lock = take(&home, &mut signals, output).await?;
         let logging = Logging::start(&home.log_path(), &config.telemetry.log, true)?;
         warn_of(&settings);
         raise_open_files();
@@ -183,18 +185,29 @@ impl Daemon {
     }
 }
 
-/// Takes the directory. A daemon that has it is told of; a verb is soon done.
-async fn take(home: &Home) -> Result<HomeLock, CliError> {
-    let deadline = Instant::now() + VERB_PATIENCE;
+/// Takes the directory. A daemon that serves it is told of at once; a command that has it is soon done.
+async fn take(home: &Home, signals: &mut Signals, output: &Output) -> Result<HomeLock, CliError> {
+    let since = Instant::now();
+    let mut told = false;
     loop {
-        match home.lock() {
-            Err(HomeError::Held { .. }) if Instant::now() < deadline => {
-                if UnixStream::connect(home.control_socket_path()).await.is_ok() {
-                    return Ok(home.lock()?);
-                }
-                tokio::time::sleep(VERB_RETRY).await;
-            }
-            taken => return Ok(taken?),
+        let refused = match home.lock(HolderKind::Daemon) {
+            Ok(lock) => return Ok(lock),
+            Err(error) => error,
+        };
+        let HomeError::Held { holder, .. } = &refused else { return Err(refused.into()) };
+        let of_command = holder.filter(|holder| holder.kind == Some(HolderKind::Command));
+        let patience = if of_command.is_some() { COMMAND_PATIENCE } else { DAEMON_PATIENCE };
+        let serves = of_command.is_none() && UnixStream::connect(home.control_socket_path()).await.is_ok();
+        if serves || since.elapsed() >= patience {
+            return Err(refused.into());
+        }
+        if let Some(Holder { pid, .. }) = of_command.filter(|_| !told) {
+            output.note(&format!("waiting for the command that uses {} (pid {pid})", home.path().display()));
+            told = true;
+        }
+        tokio::select! {
+            signal = signals.next() => if signal != Signal::Reload { return Err(CliError::interrupted()) },
+            () = tokio::time::sleep(RETRY) => {}
         }
     }
 }

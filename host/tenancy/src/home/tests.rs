@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rustix::fs::FlockOperation;
 
-use super::{Home, HomeError};
+use super::{Holder, HolderKind, Home, HomeError};
 
 fn mode(path: &Path) -> u32 {
     std::fs::metadata(path).unwrap().permissions().mode() & 0o777
@@ -81,18 +81,35 @@ fn a_key_file_of_the_operators_is_used_in_place_of_the_homes() {
 }
 
 #[test]
-fn a_held_home_is_refused_with_the_holders_pid_and_free_when_the_holder_ends() {
+fn a_held_home_is_refused_with_its_holder_and_free_when_the_holder_ends() {
     let parent = tempfile::tempdir().unwrap();
     let home = Home::open(parent.path()).unwrap();
-    let lock = home.lock().unwrap();
-    let error = Home::open(parent.path()).unwrap().lock().unwrap_err();
-    let HomeError::Held { pid, .. } = &error else {
-        panic!("{error}");
-    };
-    assert_eq!(*pid, Some(std::process::id()));
-    assert!(error.to_string().contains(&std::process::id().to_string()));
-    drop(lock);
-    home.lock().unwrap();
+    let pid = std::process::id();
+    for (kind, name) in [(HolderKind::Daemon, "daemon"), (HolderKind::Command, "command")] {
+        let lock = home.lock(kind).unwrap();
+        let error = Home::open(parent.path()).unwrap().lock(HolderKind::Daemon).unwrap_err();
+        let HomeError::Held { holder, .. } = &error else {
+            panic!("{error}");
+        };
+        assert_eq!(*holder, Some(Holder { pid, kind: Some(kind) }));
+        assert!(error.to_string().ends_with(&format!("is in use by another {name} (pid {pid})")), "{error}");
+        drop(lock);
+    }
+    home.lock(HolderKind::Daemon).unwrap();
+    assert_eq!(home.last_holder(), Some(Holder { pid, kind: Some(HolderKind::Daemon) }));
+}
+
+#[test]
+fn a_lock_file_that_does_not_say_what_its_holder_is_names_a_process() {
+    let parent = tempfile::tempdir().unwrap();
+    let home = Home::open(parent.path()).unwrap();
+    let path = parent.path().join("daemon.lock");
+    let pid = std::process::id();
+    std::fs::write(&path, format!("{pid}\n")).unwrap();
+    let held = File::open(&path).unwrap();
+    rustix::fs::flock(&held, FlockOperation::NonBlockingLockExclusive).unwrap();
+    let error = home.lock(HolderKind::Command).unwrap_err();
+    assert!(error.to_string().ends_with(&format!("is in use by another process (pid {pid})")), "{error}");
 }
 
 /// A gateway that was killed amid a fork left the lock to a child for a moment: whoever started the next one read that
@@ -108,7 +125,7 @@ fn what_a_killed_process_was_starting_is_waited_for() {
     let (begins, begun) = std::sync::mpsc::channel();
     let next = std::thread::spawn(move || {
         begins.send(()).unwrap();
-        home.lock().map(drop)
+        home.lock(HolderKind::Daemon).map(drop)
     });
     begun.recv().unwrap();
     drop(of_child);
@@ -119,9 +136,9 @@ fn what_a_killed_process_was_starting_is_waited_for() {
 fn a_lock_file_left_by_a_killed_process_does_not_block() {
     let parent = tempfile::tempdir().unwrap();
     std::fs::write(parent.path().join("daemon.lock"), "4194303\n").unwrap();
-    Home::open(parent.path()).unwrap().lock().unwrap();
-    let pid = std::fs::read_to_string(parent.path().join("daemon.lock")).unwrap();
-    assert_eq!(pid.trim(), std::process::id().to_string());
+    let home = Home::open(parent.path()).unwrap();
+    home.lock(HolderKind::Daemon).unwrap();
+    assert_eq!(home.last_holder().map(|holder| holder.pid), Some(std::process::id()));
 }
 
 #[test]

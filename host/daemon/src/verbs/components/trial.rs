@@ -6,7 +6,7 @@ use openclaw_config::gateway::{CallLimits, Components};
 use openclaw_config::store::Overrides;
 use openclaw_gateway::{Gateway, GatewaySettings, Identity, OpenError};
 use openclaw_runtime::{CostLog, Limits, LoadError, Scope};
-use openclaw_tenancy::Home;
+use openclaw_tenancy::{HolderKind, Home};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -63,7 +63,7 @@ impl Trial {
     ) -> Result<Result<Self, LoadError>, CliError> {
         let directory = tempfile::tempdir()?;
         let home = Home::open(directory.path())?;
-        let lock = home.lock()?;
+        let lock = home.lock(HolderKind::Command)?;
         let mut loaded = openclaw_config::load(None, Vec::new(), &[])?;
         loaded.config.components = Components {
             load: vec![file.path.display().to_string()],

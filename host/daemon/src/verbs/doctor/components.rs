@@ -6,7 +6,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use openclaw_config::GatewayConfig;
-use openclaw_tenancy::{Home, HomeError};
+use openclaw_tenancy::{HolderKind, Home, HomeError};
 use serde_json::json;
 
 use super::finding::Finding;
@@ -62,7 +62,7 @@ async fn try_open(
 ) -> Result<usize, CliError> {
     let directory = tempfile::tempdir()?;
     let home = Home::open(directory.path())?;
-    let lock = home.lock()?;
+    let lock = home.lock(HolderKind::Command)?;
     let mut settings = Settings::load_file(&directory.path().join("config.yaml"), &[], false)?;
     settings.loaded.config.components = config.components.clone();
     settings.loaded.config.secrets.key_file = key_file;

@@ -1,9 +1,10 @@
 //! Whether a daemon runs here, and whether one could.
 
-use std::fs;
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+
+use openclaw_tenancy::Home;
 
 use super::finding::Finding;
 use crate::port;
@@ -17,13 +18,12 @@ pub(super) enum State {
 }
 
 /// Asks the socket; takes no lock and leaves no trace.
-#[allow(clippy::disallowed_methods, reason = "the gateway's own lock")]
 pub(super) fn find(home: &Path) -> State {
     if UnixStream::connect(home.join("control.sock")).is_err() {
         return State::Stopped;
     }
-    let lock = fs::read_to_string(home.join("daemon.lock")).unwrap_or_default();
-    State::Running(lock.trim().parse().ok())
+    let holder = Home::existing(home).ok().flatten().and_then(|home| home.last_holder());
+    State::Running(holder.map(|holder| holder.pid))
 }
 
 /// `listen` is none where the configuration cannot be read.
