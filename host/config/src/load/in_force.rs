@@ -5,7 +5,10 @@ use serde_json::Value;
 use crate::path::{KeyPath, Segment};
 use crate::shape::closest;
 
-pub(super) const NOT_READ: &str = "has no effect yet: nothing that comes with the gateway acts on it";
+const NOT_READ: &str = "has no effect yet: nothing that comes with the gateway acts on it";
+
+/// A longer key is no slip of the pen.
+const MAX_MISSPELT_BYTES: usize = 64;
 
 /// Any element of a list, or any member.
 const ANY: &str = "*";
@@ -110,12 +113,13 @@ const SKILLS: Keys = &[("entries", "What is said of single skills, by their `ski
 
 const SKILL: Keys = &[("enabled", "False leaves the skill out of every agent's prompt.")];
 
-/// Every key that is set below these sections, and that nothing acts on.
-pub(super) fn strangers(set: &Value) -> impl Iterator<Item = KeyPath> + '_ {
+/// Every key that is set below these sections, and that nothing acts on, with what is to be known of it.
+pub(super) fn strangers(set: &Value) -> impl Iterator<Item = (KeyPath, String)> + '_ {
     IN_FORCE.iter().flat_map(move |(section, keys)| {
         places(section, set).into_iter().flat_map(move |place| {
             let members = place.get(set).and_then(Value::as_object).into_iter().flatten();
-            members.filter(|(key, _)| meaning(keys, key).is_none()).map(move |(key, _)| place.key(key))
+            let strange = members.filter(|(key, _)| meaning(keys, key).is_none());
+            strange.map(move |(key, _)| (place.key(key), not_read(keys, key)))
         })
     })
 }
@@ -127,9 +131,15 @@ pub(super) fn description(path: &KeyPath) -> Option<String> {
     if let Some(meaning) = meaning(keys, key) {
         return Some(meaning.to_owned());
     }
+    Some(format!("{key} {}", not_read(keys, key)))
+}
+
+/// What is to be known of a key of such a section that nothing acts on: what it may have meant, too.
+fn not_read(keys: &[Keys], key: &str) -> String {
     let known = keys.iter().copied().flatten().map(|(known, _)| *known);
-    let meant = closest(key, known).map(|known| format!(" (did you mean {known:?}?)")).unwrap_or_default();
-    Some(format!("{key} {NOT_READ}{meant}"))
+    let meant = if key.len() <= MAX_MISSPELT_BYTES { closest(key, known) } else { None };
+    let meant = meant.map(|known| format!(" (did you mean {known:?}?)")).unwrap_or_default();
+    format!("{NOT_READ}{meant}")
 }
 
 /// Where a pattern's places are in a value.

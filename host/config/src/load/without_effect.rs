@@ -8,7 +8,7 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
-use super::in_force::{NOT_READ, strangers};
+use super::in_force::strangers;
 use super::{Loaded, Source, source_of, tool_names};
 use crate::gateway::GatewayConfig;
 use crate::path::KeyPath;
@@ -94,9 +94,9 @@ pub(crate) fn overlay_without_effect(overlay: &Value) -> Vec<(KeyPath, String)> 
 }
 
 fn found<'v>(set: &'v Value, default: &'v Value) -> impl Iterator<Item = (KeyPath, String)> + 'v {
-    let whole = TABLE.iter().filter_map(|(key, what)| Some((KeyPath::parse(key).ok()?, *what)));
+    let whole = TABLE.iter().filter_map(|(key, what)| Some((KeyPath::parse(key).ok()?, (*what).to_owned())));
     let whole = whole.filter(move |(key, _)| key.get(set) != key.get(default));
-    let all = whole.chain(strangers(set).map(|key| (key, NOT_READ)));
+    let all = whole.chain(strangers(set));
     let told = all.filter(move |(key, _)| key.get(set).is_some_and(|value| !is_empty(value)));
     told.map(|(key, what)| (key.clone(), format!("{key} {what}"))).chain(tool_names::unknown(set))
 }

@@ -81,6 +81,21 @@ fn of_an_open_section_each_key_that_nothing_acts_on_is_told() {
 }
 
 #[test]
+fn a_key_of_an_open_section_that_is_misspelt_is_told_what_it_may_have_meant() {
+    let overlay =
+        json!({"agents": {"list": [{"id": "a", "qoutas": {"tokens_per_day": 1}, "memorySearch": {"on": 1}}]}});
+    let told: Vec<String> = overlay_without_effect(&overlay).into_iter().map(|(_, message)| message).collect();
+    let untold = "has no effect yet: nothing that comes with the gateway acts on it";
+    assert_eq!(
+        told,
+        [
+            format!("agents.list[0].memorySearch {untold}"),
+            format!("agents.list[0].qoutas {untold} (did you mean \"quotas\"?)"),
+        ]
+    );
+}
+
+#[test]
 fn a_name_in_a_tool_policy_that_is_no_tools_is_told_and_what_it_may_have_meant() {
     let config = "tools:\n  deny: [exek, exec, 'http*', '*', 'group:fs', 'group:*']\nagents:\n  defaults: {tools: {allow: \
                   [browser]}}\n  list:\n    - {id: ada, tools: {profile: coding, deny: ['mem*', 'x*']}}\n";
