@@ -69,6 +69,17 @@ impl fmt::Display for Offence {
     }
 }
 
+/// What is wrong with a refused overlay: keys that may not be there, told apart from values that may not.
+pub(crate) fn describe(offences: &[Offence]) -> String {
+    let of_value = |offence: &&Offence| matches!(offence.kind, OffenceKind::Type | OffenceKind::Widens);
+    let (values, keys): (Vec<&Offence>, Vec<&Offence>) = offences.iter().partition(of_value);
+    let told = |what: &str, offences: &[&Offence]| {
+        let each: Vec<String> = offences.iter().map(ToString::to_string).collect();
+        (!each.is_empty()).then(|| format!("{what} that may not be set: {}", each.join("; ")))
+    };
+    [told("keys", &keys), told("values", &values)].into_iter().flatten().collect::<Vec<_>>().join("; ")
+}
+
 /// Checks an overlay's size, then its keys against the table and against what the gateway allows, of
 /// which `visible` is the tenants' part. Offences beyond [`TOLD_OFFENCES`] are told by their number.
 pub fn validate(overlay: &Value, visible: &Value) -> Result<(), Vec<Offence>> {

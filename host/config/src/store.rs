@@ -68,7 +68,7 @@ pub enum WriteError {
     Text(#[from] TextError),
     #[error("a merge patch must be a mapping")]
     NotAPatch,
-    #[error("keys that may not be set: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    #[error("{}", overlay::describe(.0))]
     Refused(Vec<Offence>),
     /// The gateway's own configuration would not be valid.
     #[error("{0}")]

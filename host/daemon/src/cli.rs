@@ -4,7 +4,8 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::error::{ContextKind, ErrorKind};
+use clap::{Args, Command, CommandFactory, Parser, Subcommand};
 
 use crate::client;
 use crate::error::{CliError, Kind};
@@ -134,7 +135,7 @@ impl Verb {
 
 /// Help and version, which clap hands over as errors, and wrong usage.
 fn refuse(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
-    use clap::error::ErrorKind::{DisplayHelp, DisplayHelpOnMissingArgumentOrSubcommand, DisplayVersion};
+    use ErrorKind::{DisplayHelp, DisplayHelpOnMissingArgumentOrSubcommand, DisplayVersion};
     match error.kind() {
         DisplayHelp | DisplayVersion => {
             // A reader that went away has seen enough.
@@ -147,9 +148,31 @@ fn refuse(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
         }
         _ => {
             let json = arguments.iter().any(|argument| argument == "--json");
-            Output::for_usage(json).error(&CliError::usage_of(error))
+            let failure = CliError::usage_of(error);
+            let failure = match verbs_there_are(error) {
+                Some(verbs) => failure.hint(verbs),
+                None => failure,
+            };
+            Output::for_usage(json).error(&failure)
         }
     }
+}
+
+/// The verbs to choose from, where what was written is like none of them.
+fn verbs_there_are(error: &clap::Error) -> Option<String> {
+    if error.kind() != ErrorKind::InvalidSubcommand || error.get(ContextKind::SuggestedSubcommand).is_some() {
+        return None;
+    }
+    let said = error.render().to_string();
+    let usage = said.lines().find_map(|line| line.strip_prefix("Usage: "))?;
+    let (mut at, mut path) = (Cli::command(), "openclaw".to_owned());
+    for word in usage.split_whitespace().skip(1) {
+        let Some(below) = at.find_subcommand(word).cloned() else { break };
+        path = format!("{path} {word}");
+        at = below;
+    }
+    let verbs: Vec<&str> = at.get_subcommands().filter(|verb| !verb.is_hide_set()).map(Command::get_name).collect();
+    Some(format!("`{path}` has {}", verbs.join(", ")))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 
 mod budget;
 mod cost;
+mod names;
 mod texts;
 
 use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
@@ -202,10 +203,11 @@ impl Schema {
         let Err(error) = self.validator.validate(value) else { return Ok(()) };
         let place = error.instance_path().to_string();
         let text: String = error.masked().to_string().chars().take(300).collect();
+        let names = names::taken_instead(&self.document, &error);
         Err(if place.is_empty() {
-            text
+            text + &names
         } else {
-            format!("{}: {text}", place.trim_start_matches('/').replace('/', "."))
+            format!("{}: {text}{names}", place.trim_start_matches('/').replace('/', "."))
         })
     }
 

@@ -39,7 +39,10 @@ fn a_call_that_was_never_made_is_not_found() {
     let operator = daemon.operator();
     let error = operator.err("billing.explain", json!({ "id": "01KAZ3M8T4Q0RZ7W6YB5X2V9NE" }));
     assert_eq!(error.name(), "NOT_FOUND", "{error}");
-    assert_eq!(operator.err("billing.explain", json!({ "id": "x" })).code, -32602);
+    let error = operator.err("billing.explain", json!({ "id": "x" }));
+    assert_eq!(error.code, -32602);
+    let told = error.to_string();
+    assert!(told.contains("not the id of a call") && told.contains("billing report --calls"), "{told}");
     assert_eq!(operator.err("billing.explain", json!({})).code, -32602);
     assert_eq!(daemon.tenant("acme").err("billing.explain", json!({ "id": "x" })).code, -32601);
 }

@@ -90,6 +90,18 @@ fn set_replaces_and_patch_keeps_what_it_does_not_name() {
 }
 
 #[test]
+fn a_value_that_does_not_fit_is_told_from_a_key_that_may_not_be_there() {
+    let fixture = fixture(json!({}));
+    let told = |raw: &str| fixture.replace(raw).unwrap_err().to_string();
+    assert_eq!(told("sandbox: {mode: none}"), "values that may not be set: sandbox.mode: must be bwrap or docker");
+    assert_eq!(
+        told("{sandbox: {mode: none}, backup: {target: x}}"),
+        "keys that may not be set: backup.target: only the operator may set this; values that may not be set: \
+         sandbox.mode: must be bwrap or docker"
+    );
+}
+
+#[test]
 fn a_refused_write_names_the_keys_and_changes_nothing() {
     let fixture = fixture(json!({}));
     fixture.replace("ui: {a: 1}").unwrap();

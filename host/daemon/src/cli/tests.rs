@@ -1,6 +1,6 @@
 use clap::{CommandFactory, Parser};
 
-use super::Cli;
+use super::{Cli, verbs_there_are};
 
 #[test]
 fn the_grammar_is_consistent() {
@@ -44,4 +44,15 @@ fn the_original_spellings_are_understood() {
     ] {
         Cli::try_parse_from(line.split(' ')).expect(line);
     }
+}
+
+#[test]
+fn a_verb_that_is_like_none_is_told_those_that_there_are() {
+    let told = |line: &str| Cli::try_parse_from(line.split(' ')).err().and_then(|error| verbs_there_are(&error));
+    let tenants = told("openclaw tenants usage acme").unwrap_or_default();
+    assert!(tenants.starts_with("`openclaw tenants` has create, ") && tenants.contains("quota"), "{tenants}");
+    let quota = told("openclaw tenants quota zzz").unwrap_or_default();
+    assert!(quota.starts_with("`openclaw tenants quota` has ") && quota.contains("show"), "{quota}");
+    assert!(told("openclaw xyzzy").is_some_and(|told| told.starts_with("`openclaw` has serve, ")));
+    assert_eq!(told("openclaw tenants creat"), None);
 }

@@ -1,3 +1,5 @@
+use serde_json::json;
+
 use super::*;
 
 /// A manifest of this family with one method; `rest` holds more members.
@@ -182,4 +184,20 @@ fn a_value_that_would_take_long_to_check_is_refused() {
     // What is refused within the limit is told of, as long as that takes little.
     let wrong = schema.check_long(&serde_json::json!(["a", "aaaaaaaaaa"])).expect_err("it is too long");
     assert!(wrong.starts_with("1: "), "{wrong}");
+}
+
+#[test]
+fn a_name_that_a_schema_does_not_know_is_told_those_that_it_knows() {
+    let inner = json!({ "type": "object", "properties": { "x": {}, "y": {} }, "additionalProperties": false });
+    let schema = Schema::compile(json!({
+        "type": "object", "properties": { "key": {}, "label": {}, "at": inner }, "additionalProperties": false,
+    }))
+    .unwrap();
+    let unexpected = "Additional properties are not allowed ('keyy' was unexpected)";
+    let told = schema.check(&json!({ "keyy": 1 })).unwrap_err();
+    assert_eq!(told, format!("{unexpected}; it takes at, key, label"));
+    let told = schema.check(&json!({ "at": { "keyy": 1 } })).unwrap_err();
+    assert_eq!(told, format!("at: {unexpected}; it takes x, y"));
+    let none = Schema::compile(json!({ "properties": {}, "additionalProperties": false })).unwrap();
+    assert_eq!(none.check(&json!({ "keyy": 1 })).unwrap_err(), format!("{unexpected}; it takes none"));
 }
