@@ -156,7 +156,7 @@ fn whatever_ends_it_the_terminal_is_as_it_was() {
         seat
     };
     let mut failed = begin("echo ready; exit 7");
-    assert_eq!(failed.code(), Some(1));
+    assert_eq!(failed.code(), Some(7));
     assert!(failed.shows().contains("exit code 7"), "{}", failed.shows());
 
     let mut told_to_end = begin("echo ready; sleep 1000");
@@ -166,7 +166,7 @@ fn whatever_ends_it_the_terminal_is_as_it_was() {
     let mut closed = begin("echo ready; sleep 1000");
     let newest = pluck(&tenant.ok("terminal.list", json!({}))["sessions"], "terminalId").pop().expect("it runs");
     tenant.done("terminal.close", json!({ "terminalId": newest }));
-    assert_eq!(closed.code(), Some(1), "{}", closed.shows());
+    assert_eq!(closed.code(), Some(125), "{}", closed.shows());
 
     let mut rotated = begin("echo ready; sleep 1000");
     tenant.done("tenants.rotate", json!({}));

@@ -30,8 +30,9 @@ const ACK_BYTES: u64 = 32 << 10;
 /// Open a terminal in a tenant's sandbox.
 ///
 /// It takes the place of this one until its program ends, or until the detach
-/// key leaves it running; --attach comes back to it. Exit code 1 says that the
-/// program ended by a signal, by a limit or with another code than 0.
+/// key leaves it running; --attach comes back to it. The program's exit code is
+/// ours: 128 and the signal's number where it ended by a signal, 124 where its
+/// time was over, 125 where something else ended it.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Terminal {
@@ -71,7 +72,11 @@ impl Terminal {
         socket.close().await?;
         let (end, id) = followed?;
         match end {
-            End::Exited(exit) => how_it_ended(&exit),
+            // Said too, since an exit code may be the gateway's own.
+            End::Exited(exit) => match exit_code(&exit) {
+                0 => Ok(()),
+                code => Err(CliError::new(Kind::Program(code), how_it_ended(&exit))),
+            },
             End::Refused(error) => Err(error),
             End::Closed(reason) => Err(CliError::failed(format!("the gateway closed the connection: {reason}"))),
             End::Lost => Err(CliError::new(Kind::Unreachable, "the connection is lost").hint(self.way_back(&id))),
@@ -156,10 +161,19 @@ impl Terminal {
     }
 }
 
-fn how_it_ended(exit: &Value) -> Result<(), CliError> {
+/// The exit code that says how it ended: as of `sandbox run`.
+fn exit_code(exit: &Value) -> u8 {
+    let number = |name: &str, base: u64| u8::try_from(exit[name].as_u64()?.checked_add(base)?).ok();
+    match exit["reason"].as_str() {
+        Some("process_exit") => number("exitCode", 0).or_else(|| number("signal", 128)).unwrap_or(125),
+        Some("idle" | "timeout") => 124,
+        _ => 125,
+    }
+}
+
+fn how_it_ended(exit: &Value) -> String {
     let reason = exit["reason"].as_str().unwrap_or_default();
-    Err(CliError::failed(match (reason, exit["exitCode"].as_i64(), exit["signal"].as_i64()) {
-        ("process_exit", Some(0), _) => return Ok(()),
+    match (reason, exit["exitCode"].as_i64(), exit["signal"].as_i64()) {
         ("process_exit", Some(code), _) => format!("the program ended with exit code {code}"),
         ("process_exit", None, Some(signal)) => format!("the program ended by signal {signal}"),
         ("idle", ..) => "nothing happened in the terminal for too long".to_owned(),
@@ -171,5 +185,26 @@ fn how_it_ended(exit: &Value) -> Result<(), CliError> {
             Some(error) => format!("the terminal has ended: {error}"),
             None => format!("the terminal has ended: {reason}"),
         },
-    }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_programs_end_is_our_exit_code() {
+        for (exit, code) in [
+            (json!({ "reason": "process_exit", "exitCode": 0, "signal": null }), 0),
+            (json!({ "reason": "process_exit", "exitCode": 3, "signal": null }), 3),
+            (json!({ "reason": "process_exit", "exitCode": null, "signal": 9 }), 137),
+            (json!({ "reason": "process_exit" }), 125),
+            (json!({ "reason": "idle", "exitCode": null }), 124),
+            (json!({ "reason": "timeout", "exitCode": null }), 124),
+            (json!({ "reason": "closed", "exitCode": 0 }), 125),
+            (json!({ "reason": "quota", "exitCode": null }), 125),
+        ] {
+            assert_eq!(exit_code(&exit), code, "{exit}");
+        }
+    }
 }
