@@ -175,7 +175,8 @@ fn dev_leaves_a_tenant_what_it_has_where_a_build_fails_or_is_refused() {
         Cli::on(daemon.home().path(), &arguments).within(folder.path()).run()
     };
     project(folder.path(), "cp source.wasm out.wasm");
-    once().exited(0);
+    let built = once().exited(0);
+    assert!(built.stderr.contains("Note: building: cp source.wasm out.wasm"), "{built:?}");
     project(folder.path(), "cp source.wasm out.wasm && echo broken >&2 && false");
     let failed = once().exited(1);
     assert!(failed.stderr.contains("broken") && failed.stderr.contains("the build failed"), "{failed:?}");

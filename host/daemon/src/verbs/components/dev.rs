@@ -87,6 +87,7 @@ impl Dev {
         client: &Client<'_>,
         output: &Output,
     ) -> Result<(), CliError> {
+        output.note(&format!("building: {}", project.build));
         let started = Instant::now();
         project.build(&self.directory).await?;
         let built = started.elapsed();
