@@ -170,7 +170,7 @@ fn whatever_ends_it_the_terminal_is_as_it_was() {
 
     let mut rotated = begin("echo ready; sleep 1000");
     tenant.done("tenants.rotate", json!({}));
-    assert_eq!(rotated.code(), Some(1), "{}", rotated.shows());
+    assert_eq!(rotated.code(), Some(125), "{}", rotated.shows());
 }
 
 #[test]

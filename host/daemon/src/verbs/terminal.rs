@@ -27,6 +27,9 @@ const PROTOCOL: &str = "openclaw.terminal";
 /// So many bytes are read before the gateway is told of it.
 const ACK_BYTES: u64 = 32 << 10;
 
+/// The exit code where it was not the program that ended it, nor its time.
+const ENDED_OTHERWISE: u8 = 125;
+
 /// Open a terminal in a tenant's sandbox.
 ///
 /// It takes the place of this one until its program ends, or until the detach
@@ -78,7 +81,10 @@ impl Terminal {
                 code => Err(CliError::new(Kind::Program(code), how_it_ended(&exit))),
             },
             End::Refused(error) => Err(error),
-            End::Closed(reason) => Err(CliError::failed(format!("the gateway closed the connection: {reason}"))),
+            End::Closed(reason) => {
+                let why = format!("the gateway closed the connection: {reason}");
+                Err(CliError::new(Kind::Program(ENDED_OTHERWISE), why))
+            }
             End::Lost => Err(CliError::new(Kind::Unreachable, "the connection is lost").hint(self.way_back(&id))),
             End::Detached if is_hosted => {
                 output.note("no daemon runs: the terminal has ended with this command");
@@ -165,9 +171,9 @@ impl Terminal {
 fn exit_code(exit: &Value) -> u8 {
     let number = |name: &str, base: u64| u8::try_from(exit[name].as_u64()?.checked_add(base)?).ok();
     match exit["reason"].as_str() {
-        Some("process_exit") => number("exitCode", 0).or_else(|| number("signal", 128)).unwrap_or(125),
+        Some("process_exit") => number("exitCode", 0).or_else(|| number("signal", 128)).unwrap_or(ENDED_OTHERWISE),
         Some("idle" | "timeout") => 124,
-        _ => 125,
+        _ => ENDED_OTHERWISE,
     }
 }
 
