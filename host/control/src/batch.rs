@@ -18,7 +18,7 @@ use crate::writer::{JOB, Job, Outcome};
 use crate::{ControlDb, ControlError};
 
 /// A batch takes who comes while it runs as long as it has less than so many times those that wait behind it.
-const AT_WORK: usize = 5;
+const AT_WORK: usize = 8;
 
 /// What the writes of a batch have in common.
 pub trait Common: Send + Sync + 'static {

@@ -4,13 +4,14 @@
 //! copies that itself between two transactions, so that the log is begun anew. Where the thread falls behind, the
 //! writer waits for it and does the rest; only who reads an old state makes the log grow beyond that.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{self, SyncSender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rusqlite::Connection;
+use rusqlite::hooks::Wal;
 
 use crate::ControlError;
 use crate::file::{BUSY, Database};
@@ -32,6 +33,8 @@ const COPY: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 /// The log as the writer has it. Dropping it ends its thread.
 pub(crate) struct Log {
     database: Arc<Database>,
+    /// Its pages as of the last commit.
+    length: Arc<AtomicU32>,
     /// Held by who copies.
     turn: Arc<Mutex<()>>,
     wake: Option<SyncSender<()>>,
@@ -45,7 +48,13 @@ struct Pages {
 }
 
 impl Log {
-    pub(crate) fn open(database: &Arc<Database>) -> Result<Self, ControlError> {
+    pub(crate) fn open(database: &Arc<Database>, writer: &mut Connection) -> Result<Self, ControlError> {
+        let length = Arc::new(AtomicU32::new(0));
+        let told = Arc::clone(&length);
+        writer.wal_hook(Some(move |_: &mut Wal, pages| {
+            told.store(u32::try_from(pages).unwrap_or_default(), Ordering::Relaxed);
+            Ok(())
+        }))?;
         let turn = Arc::new(Mutex::new(()));
         let (wake, woken) = mpsc::sync_channel(1);
         let (shared, its_turn) = (Arc::clone(database), Arc::clone(&turn));
@@ -66,15 +75,15 @@ impl Log {
             .name("control-log".to_owned())
             .spawn(copy_when_woken)
             .map_err(|source| ControlError::Open { path: database.path.clone(), source })?;
-        Ok(Self { database: Arc::clone(database), turn, wake: Some(wake), thread: Some(thread) })
+        Ok(Self { database: Arc::clone(database), length, turn, wake: Some(wake), thread: Some(thread) })
     }
 
     /// To be called between two transactions, behind the answers of the first.
     pub(crate) fn keep_short(&self, writer: &Connection) {
-        let Ok(pages) = checkpoint(writer, LOOK) else { return };
-        if pages.all < PAGES {
+        if self.length.load(Ordering::Relaxed) < PAGES {
             return;
         }
+        let Ok(pages) = checkpoint(writer, LOOK) else { return };
         if pages.all.saturating_sub(pages.copied) <= REST || pages.all >= MOST {
             let _turn = lock(&self.turn);
             copy(writer, &self.database);

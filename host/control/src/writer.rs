@@ -78,9 +78,9 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    pub(crate) fn start(connection: Connection, database: Arc<Database>) -> Result<Self, ControlError> {
+    pub(crate) fn start(mut connection: Connection, database: Arc<Database>) -> Result<Self, ControlError> {
         let (sender, receiver) = mpsc::channel();
-        let log = Log::open(&database)?;
+        let log = Log::open(&database, &mut connection)?;
         let path = database.path.clone();
         let thread = std::thread::Builder::new()
             .name("control-writer".to_owned())
@@ -144,7 +144,9 @@ fn commit_group(connection: &mut Connection, mut jobs: impl Iterator<Item = Job>
         {
             writes += run_job(&tx, job, &mut answers)?;
         }
-        tx.commit()
+        // Its statement is kept, unlike that of `commit`.
+        tx.prepare_cached("COMMIT")?.execute([])?;
+        Ok(())
     });
     let result = database.located(result.map_err(ControlError::from));
     let failure = result.err().map(|error| {

@@ -46,7 +46,11 @@ pub(super) fn row_of(reserved: &Reserved, card: &RateCard, settlement: Settlemen
 }
 
 /// Makes a call of the cohort its row.
-pub(super) fn settle(group: &mut Group<'_>, (cohort, reserved): (i64, &Reserved), row: &CallRow) -> Result<Settled> {
+pub(super) fn settle(
+    group: &mut Group<'_>,
+    (cohort, reserved): (i64, &Reserved),
+    row: &Arc<CallRow>,
+) -> Result<Settled> {
     if write(group, (cohort, reserved), row)? {
         return Ok(Settled::Now);
     }
@@ -81,7 +85,7 @@ pub(super) fn estimate(
         first_token_at: None,
         ended_at: reserved.started_at,
     };
-    write(group, (cohort, reserved), &CallRow { ended_at, ..row(reserved, unknown, cost) })
+    write(group, (cohort, reserved), &Arc::new(CallRow { ended_at, ..row(reserved, unknown, cost) }))
 }
 
 /// Ends a sandboxed workload by what it took. The time that it took to end one at its limit is not its own.
@@ -167,7 +171,7 @@ fn row(reserved: &Reserved, settlement: Settlement, cost: PicoUsd) -> CallRow {
 }
 
 /// A call that is in no row of open calls was forgotten with its tenant, or ended long ago.
-fn write(group: &mut Group<'_>, (cohort, call): (i64, &Reserved), row: &CallRow) -> Result<bool> {
+fn write(group: &mut Group<'_>, (cohort, call): (i64, &Reserved), row: &Arc<CallRow>) -> Result<bool> {
     let is_written = group.is_known(cohort)? && group.insert(row)?;
     if is_written {
         group.settle(call, &Amounts { cost: row.cost, tokens: row.tokens.total(), sandbox_ms: 0 });

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 use openclaw_control::{Common, ControlError};
 use openclaw_tenancy::TenantId;
-use rusqlite::{CachedStatement, Connection, Result};
+use rusqlite::{Connection, Result};
 
 use super::days::{Counts, Owner, Used};
 use super::open::{self, Calls, Cohort, OpenCalls, Reserved};
@@ -24,7 +24,7 @@ pub(super) struct Group<'tx> {
     pub(super) db: &'tx Connection,
     open: Arc<OpenCalls>,
     /// What writes rows of calls, once there is one.
-    insert: Option<CachedStatement<'tx>>,
+    insert: Option<rows::Insert<'tx>>,
     // Looked into several times a call, and never longer than a transaction: names that are alike gain nothing.
     accounts: HashMap<Arc<Owner>, Pending, RandomState>,
     admitted: HashMap<TenantId, Admitted, RandomState>,
@@ -136,12 +136,12 @@ impl<'tx> Group<'tx> {
     }
 
     /// False where a row of this name is there already, which stays.
-    pub(super) fn insert(&mut self, row: &CallRow) -> Result<bool> {
+    pub(super) fn insert(&mut self, row: &Arc<CallRow>) -> Result<bool> {
         let insert = match &mut self.insert {
             Some(insert) => insert,
-            None => self.insert.insert(self.db.prepare_cached(rows::INSERT)?),
+            None => self.insert.insert(rows::Insert::new(self.db)?),
         };
-        rows::insert(insert, row)
+        insert.run(row)
     }
 
     fn change(&mut self, reserved: &Reserved, change: &Counts) {

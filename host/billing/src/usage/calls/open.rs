@@ -15,7 +15,7 @@ use rusqlite::{Connection, Error, OptionalExtension, Result, params};
 use serde::Deserialize;
 
 use super::days::Owner;
-use super::records::{Amounts, CallId, Caller};
+use super::records::{Amounts, CallId, Caller, IdText};
 use super::sql::pico;
 use crate::price::TokenCounts;
 
@@ -99,7 +99,8 @@ impl Calls {
     pub(super) fn push(&mut self, call: &Arc<Reserved>, most: usize) -> bool {
         let length = self.json.len();
         self.json.push(if self.last.is_some() { b',' } else { b'[' });
-        let id = call.id.to_string();
+        let mut id = IdText::default();
+        let id = call.id.text(&mut id);
         let last = self.last.as_deref();
         let amounts = Some(call.set_aside()).filter(|amounts| last.is_none_or(|last| last.set_aside() != *amounts));
         let times_ms = Some(call.times_ms()).filter(|times| last.is_none_or(|last| last.times_ms() != *times));

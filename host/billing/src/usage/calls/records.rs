@@ -43,6 +43,15 @@ impl CallId {
     }
 }
 
+/// Where the text of an id is written.
+pub(super) type IdText = [u8; ulid::ULID_LEN];
+
+impl CallId {
+    pub(super) fn text(self, buffer: &mut IdText) -> &str {
+        self.0.array_to_str(buffer)
+    }
+}
+
 impl fmt::Display for CallId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)

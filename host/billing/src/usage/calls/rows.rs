@@ -1,9 +1,13 @@
 //! Rows of calls, and values of the ledger's own.
 
-use openclaw_control::ControlError;
-use rusqlite::{Connection, OptionalExtension, Result, Row, Statement, params};
+use std::sync::Arc;
 
-use super::records::{CallId, CallRow, Caller, Outcome};
+use jiff::Timestamp;
+use openclaw_control::ControlError;
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Result, Row, params};
+
+use super::records::{CallId, CallRow, Caller, IdText, Outcome};
 use super::sql::{optional_time, parsed, pico, read_pico, signed, time, unsigned};
 use crate::price::TokenCounts;
 
@@ -19,8 +23,8 @@ macro_rules! columns {
 /// What [`read`] reads, in its order.
 pub(super) const COLUMNS: &str = columns!();
 
-/// What [`insert`] runs.
-pub(super) const INSERT: &str = concat!(
+/// What [`Insert`] runs.
+const INSERT: &str = concat!(
     "INSERT INTO usage_calls (",
     columns!(),
     ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22,
@@ -67,36 +71,66 @@ pub(super) fn read_tokens(row: &Row<'_>, first: usize) -> Result<TokenCounts> {
     Ok(TokenCounts::from_array(counts))
 }
 
-/// False where a row of this name is there already, which stays.
-pub(super) fn insert(insert: &mut Statement<'_>, row: &CallRow) -> Result<bool> {
-    let tokens = row.tokens.to_array().map(signed);
-    let inserted = insert.execute(params![
-        row.id.to_string(),
-        row.caller.tenant.as_str(),
-        row.caller.agent,
-        row.caller.session,
-        row.caller.run,
-        row.method,
-        row.provider,
-        row.model_requested,
-        row.model_served,
-        row.provider_request_id,
-        tokens[0],
-        tokens[1],
-        tokens[2],
-        tokens[3],
-        tokens[4],
-        tokens[5],
-        signed(row.tool_calls),
-        pico(row.cost),
-        row.rate_card_version,
-        row.started_at.as_millisecond(),
-        row.first_token_at.map(jiff::Timestamp::as_millisecond),
-        row.ended_at.map(jiff::Timestamp::as_millisecond),
-        row.outcome.name(),
-        row.caller.component,
-    ])?;
-    Ok(inserted > 0)
+/// What writes rows of calls. What is the same as in the row before is bound already.
+pub(super) struct Insert<'tx> {
+    statement: CachedStatement<'tx>,
+    bound: Option<Arc<CallRow>>,
+}
+
+impl<'tx> Insert<'tx> {
+    pub(super) fn new(db: &'tx Connection) -> Result<Self> {
+        Ok(Self { statement: db.prepare_cached(INSERT)?, bound: None })
+    }
+
+    /// False where a row of this name is there already, which stays.
+    pub(super) fn run(&mut self, row: &Arc<CallRow>) -> Result<bool> {
+        self.statement.raw_bind_parameter(1, row.id.text(&mut IdText::default()))?;
+        // None again where one of them fails.
+        let before = self.bound.take();
+        let before = before.as_deref().map(values);
+        for (place, value) in values(row).into_iter().enumerate() {
+            if before.is_none_or(|before| before[place] != value) {
+                self.statement.raw_bind_parameter(place + 2, ToSqlOutput::Borrowed(value))?;
+            }
+        }
+        self.bound = Some(Arc::clone(row));
+        Ok(self.statement.raw_execute()? > 0)
+    }
+}
+
+/// Of the columns behind a row's id.
+fn values(row: &CallRow) -> [ValueRef<'_>; 23] {
+    let [uncached, cache_read, cache_write, cache_write_1h, text, reasoning] = row.tokens.to_array().map(integer);
+    let time = |time: Timestamp| ValueRef::Integer(time.as_millisecond());
+    [
+        row.caller.tenant.as_str().into(),
+        row.caller.agent.as_str().into(),
+        row.caller.session.as_deref().into(),
+        row.caller.run.as_deref().into(),
+        row.method.as_str().into(),
+        row.provider.as_str().into(),
+        row.model_requested.as_str().into(),
+        row.model_served.as_deref().into(),
+        row.provider_request_id.as_deref().into(),
+        uncached,
+        cache_read,
+        cache_write,
+        cache_write_1h,
+        text,
+        reasoning,
+        integer(row.tool_calls),
+        ValueRef::Integer(pico(row.cost)),
+        row.rate_card_version.as_str().into(),
+        time(row.started_at),
+        row.first_token_at.map_or(ValueRef::Null, time),
+        row.ended_at.map_or(ValueRef::Null, time),
+        row.outcome.name().into(),
+        row.caller.component.as_str().into(),
+    ]
+}
+
+fn integer(count: u64) -> ValueRef<'static> {
+    ValueRef::Integer(signed(count))
 }
 
 pub(super) fn find(db: &Connection, tenant: &str, id: CallId) -> Result<Option<CallRow>> {
@@ -119,3 +153,6 @@ pub(super) fn set_state(db: &Connection, key: &str, value: &str) -> std::result:
     db.execute("INSERT INTO usage_state VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = ?2", [key, value])?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
