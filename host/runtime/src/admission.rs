@@ -1,8 +1,12 @@
 //! Fair places for calls: so many of a tenant run at once, so many wait in
 //! turn, and no tenant's queue is another's.
 
+mod callers;
+
 use std::{
     collections::HashMap,
+    future::poll_fn,
+    pin::pin,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU32, Ordering},
@@ -13,6 +17,8 @@ use std::{
 use openclaw_config::gateway::RequestLimits;
 use openclaw_tenancy::TenantId;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use callers::Callers;
 
 use crate::{
     error::{CallError, CapabilityError},
@@ -34,6 +40,9 @@ const TASKS_PER_TENANT: usize = 16;
 
 /// Tasks of all tenants that run at once: whatever they do, half of the instances are for calls that are waited for.
 const TASKS: usize = Pool::Small.slots() as usize / 2;
+
+/// Calls of one tenant that may begin at once while other tenants call too.
+const AT_ONCE: usize = 4;
 
 /// A few slots stay back for manifests, which have no tenant to wait for.
 const fn places(pool: Pool) -> usize {
@@ -80,6 +89,7 @@ pub(crate) struct Admission {
     small: Arc<Semaphore>,
     large: Arc<Semaphore>,
     tasks: Arc<Semaphore>,
+    callers: Callers,
 }
 
 #[derive(Debug)]
@@ -92,6 +102,7 @@ struct Gate {
     inner_large: Arc<Semaphore>,
     waiting: AtomicU32,
     long_lane: Arc<Semaphore>,
+    beginnings: Arc<Semaphore>,
     blocking: Arc<Semaphore>,
     outbound: Arc<Semaphore>,
     log: Arc<LogRate>,
@@ -102,6 +113,8 @@ struct Gate {
 pub(crate) struct Place {
     _tenant: OwnedSemaphorePermit,
     _instance: Instance,
+    /// What the call begins in turn with, where it does.
+    beginnings: Option<Arc<Semaphore>>,
 }
 
 /// A task's place among those of its tenant and of all.
@@ -127,14 +140,16 @@ impl Admission {
             small: line(Pool::Small),
             large: line(Pool::Large),
             tasks: Arc::new(Semaphore::new(TASKS)),
+            callers: Callers::default(),
         }
     }
 
     /// Waits for a place in the tenant's turn; no tenant means the operator's own calls.
     pub(crate) async fn enter(&self, tenant: Option<&TenantId>, pool: Pool) -> Result<Place, CallError> {
         let gate = self.gate(tenant);
+        self.callers.note(Arc::as_ptr(&gate).addr());
         if let (Ok(own), Some(instance)) = (gate.running.clone().try_acquire_owned(), self.instance_now(&gate, pool)) {
-            return Ok(Place { _tenant: own, _instance: instance });
+            return Ok(Place { _tenant: own, _instance: instance, beginnings: self.beginnings(&gate) });
         }
         let _waiting = Waiting::enter(&gate, self.limits.queued_per_tenant)?;
         let place = async {
@@ -142,7 +157,8 @@ impl Admission {
             let share = gate.share(pool).await?;
             let own = gate.running.clone().acquire_owned().await.ok()?;
             let instance = self.instances(pool).clone().acquire_owned().await.ok()?;
-            Some(Place { _tenant: own, _instance: Instance { _share: share, _instance: instance } })
+            let instance = Instance { _share: share, _instance: instance };
+            Some(Place { _tenant: own, _instance: instance, beginnings: self.beginnings(&gate) })
         };
         match tokio::time::timeout(self.limits.wait, place).await {
             Ok(Some(place)) => Ok(place),
@@ -157,7 +173,7 @@ impl Admission {
         let own = own.map_err(|_| busy("too many calls of this tenant are inside others"))?;
         let instance = self.instance_now(&gate, pool);
         let instance = instance.ok_or_else(|| busy("the gateway has no room for a call inside another"))?;
-        Ok(Place { _tenant: own, _instance: instance })
+        Ok(Place { _tenant: own, _instance: instance, beginnings: None })
     }
 
     /// A place for a task, now or not at all.
@@ -275,6 +291,12 @@ impl Admission {
         self.tenants.lock().unwrap_or_else(PoisonError::into_inner).remove(&Some(tenant.clone()));
     }
 
+    /// What a call waits for whose tenant has many, and others call too.
+    fn beginnings(&self, gate: &Gate) -> Option<Arc<Semaphore>> {
+        let running = (self.limits.concurrent_per_tenant as usize).saturating_sub(gate.running.available_permits());
+        (running > AT_ONCE && self.callers.are_several()).then(|| gate.beginnings.clone())
+    }
+
     fn instances(&self, pool: Pool) -> &Arc<Semaphore> {
         match pool {
             Pool::Small => &self.small,
@@ -286,6 +308,7 @@ impl Admission {
         let mut tenants = self.tenants.lock().unwrap_or_else(PoisonError::into_inner);
         let gate = tenants.entry(tenant.cloned()).or_insert_with(|| {
             let running = self.limits.concurrent_per_tenant as usize;
+            let cores = std::thread::available_parallelism().map_or(2, usize::from);
             Arc::new(Gate {
                 tasks: Arc::new(Semaphore::new(TASKS_PER_TENANT)),
                 running: Arc::new(Semaphore::new(running)),
@@ -295,6 +318,7 @@ impl Admission {
                 inner_large: Arc::new(Semaphore::new(LARGE_PER_TENANT)),
                 waiting: AtomicU32::new(0),
                 long_lane: Arc::new(Semaphore::new(1)),
+                beginnings: Arc::new(Semaphore::new((cores / 2).max(1))),
                 blocking: Arc::new(Semaphore::new(BLOCKING_PER_TENANT)),
                 outbound: Arc::new(Semaphore::new(OUTBOUND_PER_TENANT)),
                 log: Arc::default(),
@@ -311,6 +335,26 @@ impl Gate {
             Pool::Small => Some(None),
             Pool::Large => self.large.clone().acquire_owned().await.ok().map(Some),
         }
+    }
+}
+
+impl Place {
+    /// Runs the call. Where its tenant has many and others call too, it begins in turn with its tenant's others and is
+    /// alone among them until it first waits: each of the others would else have its beginning before a neighbour's
+    /// next call.
+    pub(crate) async fn begin<T>(&self, call: impl Future<Output = T>) -> T {
+        let mut call = pin!(call);
+        // Never closed; without a turn the call would merely begin.
+        let mut turn = match &self.beginnings {
+            Some(beginnings) => beginnings.clone().acquire_owned().await.ok(),
+            None => None,
+        };
+        poll_fn(|context| {
+            let polled = call.as_mut().poll(context);
+            turn = None;
+            polled
+        })
+        .await
     }
 }
 

@@ -200,7 +200,7 @@ impl Runtime {
         let (admission, pool) = (&self.services.admission, route.component().pool);
         let place = admission.enter(tenant.as_ref().map(|tenant| &tenant.id), pool).await?;
         let actor = facts.caller.actor.clone();
-        let answer = self.plugins.run(route, facts, params, CallKind::Alone).await?;
+        let answer = place.begin(self.plugins.run(route, facts, params, CallKind::Alone)).await?;
         drop(place);
         if answer.delete_tenant
             && let Some(tenant) = &tenant
