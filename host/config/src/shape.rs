@@ -153,9 +153,15 @@ impl<'s> Shape<'s> {
     }
 }
 
+/// A longer name is no slip of the pen.
+const MAX_MISSPELT_BYTES: usize = 64;
+
 /// The known name that an unknown one was probably meant to be. Case and word separators do not
 /// count: `maxConcurrentRuns` is `max_concurrent_runs`.
 pub fn closest<'k>(unknown: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+    if unknown.len() > MAX_MISSPELT_BYTES {
+        return None;
+    }
     let plain = |text: &str| text.replace(['_', '-', ' '], "").to_lowercase();
     let wanted = plain(unknown);
     known

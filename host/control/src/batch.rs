@@ -2,8 +2,9 @@
 //!
 //! Those that wait when the writer comes to them, and some of those that come while it is at it, share a savepoint and
 //! a value of the kind, which each may read and change: as many of them as the writer takes at once. Where one fails,
-//! all are undone and run again, each for itself: it undoes itself alone. The answers of one batch are given by one task, which is the batch's and nobody's who asks:
-//! whoever asks may do so from threads that others are not to wait for.
+//! all are undone and run again, each for itself: it undoes itself alone. The answers of one batch are given by one
+//! task, which is the batch's and nobody's who asks: whoever asks may do so from threads that others are not to wait
+//! for.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -51,8 +51,9 @@ impl Log {
     pub(crate) fn open(database: &Arc<Database>, writer: &mut Connection) -> Result<Self, ControlError> {
         let length = Arc::new(AtomicU32::new(0));
         let told = Arc::clone(&length);
+        // After the pragma `wal_autocheckpoint`, which would take its place.
         writer.wal_hook(Some(move |_: &mut Wal, pages| {
-            told.store(u32::try_from(pages).unwrap_or_default(), Ordering::Relaxed);
+            told.store(u32::try_from(pages).unwrap_or(u32::MAX), Ordering::Relaxed);
             Ok(())
         }))?;
         let turn = Arc::new(Mutex::new(()));

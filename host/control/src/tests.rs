@@ -83,6 +83,23 @@ async fn an_error_or_a_panic_undoes_one_write_alone() {
     assert_eq!(count(&db), 2);
 }
 
+#[test]
+fn a_transaction_that_cannot_be_committed_is_undone_and_keeps_nobody_from_the_next() {
+    let (_home, _, db) = fresh();
+    let child = "CREATE TABLE replies (note INTEGER REFERENCES notes DEFERRABLE INITIALLY DEFERRED) STRICT";
+    db.migrate("replies", &[child]).unwrap();
+    // To nothing that there is: SQLite looks when it commits.
+    let orphan = db.write_blocking(|tx| {
+        add(tx, "undone")?;
+        tx.execute("INSERT INTO replies VALUES (7)", [])?;
+        Ok(())
+    });
+    assert!(matches!(orphan, Err(ControlError::NotCommitted(_))), "{orphan:?}");
+    assert_eq!(count(&db), 0);
+    db.write_blocking(|tx| add(tx, "kept")).unwrap();
+    assert_eq!(count(&db), 1);
+}
+
 #[tokio::test]
 async fn reads_cannot_write() {
     let (_home, _path, db) = fresh();

@@ -144,7 +144,7 @@ fn commit_group(connection: &mut Connection, mut jobs: impl Iterator<Item = Job>
         {
             writes += run_job(&tx, job, &mut answers)?;
         }
-        // Its statement is kept, unlike that of `commit`.
+        // Its statement is kept, unlike that of `commit`. Where it fails, dropping `tx` rolls back.
         tx.prepare_cached("COMMIT")?.execute([])?;
         Ok(())
     });

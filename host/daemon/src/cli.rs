@@ -163,6 +163,7 @@ fn verbs_there_are(error: &clap::Error) -> Option<String> {
     if error.kind() != ErrorKind::InvalidSubcommand || error.get(ContextKind::SuggestedSubcommand).is_some() {
         return None;
     }
+    // Where in the verbs it was: the usage has that, and of the arguments it is not known which are values of flags.
     let said = error.render().to_string();
     let usage = said.lines().find_map(|line| line.strip_prefix("Usage: "))?;
     let (mut at, mut path) = (Cli::command(), "openclaw".to_owned());

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use openclaw_config::{Secret, gateway::Models};
 use openclaw_gateway::{Gateway, GatewaySettings, Identity, Listeners};
-use openclaw_tenancy::{HolderKind, Home, HomeError, HomeLock};
+use openclaw_tenancy::{Holder, HolderKind, Home, HomeError, HomeLock};
 use serde_json::{Value, json};
 use tokio::net::UnixStream;
 use tokio::sync::oneshot;
@@ -33,8 +33,10 @@ use crate::settings::{Settings, existing_home, home_path};
 use http::{Answer, Stream, Target};
 pub(crate) use socket::Socket;
 
-/// How long another holder of the lock is waited for: a verb like this one, or a daemon that does not listen yet.
-const LOCK_PATIENCE: Duration = Duration::from_secs(10);
+/// How long a command that has the directory is waited for: the first one compiles the components.
+pub(crate) const COMMAND_PATIENCE: Duration = Duration::from_secs(30);
+/// How long a daemon is waited for that has it and does not listen yet.
+const DAEMON_PATIENCE: Duration = Duration::from_secs(10);
 const LOCK_RETRY: Duration = Duration::from_millis(50);
 
 /// Methods that begin what goes on after their answer. It would end with this process, where no daemon runs.
@@ -231,7 +233,7 @@ fn remote_target(url: &str, token: Option<&Secret>) -> Result<Target, CliError> 
 /// Connects to the daemon or takes its place. A socket that nobody answers was left by a daemon
 /// that was killed, or is that of one that has just begun.
 async fn reach(home: &Home) -> Result<Access, CliError> {
-    let deadline = Instant::now() + LOCK_PATIENCE;
+    let since = Instant::now();
     loop {
         match UnixStream::connect(home.control_socket_path()).await {
             Ok(stream) => return Ok(Access::Daemon(stream)),
@@ -242,10 +244,17 @@ async fn reach(home: &Home) -> Result<Access, CliError> {
         }
         match home.lock(HolderKind::Command) {
             Ok(lock) => return Ok(Access::Own(lock)),
-            Err(HomeError::Held { .. }) if Instant::now() < deadline => tokio::time::sleep(LOCK_RETRY).await,
+            Err(HomeError::Held { holder, .. }) if since.elapsed() < patience(holder) => {
+                tokio::time::sleep(LOCK_RETRY).await;
+            }
             Err(error) => return Err(error.into()),
         }
     }
+}
+
+fn patience(holder: Option<Holder>) -> Duration {
+    let is_command = holder.is_some_and(|holder| holder.kind == Some(HolderKind::Command));
+    if is_command { COMMAND_PATIENCE } else { DAEMON_PATIENCE }
 }
 
 fn no_daemon(method: &str) -> CliError {

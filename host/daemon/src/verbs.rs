@@ -7,6 +7,7 @@ pub(crate) mod components;
 pub(crate) mod config;
 pub(crate) mod doctor;
 pub(crate) mod logs;
+mod program_exit;
 pub(crate) mod sandbox;
 pub(crate) mod serve;
 pub(crate) mod tenants;

@@ -151,8 +151,9 @@ fn unit(name: &Value) -> RollupUnit {
     }
 }
 
-const NO_CALL_ID: &str = "id is not the id of a call, a ULID of 26 letters and digits: `openclaw billing report --calls` \
-                          has it as request_id, a model's reply in the header x-openclaw-call-id";
+const NO_CALL_ID: &str = "id is not the id of a call, a ULID of 26 letters and digits: \
+                          `openclaw billing report --calls` has it as request_id, a model's reply in the header \
+                          x-openclaw-call-id";
 
 async fn explain(gateway: &Gateway, params: &Value) -> Result<String, Problem> {
     let id: CallId = params["id"].as_str().unwrap_or_default().parse().map_err(|_| Problem::params(NO_CALL_ID))?;

@@ -41,8 +41,8 @@ const TASKS_PER_TENANT: usize = 16;
 /// Tasks of all tenants that run at once: whatever they do, half of the instances are for calls that are waited for.
 const TASKS: usize = Pool::Small.slots() as usize / 2;
 
-/// Calls of one tenant that may begin at once while other tenants call too.
-const AT_ONCE: usize = 4;
+/// So many calls of a tenant run before further ones begin in turn, while other tenants call too.
+const MANY: usize = 4;
 
 /// A few slots stay back for manifests, which have no tenant to wait for.
 const fn places(pool: Pool) -> usize {
@@ -90,6 +90,8 @@ pub(crate) struct Admission {
     large: Arc<Semaphore>,
     tasks: Arc<Semaphore>,
     callers: Callers,
+    /// So many calls of a tenant with many may begin at once: they leave a core to everyone.
+    beginning: usize,
 }
 
 #[derive(Debug)]
@@ -102,7 +104,7 @@ struct Gate {
     inner_large: Arc<Semaphore>,
     waiting: AtomicU32,
     long_lane: Arc<Semaphore>,
-    beginnings: Arc<Semaphore>,
+    turns: Arc<Semaphore>,
     blocking: Arc<Semaphore>,
     outbound: Arc<Semaphore>,
     log: Arc<LogRate>,
@@ -113,8 +115,8 @@ struct Gate {
 pub(crate) struct Place {
     _tenant: OwnedSemaphorePermit,
     _instance: Instance,
-    /// What the call begins in turn with, where it does.
-    beginnings: Option<Arc<Semaphore>>,
+    /// Its tenant's turns, where the call begins with one.
+    turns: Option<Arc<Semaphore>>,
 }
 
 /// A task's place among those of its tenant and of all.
@@ -141,6 +143,7 @@ impl Admission {
             large: line(Pool::Large),
             tasks: Arc::new(Semaphore::new(TASKS)),
             callers: Callers::default(),
+            beginning: std::thread::available_parallelism().map_or(2, usize::from).saturating_sub(1).max(1),
         }
     }
 
@@ -149,7 +152,7 @@ impl Admission {
         let gate = self.gate(tenant);
         self.callers.note(Arc::as_ptr(&gate).addr());
         if let (Ok(own), Some(instance)) = (gate.running.clone().try_acquire_owned(), self.instance_now(&gate, pool)) {
-            return Ok(Place { _tenant: own, _instance: instance, beginnings: self.beginnings(&gate) });
+            return Ok(Place { _tenant: own, _instance: instance, turns: self.turns(&gate) });
         }
         let _waiting = Waiting::enter(&gate, self.limits.queued_per_tenant)?;
         let place = async {
@@ -158,7 +161,7 @@ impl Admission {
             let own = gate.running.clone().acquire_owned().await.ok()?;
             let instance = self.instances(pool).clone().acquire_owned().await.ok()?;
             let instance = Instance { _share: share, _instance: instance };
-            Some(Place { _tenant: own, _instance: instance, beginnings: self.beginnings(&gate) })
+            Some(Place { _tenant: own, _instance: instance, turns: self.turns(&gate) })
         };
         match tokio::time::timeout(self.limits.wait, place).await {
             Ok(Some(place)) => Ok(place),
@@ -173,7 +176,7 @@ impl Admission {
         let own = own.map_err(|_| busy("too many calls of this tenant are inside others"))?;
         let instance = self.instance_now(&gate, pool);
         let instance = instance.ok_or_else(|| busy("the gateway has no room for a call inside another"))?;
-        Ok(Place { _tenant: own, _instance: instance, beginnings: None })
+        Ok(Place { _tenant: own, _instance: instance, turns: None })
     }
 
     /// A place for a task, now or not at all.
@@ -292,9 +295,9 @@ impl Admission {
     }
 
     /// What a call waits for whose tenant has many, and others call too.
-    fn beginnings(&self, gate: &Gate) -> Option<Arc<Semaphore>> {
+    fn turns(&self, gate: &Gate) -> Option<Arc<Semaphore>> {
         let running = (self.limits.concurrent_per_tenant as usize).saturating_sub(gate.running.available_permits());
-        (running > AT_ONCE && self.callers.are_several()).then(|| gate.beginnings.clone())
+        (running > MANY && self.callers.are_several()).then(|| gate.turns.clone())
     }
 
     fn instances(&self, pool: Pool) -> &Arc<Semaphore> {
@@ -308,7 +311,6 @@ impl Admission {
         let mut tenants = self.tenants.lock().unwrap_or_else(PoisonError::into_inner);
         let gate = tenants.entry(tenant.cloned()).or_insert_with(|| {
             let running = self.limits.concurrent_per_tenant as usize;
-            let cores = std::thread::available_parallelism().map_or(2, usize::from);
             Arc::new(Gate {
                 tasks: Arc::new(Semaphore::new(TASKS_PER_TENANT)),
                 running: Arc::new(Semaphore::new(running)),
@@ -318,7 +320,7 @@ impl Admission {
                 inner_large: Arc::new(Semaphore::new(LARGE_PER_TENANT)),
                 waiting: AtomicU32::new(0),
                 long_lane: Arc::new(Semaphore::new(1)),
-                beginnings: Arc::new(Semaphore::new((cores / 2).max(1))),
+                turns: Arc::new(Semaphore::new(self.beginning)),
                 blocking: Arc::new(Semaphore::new(BLOCKING_PER_TENANT)),
                 outbound: Arc::new(Semaphore::new(OUTBOUND_PER_TENANT)),
                 log: Arc::default(),
@@ -339,14 +341,14 @@ impl Gate {
 }
 
 impl Place {
-    /// Runs the call. Where its tenant has many and others call too, it begins in turn with its tenant's others and is
-    /// alone among them until it first waits: each of the others would else have its beginning before a neighbour's
-    /// next call.
+    /// Runs the call. Where its tenant has many and others call too, it begins in turn with its tenant's others: each
+    /// of them would else have its beginning before a neighbour's next call. A turn ends where the call first waits,
+    /// after one poll, so the wait for it needs no bound of its own.
     pub(crate) async fn begin<T>(&self, call: impl Future<Output = T>) -> T {
         let mut call = pin!(call);
         // Never closed; without a turn the call would merely begin.
-        let mut turn = match &self.beginnings {
-            Some(beginnings) => beginnings.clone().acquire_owned().await.ok(),
+        let mut turn = match &self.turns {
+            Some(turns) => turns.clone().acquire_owned().await.ok(),
             None => None,
         };
         poll_fn(|context| {

@@ -1,7 +1,7 @@
 //! The state directory (`~/.openclaw`): its lock, its paths, whose directories are in it.
 
 use std::fs::File;
-use std::io::{Seek, Write};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -141,9 +141,10 @@ impl Home {
             }
             std::thread::sleep(BETWEEN_LOOKS);
         }
-        file.set_len(0)
-            .and_then(|()| file.rewind())
-            .and_then(|()| writeln!(file, "{}", Holder::this_process(kind)))
+        // At no moment is it empty or half written, for whoever looks.
+        let line = format!("{}\n", Holder::this_process(kind));
+        file.write_all_at(line.as_bytes(), 0)
+            .and_then(|()| file.set_len(line.len() as u64))
             .map_err(|error| failed(error.into()))?;
         Ok(HomeLock { _file: file })
     }

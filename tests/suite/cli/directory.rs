@@ -1,19 +1,18 @@
 //! Whose turn it is on a state directory, where a daemon and commands come to it at the same moment.
 
 use std::{
-    fs::{self, File},
+    fs,
     io::{BufRead, BufReader, Read, Write},
     os::unix::net::UnixListener,
 };
 
+use openclaw_tenancy::{HolderKind, HomeLock};
 use openclaw_tests::{Home, cli::Cli, wait_until};
 
 /// Takes the directory as a process of this kind does.
-fn hold(home: &Home, kind: &str) -> File {
-    let mut file = File::create(home.path().join("daemon.lock")).expect("the lock file");
-    file.lock().expect("the lock");
-    writeln!(file, "{} {kind}", std::process::id()).expect("the lock file is written");
-    file
+fn hold(home: &Home, kind: HolderKind) -> HomeLock {
+    let directory = openclaw_tenancy::Home::existing(home.path()).expect("a directory").expect("it is there");
+    directory.lock(kind).expect("nobody has it")
 }
 
 /// Pasted from the README, `openclaw serve &` and then `openclaw tenants create`: the command took the directory first,
@@ -21,7 +20,7 @@ fn hold(home: &Home, kind: &str) -> File {
 #[test]
 fn serve_waits_for_a_command_that_has_the_directory() {
     let home = Home::warm();
-    let lock = hold(&home, "command");
+    let lock = hold(&home, HolderKind::Command);
     let (told, notes) = std::io::pipe().expect("a pipe");
     let mut daemon = Cli::on(home.path(), &["serve", "--listen", "127.0.0.1:0"]).notes(notes).start();
     let mut line = String::new();
@@ -36,7 +35,7 @@ fn serve_waits_for_a_command_that_has_the_directory() {
 #[test]
 fn a_command_waits_for_a_daemon_that_has_just_begun() {
     let home = Home::warm();
-    let _lock = hold(&home, "daemon");
+    let _lock = hold(&home, HolderKind::Daemon);
     let mut command = Cli::on(home.path(), &["tenants", "list", "--json"]).start();
     let folder = format!("/proc/{}/fd", command.pid());
     let looks = |name: &str| {

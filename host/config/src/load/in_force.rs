@@ -7,9 +7,6 @@ use crate::shape::closest;
 
 const NOT_READ: &str = "has no effect yet: nothing that comes with the gateway acts on it";
 
-/// A longer key is no slip of the pen.
-const MAX_MISSPELT_BYTES: usize = 64;
-
 /// Any element of a list, or any member.
 const ANY: &str = "*";
 
@@ -113,15 +110,25 @@ const SKILLS: Keys = &[("entries", "What is said of single skills, by their `ski
 
 const SKILL: Keys = &[("enabled", "False leaves the skill out of every agent's prompt.")];
 
-/// Every key that is set below these sections, and that nothing acts on, with what is to be known of it.
+/// Every key that is set to something below these sections, and that nothing acts on, with what is to be known of it.
 pub(super) fn strangers(set: &Value) -> impl Iterator<Item = (KeyPath, String)> + '_ {
     IN_FORCE.iter().flat_map(move |(section, keys)| {
         places(section, set).into_iter().flat_map(move |place| {
             let members = place.get(set).and_then(Value::as_object).into_iter().flatten();
-            let strange = members.filter(|(key, _)| meaning(keys, key).is_none());
+            let strange = members.filter(|(key, value)| !is_empty(value) && meaning(keys, key).is_none());
             strange.map(move |(key, _)| (place.key(key), not_read(keys, key)))
         })
     })
+}
+
+/// Whether a key with this value is as good as left out.
+pub(super) fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Object(members) => members.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        _ => false,
+    }
 }
 
 /// What a key means, or that nothing acts on it; `None` outside these sections.
@@ -137,7 +144,7 @@ pub(super) fn description(path: &KeyPath) -> Option<String> {
 /// What is to be known of a key of such a section that nothing acts on: what it may have meant, too.
 fn not_read(keys: &[Keys], key: &str) -> String {
     let known = keys.iter().copied().flatten().map(|(known, _)| *known);
-    let meant = if key.len() <= MAX_MISSPELT_BYTES { closest(key, known) } else { None };
+    let meant = closest(key, known);
     let meant = meant.map(|known| format!(" (did you mean {known:?}?)")).unwrap_or_default();
     format!("{NOT_READ}{meant}")
 }

@@ -8,7 +8,7 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
-use super::in_force::strangers;
+use super::in_force::{is_empty, strangers};
 use super::{Loaded, Source, source_of, tool_names};
 use crate::gateway::GatewayConfig;
 use crate::path::KeyPath;
@@ -99,15 +99,6 @@ fn found<'v>(set: &'v Value, default: &'v Value) -> impl Iterator<Item = (KeyPat
     let all = whole.chain(strangers(set));
     let told = all.filter(move |(key, _)| key.get(set).is_some_and(|value| !is_empty(value)));
     told.map(|(key, what)| (key.clone(), format!("{key} {what}"))).chain(tool_names::unknown(set))
-}
-
-fn is_empty(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::Object(members) => members.is_empty(),
-        Value::Array(items) => items.is_empty(),
-        _ => false,
-    }
 }
 
 #[cfg(test)]

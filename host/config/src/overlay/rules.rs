@@ -20,8 +20,6 @@ use crate::path::{KeyPath, Segment};
 use crate::shape::{Shape, closest, gateway_schema};
 
 const OPERATORS: &str = "only the operator may set this";
-/// A longer key is no slip of the pen.
-const MAX_MISSPELT_BYTES: usize = 64;
 
 /// What in an overlay may not stand there. `visible` is the gateway's part of it.
 pub(super) fn offences(overlay: &Value, visible: &Value) -> Vec<Offence> {
@@ -122,7 +120,7 @@ impl Walk<'_> {
             return self.refuse_leaves(value);
         }
         self.findings.add_with(&self.path, OffenceKind::Unknown, || {
-            let meant = (key.len() <= MAX_MISSPELT_BYTES).then(|| closest(key, parent.allowed_names())).flatten();
+            let meant = closest(key, parent.allowed_names());
             meant.map_or_else(|| "unknown key".to_owned(), |meant| format!("unknown key (did you mean {meant:?}?)"))
         });
     }

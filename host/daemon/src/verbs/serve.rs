@@ -25,8 +25,6 @@ use crate::port;
 use crate::settings::{Settings, home_path};
 use signals::{Signal, Signals};
 
-/// How long a command that has the directory is waited for: the first one compiles the components.
-const COMMAND_PATIENCE: Duration = Duration::from_secs(30);
 /// How long a daemon is waited for that has it and does not listen: it stops, or starts.
 const DAEMON_PATIENCE: Duration = Duration::from_secs(5);
 const RETRY: Duration = Duration::from_millis(20);
@@ -185,7 +183,7 @@ impl Daemon {
     }
 }
 
-/// Takes the directory. A daemon that serves it is told of at once; a command that has it is soon done.
+/// Takes the directory. A daemon that serves it is told of at once; a command that has it is waited for, for a while.
 async fn take(home: &Home, signals: &mut Signals, output: &Output) -> Result<HomeLock, CliError> {
     let since = Instant::now();
     let mut told = false;
@@ -196,7 +194,7 @@ async fn take(home: &Home, signals: &mut Signals, output: &Output) -> Result<Hom
         };
         let HomeError::Held { holder, .. } = &refused else { return Err(refused.into()) };
         let of_command = holder.filter(|holder| holder.kind == Some(HolderKind::Command));
-        let patience = if of_command.is_some() { COMMAND_PATIENCE } else { DAEMON_PATIENCE };
+        let patience = if of_command.is_some() { client::COMMAND_PATIENCE } else { DAEMON_PATIENCE };
         let serves = of_command.is_none() && UnixStream::connect(home.control_socket_path()).await.is_ok();
         if serves || since.elapsed() >= patience {
             return Err(refused.into());

@@ -16,6 +16,8 @@ use detach::DetachKey;
 use frames::{End, Frame};
 use own::{Own, Typed};
 
+use super::program_exit::{self, ENDED_OTHERWISE, TIME_OVER};
+
 const EXAMPLES: &str = "\
 EXAMPLES:
   openclaw terminal --tenant demo
@@ -26,9 +28,6 @@ const PROTOCOL: &str = "openclaw.terminal";
 
 /// So many bytes are read before the gateway is told of it.
 const ACK_BYTES: u64 = 32 << 10;
-
-/// The exit code where it was not the program that ended it, nor its time.
-const ENDED_OTHERWISE: u8 = 125;
 
 /// Open a terminal in a tenant's sandbox.
 ///
@@ -167,12 +166,11 @@ impl Terminal {
     }
 }
 
-/// The exit code that says how it ended: as of `sandbox run`.
+/// The exit code that says how it ended.
 fn exit_code(exit: &Value) -> u8 {
-    let number = |name: &str, base: u64| u8::try_from(exit[name].as_u64()?.checked_add(base)?).ok();
     match exit["reason"].as_str() {
-        Some("process_exit") => number("exitCode", 0).or_else(|| number("signal", 128)).unwrap_or(ENDED_OTHERWISE),
-        Some("idle" | "timeout") => 124,
+        Some("process_exit") => program_exit::of_program(exit),
+        Some("idle" | "timeout") => TIME_OVER,
         _ => ENDED_OTHERWISE,
     }
 }

@@ -2,11 +2,14 @@
 
 use std::{
     sync::atomic::{AtomicU64, AtomicUsize, Ordering},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-/// How long a tenant counts as one that calls.
-const A_MOMENT: Duration = Duration::from_millis(100);
+use tokio::time::Instant;
+
+/// How long after its call a tenant counts as one that calls: longer than most calls take, and than a client needs for
+/// its next.
+const RECENT: Duration = Duration::from_millis(100);
 
 #[derive(Debug)]
 pub(super) struct Callers {
@@ -32,13 +35,9 @@ impl Callers {
     }
 
     pub(super) fn are_several(&self) -> bool {
-        self.are_several_at(self.now_ms())
-    }
-
-    fn are_several_at(&self, now_ms: u64) -> bool {
         let changed_at_ms = self.changed_at_ms.load(Ordering::Relaxed);
         // Another thread may have written it since.
-        changed_at_ms > 0 && now_ms.saturating_sub(changed_at_ms) < A_MOMENT.as_millis() as u64
+        changed_at_ms > 0 && self.now_ms().saturating_sub(changed_at_ms) < RECENT.as_millis() as u64
     }
 
     /// Never 0.
@@ -51,15 +50,15 @@ impl Callers {
 mod tests {
     use super::*;
 
-    #[test]
-    fn they_are_several_until_one_has_called_alone_for_a_moment() {
+    #[tokio::test(start_paused = true)]
+    async fn they_are_several_until_one_has_called_alone_for_a_while() {
         let callers = Callers::default();
         [7, 7].into_iter().for_each(|whose| callers.note(whose));
         assert!(!callers.are_several(), "the first of all is nobody's neighbour");
         callers.note(8);
-        let now_ms = callers.now_ms();
-        assert!(callers.are_several_at(now_ms));
+        assert!(callers.are_several());
         callers.note(8);
-        assert!(!callers.are_several_at(now_ms + A_MOMENT.as_millis() as u64));
+        tokio::time::advance(RECENT).await;
+        assert!(!callers.are_several());
     }
 }

@@ -97,19 +97,20 @@ async fn begin_and_wait(begun: &AtomicU32) {
     std::future::pending::<()>().await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn who_has_many_calls_begins_them_in_turn_while_another_calls() {
     let admission = admission();
     let (many, other) = ("many".parse().expect("an id"), "other".parse().expect("an id"));
     let enter = |tenant| admission.enter(Some(tenant), Pool::Small).now_or_never().expect("there is room");
-    let places: Vec<Place> = (0..=AT_ONCE).map(|_| enter(&many).expect("a place")).collect();
-    assert!(places.iter().all(|place| place.beginnings.is_none()), "nobody else calls");
+    let places: Vec<Place> = (0..=MANY).map(|_| enter(&many).expect("a place")).collect();
+    assert!(places.iter().all(|place| place.turns.is_none()), "nobody else calls");
     let alone = enter(&other).expect("a place");
-    assert!(alone.beginnings.is_none(), "who has few waits for nobody");
+    assert!(alone.turns.is_none(), "who has few waits for nobody");
     let [first, second, third] = [(); 3].map(|()| enter(&many).expect("a place"));
     let begun = AtomicU32::new(0);
-    let turns = first.beginnings.as_ref().expect("it begins in turn").available_permits();
-    let held = first.beginnings.clone().expect("turns").acquire_many_owned(u32::try_from(turns).expect("few")).await;
+    let turns = first.turns.clone().expect("it begins in turn");
+    let all = u32::try_from(turns.available_permits()).expect("few");
+    let held = turns.acquire_many_owned(all).await;
     let mut waits = Box::pin(second.begin(begin_and_wait(&begun)));
     assert!((&mut waits).now_or_never().is_none());
     assert_eq!(begun.load(Ordering::Relaxed), 0, "others of its tenant are beginning");

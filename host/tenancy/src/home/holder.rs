@@ -12,13 +12,14 @@ use rustix::process::{Pid, test_kill_process};
 pub enum HolderKind {
     /// `openclaw serve`: it goes on until it is stopped.
     Daemon,
-    /// Another command: it is soon done.
+    /// Another command: it ends by itself.
     Command,
 }
 
 /// A process that holds a state directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Holder {
+    /// Its process id.
     pub pid: u32,
     /// None where the lock file does not say.
     pub kind: Option<HolderKind>,

@@ -98,10 +98,10 @@ impl<'tx> Insert<'tx> {
     }
 }
 
-/// Of the columns behind a row's id.
+/// Of the columns behind a row's id, in their order.
 fn values(row: &CallRow) -> [ValueRef<'_>; 23] {
     let [uncached, cache_read, cache_write, cache_write_1h, text, reasoning] = row.tokens.to_array().map(integer);
-    let time = |time: Timestamp| ValueRef::Integer(time.as_millisecond());
+    let millisecond = |time: Timestamp| ValueRef::Integer(time.as_millisecond());
     [
         row.caller.tenant.as_str().into(),
         row.caller.agent.as_str().into(),
@@ -121,9 +121,9 @@ fn values(row: &CallRow) -> [ValueRef<'_>; 23] {
         integer(row.tool_calls),
         ValueRef::Integer(pico(row.cost)),
         row.rate_card_version.as_str().into(),
-        time(row.started_at),
-        row.first_token_at.map_or(ValueRef::Null, time),
-        row.ended_at.map_or(ValueRef::Null, time),
+        millisecond(row.started_at),
+        row.first_token_at.map_or(ValueRef::Null, millisecond),
+        row.ended_at.map_or(ValueRef::Null, millisecond),
         row.outcome.name().into(),
         row.caller.component.as_str().into(),
     ]

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use crate::client::Client;
 use crate::error::{CliError, Kind};
 use crate::output::Output;
+use crate::verbs::program_exit::{self, ENDED_OTHERWISE, TIME_OVER};
 
 const EXAMPLES: &str = "\
 EXAMPLES:
@@ -87,14 +88,13 @@ impl Run {
     }
 }
 
-/// The exit code that says how it ended: as of `timeout`, and of `docker run`.
+/// The exit code that says how it ended.
 fn exit_code(ran: &Value) -> u8 {
-    let number = |name: &str, base: u64| u8::try_from(ran[name].as_u64()?.checked_add(base)?).ok();
     match ran["reason"].as_str() {
-        Some("timeout") => 124,
+        Some("timeout") => TIME_OVER,
         // Who is refused a process ends by itself.
-        Some("exit" | "pids") => number("exitCode", 0).or_else(|| number("signal", 128)).unwrap_or(125),
-        _ => 125,
+        Some("exit" | "pids") => program_exit::of_program(ran),
+        _ => ENDED_OTHERWISE,
     }
 }
 
