@@ -6,7 +6,7 @@ mod callers;
 use std::{
     collections::HashMap,
     future::poll_fn,
-    pin::pin,
+    pin::Pin,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU32, Ordering},
@@ -344,8 +344,9 @@ impl Place {
     /// Runs the call. Where its tenant has many and others call too, it begins in turn with its tenant's others: each
     /// of them would else have its beginning before a neighbour's next call. A turn ends where the call first waits,
     /// after one poll, so the wait for it needs no bound of its own.
-    pub(crate) async fn begin<T>(&self, call: impl Future<Output = T>) -> T {
-        let mut call = pin!(call);
+    ///
+    /// The call is pinned where it is: a future of its size would lie in this one twice.
+    pub(crate) async fn begin<T>(&self, mut call: Pin<&mut impl Future<Output = T>>) -> T {
         // Never closed; without a turn the call would merely begin.
         let mut turn = match &self.turns {
             Some(turns) => turns.clone().acquire_owned().await.ok(),

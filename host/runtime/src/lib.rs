@@ -54,7 +54,7 @@ mod uploads;
 mod workshop;
 mod yielding;
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, pin::pin, sync::Arc};
 
 use openclaw_config::gateway::ValidateResults;
 use openclaw_control::ControlDb;
@@ -200,7 +200,8 @@ impl Runtime {
         let (admission, pool) = (&self.services.admission, route.component().pool);
         let place = admission.enter(tenant.as_ref().map(|tenant| &tenant.id), pool).await?;
         let actor = facts.caller.actor.clone();
-        let answer = place.begin(self.plugins.run(route, facts, params, CallKind::Alone)).await?;
+        let running = pin!(self.plugins.run(route, facts, params, CallKind::Alone));
+        let answer = place.begin(running).await?;
         drop(place);
         if answer.delete_tenant
             && let Some(tenant) = &tenant

@@ -1,4 +1,4 @@
-use std::sync::mpsc;
+use std::{pin::pin, sync::mpsc};
 
 use futures_util::FutureExt;
 
@@ -111,12 +111,13 @@ async fn who_has_many_calls_begins_them_in_turn_while_another_calls() {
     let turns = first.turns.clone().expect("it begins in turn");
     let all = u32::try_from(turns.available_permits()).expect("few");
     let held = turns.acquire_many_owned(all).await;
-    let mut waits = Box::pin(second.begin(begin_and_wait(&begun)));
+    let second_call = pin!(begin_and_wait(&begun));
+    let mut waits = Box::pin(second.begin(second_call));
     assert!((&mut waits).now_or_never().is_none());
     assert_eq!(begun.load(Ordering::Relaxed), 0, "others of its tenant are beginning");
     drop(held);
     assert!((&mut waits).now_or_never().is_none());
     assert_eq!(begun.load(Ordering::Relaxed), 1);
-    assert!(third.begin(begin_and_wait(&begun)).now_or_never().is_none());
+    assert!(third.begin(pin!(begin_and_wait(&begun))).now_or_never().is_none());
     assert_eq!(begun.load(Ordering::Relaxed), 2, "one that waits lets the next begin");
 }
