@@ -1,4 +1,4 @@
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::*;
 
@@ -200,4 +200,9 @@ fn a_name_that_a_schema_does_not_know_is_told_those_that_it_knows() {
     assert_eq!(told, format!("at: {unexpected}; it takes x, y"));
     let none = Schema::compile(json!({ "properties": {}, "additionalProperties": false })).unwrap();
     assert_eq!(none.check(&json!({ "keyy": 1 })).unwrap_err(), format!("{unexpected}; it takes none"));
+    let has = |schema: Value| Schema::compile(schema).unwrap().check(&json!({ "keyy": 1 })).unwrap_err();
+    let patterns = json!({ "properties": {}, "patternProperties": { "^x": {} }, "additionalProperties": false });
+    assert!(!has(patterns).contains("it takes"), "of names by a pattern there is no list");
+    let many: Map<String, Value> = (0..300).map(|number| (format!("name{number}"), json!({}))).collect();
+    assert!(!has(json!({ "properties": many, "additionalProperties": false })).contains("it takes"));
 }
