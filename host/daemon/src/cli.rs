@@ -83,6 +83,10 @@ pub(crate) fn main(arguments: Vec<OsString>) -> ExitCode {
         Err(error) => return refuse(&error, &arguments),
     };
     let output = Output::new(&cli.global);
+    if matches!(cli.verb, Verb::Serve(_)) {
+        // Where the kernel has none a call may wait a moment longer for a core.
+        let _ = openclaw_sandbox::ask_for_short_slices();
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return output.error(&CliError::new(Kind::Internal, format!("cannot start threads: {error}"))),

@@ -111,6 +111,7 @@ async fn rpc(
     State(gateway): State<Arc<Gateway>>,
     Extension(peer): Extension<Peer>,
     Extension(RequestId(id)): Extension<RequestId>,
+    Extension(held): Extension<crate::serve::Held>,
     request: Request,
 ) -> Response {
     let (parts, body) = request.into_parts();
@@ -119,6 +120,7 @@ async fn rpc(
             Ok(identity) => identity,
             Err(problem) => return refuse(&gateway, &problem, &id, body).await,
         };
+    let _under_way = gateway.crowd.begin(&held.lane, &identity);
     match body_of(&gateway, &identity, &parts.headers, body).await {
         Ok((body, share)) => {
             let whole = {

@@ -13,6 +13,7 @@ mod billing;
 mod changes;
 mod components;
 mod connections;
+mod crowd;
 mod discover;
 mod ending;
 mod host;
@@ -74,6 +75,7 @@ pub use serve::{Listeners, ServeError};
 pub use tls::{Certificate, TlsError};
 
 use auth::FailedAuthLimiter;
+use crowd::Crowd;
 use discover::Discovered;
 use in_flight::InFlight;
 use metrics::Metrics;
@@ -167,6 +169,7 @@ pub struct Gateway {
     telemetry: Telemetry,
     /// `rpc.discover` of what is bound for everyone.
     discovered: ArcSwap<Discovered>,
+    crowd: Arc<Crowd>,
     draining: watch::Sender<bool>,
     /// The gateway's own configuration was written by a call.
     config_written: Notify,
@@ -208,6 +211,7 @@ impl Gateway {
             telemetry: Telemetry::new(metrics.untold.clone()),
             metrics,
             discovered: ArcSwap::default(),
+            crowd: Arc::new(Crowd::new()),
             draining: watch::Sender::new(false),
             config_written: Notify::new(),
             _lock: lock,

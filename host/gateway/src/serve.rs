@@ -29,6 +29,7 @@ use tokio_io_timeout::TimeoutStream;
 use crate::{
     Gateway,
     connections::{Connections, Place},
+    crowd::Lane,
     http::{self, Peer},
 };
 
@@ -150,6 +151,7 @@ struct Door {
 /// What a connection holds until it ends, whatever it has become.
 #[derive(Clone, Debug)]
 pub(crate) struct Held {
+    pub(crate) lane: Arc<Lane>,
     _place: Option<Arc<Place>>,
     _live: Option<mpsc::Sender<Infallible>>,
 }
@@ -188,12 +190,13 @@ impl Door {
     ) where
         S: AsyncRead + AsyncWrite + Send + 'static,
     {
-        let held = Held { _place: place.map(Arc::new), _live: graceful.and(self.live.clone()) };
+        let held = Held { lane: Arc::default(), _place: place.map(Arc::new), _live: graceful.and(self.live.clone()) };
         let service = TowerToHyperService::new(self.app.clone().layer(Extension(peer)).layer(Extension(held.clone())));
         let mut builder = auto::Builder::new(TokioExecutor::new()).http1_only();
         builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIME).keep_alive(graceful.is_some());
         let (watcher, send_time) = (graceful.map(GracefulShutdown::watcher), self.send_time);
-        tokio::spawn(async move {
+        let lane = held.lane.clone();
+        let connection = async move {
             let _held = held;
             let stream = match opening.await {
                 Ok(stream) => stream,
@@ -211,7 +214,8 @@ impl Door {
             if let Err(error) = served {
                 tracing::debug!(%error, "a connection ended badly");
             }
-        });
+        };
+        self.gateway.crowd.serve(lane, Box::pin(connection));
     }
 }
 

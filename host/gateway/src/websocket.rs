@@ -48,6 +48,7 @@ use tracing::Instrument;
 use crate::{
     Gateway,
     auth::Identity,
+    crowd::Lane,
     http::{Peer, RequestId, refuse},
     in_flight::Share,
     reply::Problem,
@@ -95,16 +96,18 @@ pub(crate) async fn upgrade(
         Ok(entered) => entered,
         Err(problem) => return refuse(&gateway, &problem, &id, Body::empty()).await,
     };
+    // Its calls are tasks of their own, and may be served elsewhere.
+    let (runtime, lane) = (gateway.crowd.among_all().clone(), held.lane.clone());
     let serve = async move {
         let Entered { identity, endings, share, upgraded } = entered;
         let limit = usize::try_from(gateway.config().gateway.limits.body_bytes).unwrap_or(usize::MAX);
         if let Some(socket) = open(upgraded, &gateway, &identity, limit).await {
-            Connection::new(gateway, identity, id).serve(socket, endings).await;
+            Connection { gateway, lane, identity, request_id: id, events: None }.serve(socket, endings).await;
         }
         drop((share, held));
     };
     // The connection is served after this request has ended, in the same trace.
-    tokio::spawn(serve.instrument(tracing::Span::current()));
+    runtime.spawn(serve.instrument(tracing::Span::current()));
     response
 }
 
@@ -145,6 +148,7 @@ async fn open(upgraded: OnUpgrade, gateway: &Gateway, identity: &Identity, limit
 
 struct Connection {
     gateway: Arc<Gateway>,
+    lane: Arc<Lane>,
     identity: Identity,
     request_id: Arc<str>,
     events: Option<Subscription>,
@@ -153,10 +157,6 @@ struct Connection {
 type Sink = SplitSink<Socket, Message>;
 
 impl Connection {
-    fn new(gateway: Arc<Gateway>, identity: Identity, request_id: Arc<str>) -> Self {
-        Self { gateway, identity, request_id, events: None }
-    }
-
     async fn serve(mut self, socket: Socket, mut endings: Endings) {
         let (mut sink, mut incoming) = socket.split();
         let gateway = self.gateway.clone();
@@ -179,7 +179,10 @@ impl Connection {
                                 let reply = reply.map(|reply| Unread::hold(&self.gateway, &self.identity, reply)).transpose();
                                 if let Err(close) = deliver(&mut sink, reply).await { break close }
                             }
-                            None => _ = running.spawn(self.answer(text).in_current_span()),
+                            None => {
+                                let answer = self.answer(text).in_current_span();
+                                running.spawn_on(answer, &gateway.crowd.runtime(&self.lane));
+                            }
                         },
                         Some(Ok(Message::Binary(_))) => break Some((UNSUPPORTED, "send text frames")),
                         Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
@@ -210,9 +213,10 @@ impl Connection {
     fn answer(&self, text: Utf8Bytes) -> impl Future<Output = Answered> + Send + use<> {
         let (gateway, identity, request_id) = (self.gateway.clone(), self.identity.clone(), self.request_id.clone());
         let share = gateway.bodies.hold(&identity, text.len() as u64);
+        let under_way = gateway.crowd.begin(&self.lane, &identity);
         async move {
             let reply = gateway.rpc(&identity, text.as_bytes(), &request_id).await.body;
-            drop(share);
+            drop((share, under_way));
             reply.map(|reply| Unread::hold(&gateway, &identity, reply)).transpose()
         }
     }

@@ -1,12 +1,8 @@
 //! Fair places for calls: so many of a tenant run at once, so many wait in
 //! turn, and no tenant's queue is another's.
 
-mod callers;
-
 use std::{
     collections::HashMap,
-    future::poll_fn,
-    pin::Pin,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU32, Ordering},
@@ -17,8 +13,6 @@ use std::{
 use openclaw_config::gateway::RequestLimits;
 use openclaw_tenancy::TenantId;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-
-use callers::Callers;
 
 use crate::{
     error::{CallError, CapabilityError},
@@ -40,9 +34,6 @@ const TASKS_PER_TENANT: usize = 16;
 
 /// Tasks of all tenants that run at once: whatever they do, half of the instances are for calls that are waited for.
 const TASKS: usize = Pool::Small.slots() as usize / 2;
-
-/// So many calls of a tenant run before further ones begin in turn, while other tenants call too.
-const MANY: usize = 4;
 
 /// A few slots stay back for manifests, which have no tenant to wait for.
 const fn places(pool: Pool) -> usize {
@@ -89,9 +80,6 @@ pub(crate) struct Admission {
     small: Arc<Semaphore>,
     large: Arc<Semaphore>,
     tasks: Arc<Semaphore>,
-    callers: Callers,
-    /// So many calls of a tenant with many may begin at once: they leave a core to everyone.
-    beginning: usize,
 }
 
 #[derive(Debug)]
@@ -104,7 +92,6 @@ struct Gate {
     inner_large: Arc<Semaphore>,
     waiting: AtomicU32,
     long_lane: Arc<Semaphore>,
-    turns: Arc<Semaphore>,
     blocking: Arc<Semaphore>,
     outbound: Arc<Semaphore>,
     log: Arc<LogRate>,
@@ -115,8 +102,6 @@ struct Gate {
 pub(crate) struct Place {
     _tenant: OwnedSemaphorePermit,
     _instance: Instance,
-    /// Its tenant's turns, where the call begins with one.
-    turns: Option<Arc<Semaphore>>,
 }
 
 /// A task's place among those of its tenant and of all.
@@ -142,17 +127,14 @@ impl Admission {
             small: line(Pool::Small),
             large: line(Pool::Large),
             tasks: Arc::new(Semaphore::new(TASKS)),
-            callers: Callers::default(),
-            beginning: std::thread::available_parallelism().map_or(2, usize::from).saturating_sub(1).max(1),
         }
     }
 
     /// Waits for a place in the tenant's turn; no tenant means the operator's own calls.
     pub(crate) async fn enter(&self, tenant: Option<&TenantId>, pool: Pool) -> Result<Place, CallError> {
         let gate = self.gate(tenant);
-        self.callers.note(Arc::as_ptr(&gate).addr());
         if let (Ok(own), Some(instance)) = (gate.running.clone().try_acquire_owned(), self.instance_now(&gate, pool)) {
-            return Ok(Place { _tenant: own, _instance: instance, turns: self.turns(&gate) });
+            return Ok(Place { _tenant: own, _instance: instance });
         }
         let _waiting = Waiting::enter(&gate, self.limits.queued_per_tenant)?;
         let place = async {
@@ -160,8 +142,7 @@ impl Admission {
             let share = gate.share(pool).await?;
             let own = gate.running.clone().acquire_owned().await.ok()?;
             let instance = self.instances(pool).clone().acquire_owned().await.ok()?;
-            let instance = Instance { _share: share, _instance: instance };
-            Some(Place { _tenant: own, _instance: instance, turns: self.turns(&gate) })
+            Some(Place { _tenant: own, _instance: Instance { _share: share, _instance: instance } })
         };
         match tokio::time::timeout(self.limits.wait, place).await {
             Ok(Some(place)) => Ok(place),
@@ -176,7 +157,7 @@ impl Admission {
         let own = own.map_err(|_| busy("too many calls of this tenant are inside others"))?;
         let instance = self.instance_now(&gate, pool);
         let instance = instance.ok_or_else(|| busy("the gateway has no room for a call inside another"))?;
-        Ok(Place { _tenant: own, _instance: instance, turns: None })
+        Ok(Place { _tenant: own, _instance: instance })
     }
 
     /// A place for a task, now or not at all.
@@ -294,12 +275,6 @@ impl Admission {
         self.tenants.lock().unwrap_or_else(PoisonError::into_inner).remove(&Some(tenant.clone()));
     }
 
-    /// What a call waits for whose tenant has many, and others call too.
-    fn turns(&self, gate: &Gate) -> Option<Arc<Semaphore>> {
-        let running = (self.limits.concurrent_per_tenant as usize).saturating_sub(gate.running.available_permits());
-        (running > MANY && self.callers.are_several()).then(|| gate.turns.clone())
-    }
-
     fn instances(&self, pool: Pool) -> &Arc<Semaphore> {
         match pool {
             Pool::Small => &self.small,
@@ -320,7 +295,6 @@ impl Admission {
                 inner_large: Arc::new(Semaphore::new(LARGE_PER_TENANT)),
                 waiting: AtomicU32::new(0),
                 long_lane: Arc::new(Semaphore::new(1)),
-                turns: Arc::new(Semaphore::new(self.beginning)),
                 blocking: Arc::new(Semaphore::new(BLOCKING_PER_TENANT)),
                 outbound: Arc::new(Semaphore::new(OUTBOUND_PER_TENANT)),
                 log: Arc::default(),
@@ -337,27 +311,6 @@ impl Gate {
             Pool::Small => Some(None),
             Pool::Large => self.large.clone().acquire_owned().await.ok().map(Some),
         }
-    }
-}
-
-impl Place {
-    /// Runs the call. Where its tenant has many and others call too, it begins in turn with its tenant's others: each
-    /// of them would else have its beginning before a neighbour's next call. A turn ends where the call first waits,
-    /// after one poll, so the wait for it needs no bound of its own.
-    ///
-    /// The call is pinned where it is: a future of its size would lie in this one twice.
-    pub(crate) async fn begin<T>(&self, mut call: Pin<&mut impl Future<Output = T>>) -> T {
-        // Never closed; without a turn the call would merely begin.
-        let mut turn = match &self.turns {
-            Some(turns) => turns.clone().acquire_owned().await.ok(),
-            None => None,
-        };
-        poll_fn(|context| {
-            let polled = call.as_mut().poll(context);
-            turn = None;
-            polled
-        })
-        .await
     }
 }
 

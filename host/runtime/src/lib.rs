@@ -54,7 +54,7 @@ mod uploads;
 mod workshop;
 mod yielding;
 
-use std::{path::PathBuf, pin::pin, sync::Arc};
+use std::{path::PathBuf, sync::Arc};
 
 use openclaw_config::gateway::ValidateResults;
 use openclaw_control::ControlDb;
@@ -90,6 +90,7 @@ pub use services::{STORAGE_EVERY, Services, ServicesParts};
 pub use stats::{Counted, Stats};
 pub use trace::Trace;
 pub use uploads::{UPLOAD_BYTES, Upload, UploadError};
+pub use yielding::Yielding;
 
 use component::Loader;
 use invoke::CallKind;
@@ -200,8 +201,7 @@ impl Runtime {
         let (admission, pool) = (&self.services.admission, route.component().pool);
         let place = admission.enter(tenant.as_ref().map(|tenant| &tenant.id), pool).await?;
         let actor = facts.caller.actor.clone();
-        let running = pin!(self.plugins.run(route, facts, params, CallKind::Alone));
-        let answer = place.begin(running).await?;
+        let answer = self.plugins.run(route, facts, params, CallKind::Alone).await?;
         drop(place);
         if answer.delete_tenant
             && let Some(tenant) = &tenant

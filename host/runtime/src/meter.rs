@@ -21,6 +21,8 @@ use std::{
 use rustix::time::{ClockId, clock_gettime};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::yielding;
+
 /// How often running guests are looked at. A few calls at once that take longer keep others waiting.
 pub(crate) const TICK: Duration = Duration::from_micros(500);
 
@@ -116,16 +118,28 @@ impl CpuMeter {
     }
 }
 
-/// The lane that long calls share.
+/// The lane that long calls share. Those on threads that give way have one of their own: whoever has a place there may
+/// wait long for a core, and nobody on the other threads is to wait for that.
 #[derive(Clone, Debug)]
 pub(crate) struct LongLane {
     cores: Arc<Semaphore>,
+    cores_of_yielding: Arc<Semaphore>,
 }
 
 impl LongLane {
     pub(crate) fn new() -> Self {
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
-        Self { cores: Arc::new(Semaphore::new(cores.saturating_sub(1).max(1))) }
+        Self::of(cores.saturating_sub(1).max(1))
+    }
+
+    fn of(places: usize) -> Self {
+        let [cores, cores_of_yielding] = [places; 2].map(|places| Arc::new(Semaphore::new(places)));
+        Self { cores, cores_of_yielding }
+    }
+
+    /// The places for what runs on this thread.
+    fn cores(&self) -> Arc<Semaphore> {
+        if yielding::is_here() { self.cores_of_yielding.clone() } else { self.cores.clone() }
     }
 
     /// Waits for a turn, and lets the call have it.
@@ -143,7 +157,7 @@ impl LongLane {
     /// Waits for a turn, which lasts until it is dropped. None where there is no lane any more.
     pub(crate) async fn turn(self, tenant: Arc<Semaphore>) -> Option<Turn> {
         // Neither semaphore is ever closed; without a turn the work would merely go on.
-        let (tenant, core) = (tenant.acquire_owned().await.ok()?, self.cores.acquire_owned().await.ok()?);
+        let (tenant, core) = (tenant.acquire_owned().await.ok()?, self.cores().acquire_owned().await.ok()?);
         Some(Turn { _tenant: tenant, _core: core })
     }
 }

@@ -1,6 +1,6 @@
 //! Threads that give way to those of all other calls, wherever both want a core.
 
-use std::{panic, sync::OnceLock};
+use std::{cell::Cell, panic, sync::OnceLock};
 
 use tokio::{
     runtime,
@@ -8,25 +8,37 @@ use tokio::{
 };
 use tracing::Instrument as _;
 
-/// Behind the threads of all other calls.
-const NICE: i32 = 10;
+/// Behind the threads of all other calls: of a core that those want too, they have a thirtieth.
+const NICE: i32 = 15;
+
+thread_local! {
+    static GIVES_WAY: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether the thread at hand is one of them, of whichever kind.
+pub(crate) fn is_here() -> bool {
+    GIVES_WAY.get()
+}
 
 /// Some of them, started when they are first needed.
 #[derive(Debug)]
-pub(crate) struct Yielding {
+pub struct Yielding {
     name: &'static str,
     count: usize,
     threads: OnceLock<Option<Threads>>,
 }
 
 impl Yielding {
-    pub(crate) const fn new(name: &'static str, count: usize) -> Self {
+    /// So many threads of that name.
+    #[must_use]
+    pub const fn new(name: &'static str, count: usize) -> Self {
         Self { name, count, threads: OnceLock::new() }
     }
 
     /// Runs work on these threads. It ends with the future that waits for it, and there too.
     pub(crate) async fn run<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> T {
-        let Some(threads) = self.threads() else { return work.await };
+        // What gives way already stays where it is.
+        let Some(threads) = (!is_here()).then(|| self.threads()).flatten() else { return Box::pin(work).await };
         let mut works = JoinSet::new();
         works.spawn_on(work.in_current_span(), &threads.handle);
         match works.join_next().await {
@@ -35,6 +47,19 @@ impl Yielding {
             // The gateway is closing: so is whoever waits here.
             Some(Err(_)) | None => std::future::pending().await,
         }
+    }
+
+    /// Has work done to its end by these threads, whoever waits for it or not.
+    pub fn spawn<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> task::JoinHandle<T> {
+        match self.threads() {
+            Some(threads) => threads.handle.spawn(work),
+            None => task::spawn(work),
+        }
+    }
+
+    /// The runtime of these threads; none where the machine gives no threads.
+    pub fn handle(&self) -> Option<runtime::Handle> {
+        self.threads().map(|threads| threads.handle.clone())
     }
 
     /// Has work that blocks done to its end, by another thread that gives way: what runs on these goes on meanwhile.
@@ -64,8 +89,11 @@ impl Threads {
             .worker_threads(count)
             .thread_name(name)
             .on_thread_start(|| {
+                GIVES_WAY.set(true);
                 // Where it is not allowed they are threads like any other.
-                let _ = rustix::process::nice(NICE);
+                if rustix::process::getpriority_process(None).is_ok_and(|own| own < NICE) {
+                    let _ = rustix::process::setpriority_process(None, NICE);
+                }
             })
             .enable_all()
             .build();
@@ -110,6 +138,19 @@ mod tests {
         });
         assert!(tokio::time::timeout(Duration::ZERO, work).await.is_err());
         assert!(waits.await.is_err(), "it was dropped");
+    }
+
+    #[tokio::test]
+    async fn work_that_nobody_waits_for_goes_on_there() {
+        let yielding = Yielding::new("gives-way", 1);
+        let (go_on, waits) = oneshot::channel::<()>();
+        let (told, tells) = oneshot::channel();
+        drop(yielding.spawn(async move {
+            let _ = waits.await;
+            let _ = told.send(name());
+        }));
+        go_on.send(()).expect("it waits for this");
+        assert_eq!(tells.await.expect("it was done").as_deref(), Some("gives-way"));
     }
 
     #[tokio::test]

@@ -58,6 +58,7 @@ mod reaper;
 pub mod seccomp;
 mod session;
 mod shim;
+mod slices;
 mod staging;
 mod supervise;
 mod terminal;
@@ -72,6 +73,7 @@ pub use limits::{Enforcement, Limit, Limits, Support};
 pub use outcome::{Outcome, Reason, Usage};
 pub use reaper::Reaper;
 pub use session::{Input, Output, Remote, Session};
+pub use slices::ask_for_short_slices;
 pub use unlinked::{TooMany, unlinked_bytes};
 pub use workload::{Mount, Network, Size, WorkPath, Workload};
 

@@ -1,4 +1,4 @@
-use std::{pin::pin, sync::mpsc};
+use std::sync::mpsc;
 
 use futures_util::FutureExt;
 
@@ -89,35 +89,4 @@ async fn a_tenant_with_one_place_may_still_nest() {
     let (admission, a) = (Admission::new(limits), "a".parse().expect("an id"));
     let places: Vec<_> = (0..DEPTH).map(|_| admission.enter_inner(Some(&a), Pool::Small)).collect();
     assert!(places.iter().all(Result::is_ok));
-}
-
-/// What a call does from its beginning until it first waits, and then for ever.
-async fn begin_and_wait(begun: &AtomicU32) {
-    begun.fetch_add(1, Ordering::Relaxed);
-    std::future::pending::<()>().await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn who_has_many_calls_begins_them_in_turn_while_another_calls() {
-    let admission = admission();
-    let (many, other) = ("many".parse().expect("an id"), "other".parse().expect("an id"));
-    let enter = |tenant| admission.enter(Some(tenant), Pool::Small).now_or_never().expect("there is room");
-    let places: Vec<Place> = (0..=MANY).map(|_| enter(&many).expect("a place")).collect();
-    assert!(places.iter().all(|place| place.turns.is_none()), "nobody else calls");
-    let alone = enter(&other).expect("a place");
-    assert!(alone.turns.is_none(), "who has few waits for nobody");
-    let [first, second, third] = [(); 3].map(|()| enter(&many).expect("a place"));
-    let begun = AtomicU32::new(0);
-    let turns = first.turns.clone().expect("it begins in turn");
-    let all = u32::try_from(turns.available_permits()).expect("few");
-    let held = turns.acquire_many_owned(all).await;
-    let second_call = pin!(begin_and_wait(&begun));
-    let mut waits = Box::pin(second.begin(second_call));
-    assert!((&mut waits).now_or_never().is_none());
-    assert_eq!(begun.load(Ordering::Relaxed), 0, "others of its tenant are beginning");
-    drop(held);
-    assert!((&mut waits).now_or_never().is_none());
-    assert_eq!(begun.load(Ordering::Relaxed), 1);
-    assert!(third.begin(pin!(begin_and_wait(&begun))).now_or_never().is_none());
-    assert_eq!(begun.load(Ordering::Relaxed), 2, "one that waits lets the next begin");
 }

@@ -34,7 +34,7 @@ impl Slices {
         let left = u64::try_from(left.as_nanos()).unwrap_or(u64::MAX);
         let mut slices = Self {
             runtime: Handle::current(),
-            cores: lane.cores.clone(),
+            cores: lane.cores(),
             core: None,
             slice_began: Instant::now(),
             ends_at_ns: thread_cpu_ns().saturating_add(left),
@@ -95,7 +95,7 @@ mod tests {
 
     #[tokio::test]
     async fn others_have_their_turn_between_two_slices() {
-        let (lane, call) = (LongLane { cores: Arc::new(Semaphore::new(1)) }, Arc::new(()));
+        let (lane, call) = (LongLane::of(1), Arc::new(()));
         let (weak, shared) = (Arc::downgrade(&call), lane.clone());
         let works = tokio::task::spawn_blocking(move || work(&shared, Duration::MAX, weak));
         for _ in 0..3 {

@@ -1,6 +1,7 @@
 use futures_util::FutureExt as _;
 
 use super::*;
+use crate::yielding::Yielding;
 
 fn tenant() -> Arc<Semaphore> {
     Arc::new(Semaphore::new(1))
@@ -31,13 +32,22 @@ fn what_a_host_call_takes_before_the_first_tick_counts_where_it_says_so() {
 
 #[test]
 fn a_tenant_has_one_turn_at_a_time_and_leaves_a_core_to_everyone() {
-    let (lane, tenant) = (LongLane { cores: Arc::new(Semaphore::new(2)) }, tenant());
+    let (lane, tenant) = (LongLane::of(2), tenant());
     let first = lane.clone().turn(tenant.clone()).now_or_never().flatten().expect("nobody else is there");
     assert!(lane.clone().turn(tenant.clone()).now_or_never().is_none(), "it has a turn");
     let other = lane.clone().turn(self::tenant()).now_or_never().flatten().expect("there is another core");
     assert!(lane.clone().turn(self::tenant()).now_or_never().is_none(), "the lane is full");
     drop((first, other));
     assert!(lane.turn(tenant).now_or_never().is_some());
+}
+
+/// Calls with much memory run on such threads: whoever waited for one of theirs waited for a core behind everyone.
+#[tokio::test]
+async fn a_long_call_that_gives_way_holds_up_none_on_the_other_threads() {
+    let (lane, yielding) = (LongLane::of(1), Yielding::new("gives-way", 1));
+    let _turn = yielding.run(lane.clone().turn(tenant())).await.expect("nobody else is there");
+    assert!(lane.clone().turn(tenant()).now_or_never().flatten().is_some());
+    assert!(yielding.run(async move { lane.turn(tenant()).now_or_never().is_none() }).await, "it has the lane there");
 }
 
 /// An attacker has as many long calls as it likes: who waited among them for having met a tick was slow for nothing.
