@@ -188,7 +188,12 @@ async fn a_connection_is_served_by_the_threads_of_its_tenants_standing() {
     standing.gives_way.store(true, Ordering::Relaxed);
     assert_eq!(asked().await, "crowd");
     standing.gives_way.store(false, Ordering::Relaxed);
-    assert_ne!(asked().await, "crowd");
+    // What is asked at once may come in the poll of the answer before.
+    let mut there = 0;
+    while asked().await == "crowd" {
+        there += 1;
+        assert!(there < 1000, "it stays there");
+    }
     lane.begin(A, 0, || crowd.calling.lock().unwrap());
     standing.gives_way.store(true, Ordering::Relaxed);
     assert_ne!(asked().await, "crowd", "a call is under way");
