@@ -5,7 +5,7 @@
 //! So they are done on threads which give way to those of all calls, a piece at a time (the operator's beside the
 //! tenants'). Of each tenant one piece is done or stands in the line for it: whoever changes much holds up another's
 //! change by one piece. What waits for something else meanwhile (a compiler, a guest) has no turn, and guests run on a
-//! thread that no piece blocks: one may have the turn among long calls that all others wait for.
+//! thread that no piece blocks: one may have the turn among long calls that others wait for.
 
 use crate::{
     compile::{Client, Turns},

@@ -1,4 +1,4 @@
-//! Threads that give way to those of all other calls, wherever both want a core.
+//! Threads that give way to those of calls, wherever both want a core.
 
 use std::{cell::Cell, panic, sync::OnceLock};
 
@@ -8,7 +8,7 @@ use tokio::{
 };
 use tracing::Instrument as _;
 
-/// Behind the threads of all other calls: of a core that those want too, they have a thirtieth.
+/// Behind the threads of calls: of a core that those want too, they have a thirtieth.
 const NICE: i32 = 15;
 
 thread_local! {
