@@ -97,10 +97,13 @@ impl Crowd {
 
     /// A call of a tenant has come in on a connection. The operator's are none.
     pub(crate) fn begin(self: &Arc<Self>, lane: &Arc<Lane>, identity: &Identity) -> Option<UnderWay> {
-        let row = identity.tenant.as_ref()?.row;
+        Some(self.begin_for(lane, identity.tenant.as_ref()?.row))
+    }
+
+    fn begin_for(self: &Arc<Self>, lane: &Arc<Lane>, row: u64) -> UnderWay {
         let standing = lane.begin(row, self.window(), || self.calling.lock().unwrap_or_else(PoisonError::into_inner));
         standing.under_way.fetch_add(1, Ordering::Relaxed);
-        Some(UnderWay { crowd: self.clone(), lane: lane.clone(), row, standing })
+        UnderWay { crowd: self.clone(), lane: lane.clone(), row, standing }
     }
 
     /// Serves a connection to its end. Between two calls it moves to where the next one is to be served: what a call

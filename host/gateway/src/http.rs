@@ -22,7 +22,9 @@ use crate::{
     metrics, pieces,
     reply::{Problem, add_headers},
     rpc::Reply,
-    run_stream, terminal_page,
+    run_stream,
+    serve::Held,
+    terminal_page,
     trace_context::{TRACEPARENT, TraceParent},
     uploads, v1, websocket,
 };
@@ -111,7 +113,7 @@ async fn rpc(
     State(gateway): State<Arc<Gateway>>,
     Extension(peer): Extension<Peer>,
     Extension(RequestId(id)): Extension<RequestId>,
-    Extension(held): Extension<crate::serve::Held>,
+    Extension(held): Extension<Held>,
     request: Request,
 ) -> Response {
     let (parts, body) = request.into_parts();

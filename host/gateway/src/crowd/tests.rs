@@ -167,6 +167,19 @@ fn nothing_is_kept_of_who_calls_no_more() {
 }
 
 #[tokio::test]
+async fn a_call_is_under_way_until_it_is_dropped_and_the_operators_is_none() {
+    let (crowd, lane) = (Arc::new(Crowd::new()), Arc::new(Lane::default()));
+    assert!(crowd.begin(&lane, &Identity::operator(None)).is_none());
+    let under_way = |lane: &Lane| lane.caller().as_ref().map(|caller| caller.under_way);
+    assert_eq!(under_way(&lane), None);
+    let [first, second] = [A, A].map(|row| crowd.begin_for(&lane, row));
+    let standing = first.standing.clone();
+    assert_eq!((under_way(&lane), standing.under_way.load(Ordering::Relaxed)), (Some(2), 2));
+    drop((first, second));
+    assert_eq!((under_way(&lane), standing.under_way.load(Ordering::Relaxed)), (Some(0), 0));
+}
+
+#[tokio::test]
 async fn a_connection_is_served_by_the_threads_of_its_tenants_standing() {
     let (crowd, lane) = (Arc::new(Crowd::new()), Arc::new(Lane::default()));
     let standing = lane.begin(A, 0, || crowd.calling.lock().unwrap());
